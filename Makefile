@@ -1,0 +1,22 @@
+.DEFAULT_GOAL := help
+.PHONY: help style quality test test-all sample
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+style: ## Format the code and sort its imports
+	ruff check --fix .
+	ruff format .
+
+quality: ## Check formatting and lint, changing nothing
+	ruff check .
+	ruff format --check .
+
+test: ## Run the tests
+	pytest
+
+test-all: ## Run the tests, the slow ones too
+	pytest -m ""
+
+sample: ## Train A-MESS on the embedded sample
+	accelerate launch training/train.py

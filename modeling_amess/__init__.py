@@ -1,0 +1,23 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A-MESS for Hugging Face: recognise the intent behind an utterance from text, video and audio.
+
+Importing this package registers its classes, so that `AutoModel.from_pretrained` and its siblings load A-MESS
+checkpoints without `trust_remote_code`.
+"""
+
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoProcessor
+
+from .configuration_amess import AmessConfig
+from .modeling_amess import AmessForIntentClassification, AmessModel, AmessPreTrainedModel
+from .processing_amess import AmessProcessor
+
+
+# `exist_ok`: a second import, such as a reload in a notebook, is harmless.
+AutoConfig.register("amess", AmessConfig, exist_ok=True)
+AutoModel.register(AmessConfig, AmessModel, exist_ok=True)
+AutoModelForSequenceClassification.register(AmessConfig, AmessForIntentClassification, exist_ok=True)
+AutoProcessor.register(AmessConfig, AmessProcessor, exist_ok=True)
+
+__version__ = "0.1.0"
+__all__ = ["AmessConfig", "AmessForIntentClassification", "AmessModel", "AmessPreTrainedModel", "AmessProcessor"]

@@ -1,0 +1,368 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Anchor-based Multimodal Embedding (A-ME): alignment, anchor selection and the cross attentions of eq. 4 to 13."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers.masking_utils import create_bidirectional_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from .configuration_amess import AmessConfig
+
+
+def eager_attention_forward(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float,
+    dropout: float = 0.0,
+    **kwargs,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention with its weights: `(batch, heads, queries, keys)` beside the output."""
+    weights = torch.matmul(query, key.transpose(2, 3)) * scaling
+    if attention_mask is not None:
+        if attention_mask.dtype == torch.bool:
+            weights = weights.masked_fill(~attention_mask, torch.finfo(weights.dtype).min)
+        else:
+            weights = weights + attention_mask
+    weights = nn.functional.softmax(weights, dim=-1, dtype=torch.float32).to(query.dtype)
+    dropped = nn.functional.dropout(weights, p=dropout, training=module.training)
+    return torch.matmul(dropped, value).transpose(1, 2).contiguous(), weights
+
+
+class AmessAlignment(nn.Module):
+    """
+    Align: brings a sequence of frames to `max_text_length` steps (eq. 4 and 6). The paper refers to MAG-BERT, by which
+    the field means the alignment net of its benchmark code.
+
+    - `"ctc"`: a two-layer LSTM gives each frame a distribution over the target steps and a blank; the output is the
+      unnormalised weighted sum over time. No CTC loss is involved.
+    - `"conv1d"`: a learned matrix that mixes time steps.
+    - `"avg_pool"`: means of contiguous windows over the real frames.
+    - `"none"`: the frames themselves.
+
+    Padded frames never count, so none of the four depends on how far a batch is padded. (The benchmark code ignores
+    the mask, and its average pooling averages strided frames.)
+    """
+
+    def __init__(self, config: AmessConfig, feature_size: int, max_length: int):
+        super().__init__()
+        self.kind = config.alignment
+        self.target_length = config.max_text_length
+        self.max_length = max_length
+        if self.kind == "ctc":
+            self.lstm = nn.LSTM(feature_size, self.target_length + 1, num_layers=2, batch_first=True)
+        elif self.kind == "conv1d":
+            self.mixing = nn.Linear(max_length, self.target_length, bias=False)
+
+    def forward(self, features: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """
+        Args:
+            features (`torch.Tensor` of shape `(batch, frames, feature_size)`).
+            mask (`torch.BoolTensor` of shape `(batch, frames)`).
+
+        Returns:
+            The aligned features `(batch, steps, feature_size)` and their mask `(batch, steps)`.
+
+        Raises:
+            ValueError: for `"conv1d"`, where there are more frames than the configured maximum.
+        """
+        if self.kind == "none":
+            return features, mask
+        features = features * mask.unsqueeze(-1)
+        if self.kind == "ctc":
+            weights = self.lstm(features)[0].softmax(-1)[..., 1:]
+            aligned = torch.matmul(weights.transpose(1, 2), features)
+        elif self.kind == "conv1d":
+            if features.shape[1] > self.max_length:
+                raise ValueError(
+                    f"alignment='conv1d' has weights for {self.max_length} steps, got {features.shape[1]}: truncate "
+                    "the features (the processor does) or raise max_video_length / max_audio_length."
+                )
+            weight = self.mixing.weight[:, : features.shape[1]]
+            aligned = torch.matmul(weight, features)
+        else:
+            aligned = self._average_windows(features, mask)
+        present = mask.any(-1, keepdim=True)
+        return aligned.to(features.dtype), present.expand(-1, self.target_length)
+
+    def _average_windows(self, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Window j of n covers the frames from floor(j * length / n) to ceil((j + 1) * length / n)."""
+        lengths = mask.sum(-1, keepdim=True)
+        steps = torch.arange(self.target_length, device=features.device)
+        start = steps * lengths // self.target_length
+        end = ((steps + 1) * lengths + self.target_length - 1) // self.target_length
+        end = torch.maximum(end, start + 1).clamp(max=features.shape[1])
+        # Differences of running sums cost one pass whatever the windows are; float32 keeps them exact enough.
+        sums = nn.functional.pad(features.float().cumsum(1), (0, 0, 1, 0))
+        index = torch.stack([start, end]).unsqueeze(-1).expand(-1, -1, -1, features.shape[-1])
+        totals = sums.gather(1, index[1]) - sums.gather(1, index[0])
+        return totals / (end - start).clamp(min=1).unsqueeze(-1)
+
+
+class AmessAttention(nn.Module):
+    """Multi-head attention of one sequence to another, which may have vectors of another size."""
+
+    def __init__(self, config: AmessConfig, key_size: int, project_value: bool = True):
+        super().__init__()
+        self.config = config
+        self.num_heads = config.fusion_num_attention_heads
+        self.scaling = (config.hidden_size // self.num_heads) ** -0.5
+        self.attention_dropout = config.fusion_dropout
+        self.is_causal = False
+        self.q_proj = nn.Linear(config.hidden_size, config.hidden_size)
+        self.k_proj = nn.Linear(key_size, config.hidden_size)
+        self.v_proj = nn.Linear(key_size, config.hidden_size) if project_value else nn.Identity()
+
+    def forward(
+        self, query: torch.Tensor, key: torch.Tensor, key_mask: torch.Tensor, output_attentions: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """
+        Args:
+            query (`torch.Tensor` of shape `(batch, queries, hidden_size)`).
+            key (`torch.Tensor` of shape `(batch, keys, key_size)`): keys and values.
+            key_mask (`torch.BoolTensor` of shape `(batch, keys)`).
+            output_attentions (`bool`): also return the weights, whatever the attention implementation.
+
+        Returns:
+            `(batch, queries, hidden_size)`, zero in rows without any real key, and the weights
+            `(batch, heads, queries, keys)` or `None`.
+        """
+        has_keys = key_mask.any(-1)
+        # A softmax over nothing is undefined: rows without keys look at position 0 and are zeroed afterwards.
+        open_mask = torch.cat([key_mask[:, :1] | ~has_keys[:, None], key_mask[:, 1:]], dim=1)
+        attention_mask = create_bidirectional_mask(
+            config=self.config, inputs_embeds=query, attention_mask=open_mask, encoder_hidden_states=key
+        )
+        attention_interface: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
+            self.config._attn_implementation, eager_attention_forward
+        )
+        if output_attentions:
+            attention_interface = eager_attention_forward
+        output, weights = attention_interface(
+            self,
+            self._split_heads(self.q_proj(query)),
+            self._split_heads(self.k_proj(key)),
+            self._split_heads(self.v_proj(key)),
+            attention_mask,
+            dropout=self.attention_dropout if self.training else 0.0,
+            scaling=self.scaling,
+        )
+        output = output.reshape(query.shape) * has_keys[:, None, None]
+        if weights is not None:
+            weights = weights * has_keys[:, None, None, None]
+        return output, weights if output_attentions else None
+
+    def _split_heads(self, states: torch.Tensor) -> torch.Tensor:
+        return states.view(*states.shape[:-1], self.num_heads, -1).transpose(1, 2)
+
+
+class AmessCrossAttention(nn.Module):
+    """
+    CrossAttn and TCAttn (eq. 4, 6, 11 and 12).
+
+    Departure from the paper: with `attention_residual` the query is added and the sum normalised. Printed as they are,
+    the equations pass no text on but through attention weights, and such a model does not train on real text
+    (docs/design-decisions.md).
+    """
+
+    def __init__(self, config: AmessConfig, key_size: int):
+        super().__init__()
+        self.attention = AmessAttention(config, key_size)
+        self.output = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dropout = nn.Dropout(config.fusion_dropout)
+        self.residual = config.attention_residual
+        if self.residual:
+            self.layer_norm = nn.LayerNorm(config.hidden_size)
+
+    def forward(
+        self, query: torch.Tensor, key: torch.Tensor, key_mask: torch.Tensor, output_attentions: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Shapes as in [`AmessAttention`]."""
+        attended, weights = self.attention(query, key, key_mask, output_attentions)
+        attended = self.dropout(self.output(attended))
+        return (self.layer_norm(query + attended) if self.residual else attended), weights
+
+
+class AmessAnchorAttention(nn.Module):
+    """
+    AnCAttn and the feed-forward that follows it (eq. 8 to 10): one modality's anchors read the other's.
+
+    Which way "a to v" flows is printed in two ways; this is the formula's (audio into the video anchors), not the
+    sentence's. FF is a Transformer's feed-forward.
+    """
+
+    def __init__(self, config: AmessConfig):
+        super().__init__()
+        self.attention = AmessAttention(config, config.hidden_size, project_value=config.anchor_value_projection)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(config.hidden_size, 4 * config.hidden_size),
+            nn.GELU(),
+            nn.Linear(4 * config.hidden_size, config.hidden_size),
+            nn.Dropout(config.fusion_dropout),
+        )
+
+    def forward(self, anchors: torch.Tensor, other: torch.Tensor, other_mask: torch.Tensor) -> torch.Tensor:
+        """`(batch, anchors, hidden_size)` each; rows in which the other modality has no anchor keep theirs."""
+        attended, _ = self.attention(anchors, other, other_mask)
+        return anchors + self.feed_forward(attended) * other_mask.any(-1)[:, None, None]
+
+
+@torch.no_grad()
+def select_anchors(
+    text: torch.Tensor, fused: torch.Tensor, mask: torch.Tensor, num_anchors: int, score: str = "ratio"
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """
+    AnSelect (eq. 5 and 7): the tokens whose nearest fused token stands out most from the second-nearest. The choice is
+    discrete, so no gradient flows through it.
+
+    Padding is never chosen. With fewer real tokens than anchors the last slots are masked; with `num_anchors` at or
+    above the length every token is an anchor. Equal scores go to the earlier token.
+
+    Args:
+        text, fused (`torch.Tensor` of shape `(batch, text, hidden_size)`): E_text and E_fused.
+        mask (`torch.BoolTensor` of shape `(batch, text)`): real tokens.
+        num_anchors (`int`): k.
+        score (`str`): see `AmessConfig.anchor_score`.
+
+    Returns:
+        Positions, scores and mask, each `(batch, min(k, text))`, the best first.
+    """
+    text = nn.functional.normalize(text.float(), dim=-1)
+    fused = nn.functional.normalize(fused.float(), dim=-1)
+    with torch.autocast(device_type=text.device.type, enabled=False):
+        similarity = torch.matmul(text, fused.transpose(1, 2))
+    similarity = similarity.masked_fill(~mask[:, None, :], -1.0)  # no cosine is lower
+    if similarity.shape[-1] == 1:
+        similarity = nn.functional.pad(similarity, (0, 1), value=-1.0)
+    nearest, second = similarity.topk(2, dim=-1).values.unbind(-1)
+
+    tiny = 1e-6
+    if score == "ratio":
+        scores = (1 + nearest) / (1 + second + tiny)
+    elif score == "lowe":
+        scores = -((2 - 2 * nearest).clamp(min=0) + tiny).sqrt() / ((2 - 2 * second).clamp(min=0) + tiny).sqrt()
+    elif score == "raw":
+        # As printed the ratio flips its sign or explodes where the second cosine is not positive; the floor bounds it.
+        scores = nearest / second.clamp(min=tiny)
+    else:
+        raise ValueError(f"anchor_score={score!r} is unknown: choose 'ratio', 'lowe' or 'raw'.")
+
+    order = scores.masked_fill(~mask, float("-inf")).argsort(dim=-1, descending=True, stable=True)
+    indices = order[:, :num_anchors]
+    anchor_mask = mask.gather(1, indices)
+    return indices, scores.gather(1, indices).masked_fill(~anchor_mask, 0.0), anchor_mask
+
+
+@dataclass
+class AmessAnchors:
+    """
+    The anchors of one modality.
+
+    Attributes:
+        indices (`(batch, anchors)`): text positions at which the fused tokens were taken.
+        scores (`(batch, anchors)`): their reliability, best first; 0 in masked slots.
+        mask (`(batch, anchors)`): false where the slot is empty.
+    """
+
+    indices: torch.Tensor
+    scores: torch.Tensor
+    mask: torch.Tensor
+
+
+class AmessModalityBranch(nn.Module):
+    """The parts of A-ME that one nonverbal modality owns."""
+
+    def __init__(self, config: AmessConfig, feature_size: int, max_length: int, exchanges_anchors: bool):
+        super().__init__()
+        self.config = config
+        self.alignment = AmessAlignment(config, feature_size, max_length)
+        self.cross_attention = AmessCrossAttention(config, feature_size)
+        if config.use_anchor_embedding:
+            self.temporal_attention = AmessCrossAttention(config, config.hidden_size)
+            if exchanges_anchors:
+                self.anchor_attention = AmessAnchorAttention(config)
+
+    def fuse(
+        self, text: torch.Tensor, features: torch.Tensor, mask: torch.Tensor, output_attentions: bool
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """E_fused (eq. 4 / 6), `(batch, text, hidden_size)`, and on request its attention weights."""
+        aligned, aligned_mask = self.alignment(features, mask)
+        return self.cross_attention(text, aligned, aligned_mask, output_attentions)
+
+    def select(
+        self, text: torch.Tensor, fused: torch.Tensor, text_mask: torch.Tensor, present: torch.Tensor
+    ) -> tuple[torch.Tensor, AmessAnchors]:
+        """A (eq. 5 / 7), `(batch, anchors, hidden_size)`, and where they are; none in rows without the modality."""
+        indices, scores, mask = select_anchors(
+            text, fused, text_mask & present[:, None], self.config.num_anchors, self.config.anchor_score
+        )
+        anchors = fused.gather(1, indices.unsqueeze(-1).expand(-1, -1, fused.shape[-1]))
+        return anchors, AmessAnchors(indices, scores, mask)
+
+
+class AmessFusion(nn.Module):
+    """
+    A-ME as a whole: E_m from the text, the video frames and the audio steps (eq. 4 to 13).
+
+    Departure from the paper: with `fusion_residual` the text itself stays in the sum of eq. 13, as the caption of the
+    paper's figure 2 has it (docs/design-decisions.md holds the figures for both).
+    """
+
+    def __init__(self, config: AmessConfig):
+        super().__init__()
+        self.config = config
+        both = config.video_feature_size is not None and config.audio_feature_size is not None
+        if config.video_feature_size is not None:
+            self.video = AmessModalityBranch(config, config.video_feature_size, config.max_video_length, both)
+        if config.audio_feature_size is not None:
+            self.audio = AmessModalityBranch(config, config.audio_feature_size, config.max_audio_length, both)
+        self.layer_norm = nn.LayerNorm(config.hidden_size)
+        self.dropout = nn.Dropout(config.fusion_dropout)
+
+    def forward(
+        self,
+        text: torch.Tensor,
+        text_mask: torch.Tensor,
+        features: dict[str, tuple[torch.Tensor, torch.Tensor]],
+        output_attentions: bool = False,
+    ) -> tuple[torch.Tensor, dict[str, AmessAnchors], dict[str, torch.Tensor]]:
+        """
+        Args:
+            text (`torch.Tensor` of shape `(batch, text, hidden_size)`): E_text.
+            text_mask (`torch.BoolTensor` of shape `(batch, text)`).
+            features: for `"video"`, `"audio"` or both: `(batch, frames, feature_size)` and `(batch, frames)`.
+            output_attentions (`bool`): return the weights of eq. 4 and 6.
+
+        Returns:
+            E_m `(batch, text, hidden_size)`, the anchors and the attention weights by modality.
+        """
+        present = {name: mask.any(-1) for name, (_, mask) in features.items()}
+        fused, weights, anchors, places = {}, {}, {}, {}
+        for name, (values, mask) in features.items():
+            fused[name], weights[name] = getattr(self, name).fuse(text, values, mask, output_attentions)
+
+        embeddings = fused
+        if self.config.use_anchor_embedding:
+            for name in features:
+                anchors[name], places[name] = getattr(self, name).select(text, fused[name], text_mask, present[name])
+            embeddings = {}
+            for name in features:
+                enhanced = anchors[name]
+                for other in features:
+                    if other == name:
+                        continue
+                    enhanced = getattr(self, name).anchor_attention(enhanced, anchors[other], places[other].mask)
+                embeddings[name], _ = getattr(self, name).temporal_attention(fused[name], enhanced, places[name].mask)
+
+        total = sum(embeddings[name] * present[name][:, None, None] for name in features)
+        total = text + total if self.config.fusion_residual else total
+        mixed = self.dropout(self.layer_norm(total))
+        # A row that has text alone is that text: it must not depend on what the other rows of its batch bring along.
+        has_any = torch.stack(list(present.values())).any(0)
+        return torch.where(has_any[:, None, None], mixed, text), places, weights
