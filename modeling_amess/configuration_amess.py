@@ -196,8 +196,8 @@ class AmessConfig(PreTrainedConfig):
         if self.semantic_residual and self.description_size not in (None, self.hidden_size):
             raise ValueError(
                 f"semantic_residual adds the pooled hidden states (size {self.hidden_size}) to the semantic token "
-                f"(size {self.description_size}): the sizes must be equal. Use a description encoder of that size or set "
-                "semantic_residual=False."
+                f"(size {self.description_size}): the sizes must be equal. Use a description encoder of that size or "
+                "set semantic_residual=False."
             )
         if (self.semantic_residual or self.semantic_logits) and not self.use_semantic_synchronization:
             raise ValueError("semantic_residual and semantic_logits need use_semantic_synchronization=True.")

@@ -17,7 +17,7 @@ from transformers.utils.generic import can_return_tuple, merge_with_config_defau
 from transformers.utils.output_capturing import capture_outputs
 
 from .configuration_amess import AmessConfig
-from .fusion_amess import AmessAttention, AmessFusion
+from .fusion_amess import AmessFusion
 from .loss_amess import description_similarity, semantic_synchronization_loss
 
 
@@ -116,8 +116,8 @@ class AmessPreTrainedModel(PreTrainedModel):
 
 class AmessSemanticProjection(nn.Module):
     """
-    T_f: the sequence E_f as one token in the descriptions' space, "by normalizing the dimension of the sequence and the
-    two-layer MLP" (section III-D).
+    T_f: the sequence E_f as one token in the descriptions' space, "by normalizing the dimension of the sequence and
+    the two-layer MLP" (section III-D).
 
     With `semantic_residual` the pooled E_f is added and the MLP starts at zero, so that a text encoder that is the
     description encoder too begins next to the descriptions (worth most with few samples an intent).
@@ -147,8 +147,8 @@ def masked_mean(hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
 
 class AmessModel(AmessPreTrainedModel):
     """
-    The A-MESS encoder: text, video features and audio features to fused token states E_f (eq. 1 to 14) and the semantic
-    token T_f.
+    The A-MESS encoder: text, video features and audio features to fused token states E_f (eq. 1 to 14) and the
+    semantic token T_f.
 
     Example:
 
@@ -291,8 +291,8 @@ class AmessModel(AmessPreTrainedModel):
             )
         if values.dim() != 3 or values.shape[0] != batch_size or values.shape[1] == 0 or values.shape[2] != size:
             raise ValueError(
-                f"{name}_features have shape {tuple(values.shape)}; this model needs ({batch_size}, frames, {size}) with "
-                "at least one (padded) frame."
+                f"{name}_features have shape {tuple(values.shape)}; this model needs ({batch_size}, frames, {size}) "
+                "with at least one (padded) frame."
             )
         if mask is None:
             return values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
@@ -313,7 +313,8 @@ class AmessForIntentClassification(AmessPreTrainedModel):
     >>> model = AmessForIntentClassification.from_text_pretrained(
     ...     "bert-large-uncased", id2label={0: "Thank", 1: "Taunt"}, label2id={"Thank": 0, "Taunt": 1}
     ... )
-    >>> model.set_label_descriptions({"Thank": ["To express gratitude."], "Taunt": ["To mock."]}, encoder=sentence_bert)
+    >>> descriptions = {"Thank": ["To express gratitude."], "Taunt": ["To mock."]}
+    >>> model.set_label_descriptions(descriptions, encoder=SentenceTransformer("all-roberta-large-v1"))
     ```
     """
 
@@ -393,7 +394,8 @@ class AmessForIntentClassification(AmessPreTrainedModel):
                 the order of the labels' ids; rows past a label's number of texts are ignored.
 
         Raises:
-            ValueError: unknown or missing labels, neither or both of `encoder` and `embeddings`, sizes that do not fit.
+            ValueError: unknown or missing labels, neither or both of `encoder` and `embeddings`, sizes that do not
+                fit.
         """
         if not self.config.use_semantic_synchronization:
             raise ValueError("This model was built with use_semantic_synchronization=False and reads no descriptions.")
@@ -412,8 +414,8 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             encoded = torch.as_tensor(encoder.encode(prompts)).float().cpu()
             if encoded.shape != (len(prompts), size):
                 raise ValueError(
-                    f"The encoder gave embeddings of shape {tuple(encoded.shape)} for {len(prompts)} descriptions; this "
-                    f"model's description_size is {size}."
+                    f"The encoder gave embeddings of shape {tuple(encoded.shape)} for {len(prompts)} descriptions; "
+                    f"this model's description_size is {size}."
                 )
             embeddings = torch.zeros(*mask.shape, size)
             embeddings[mask] = encoded
@@ -494,8 +496,8 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             if self.config.use_semantic_synchronization:
                 if self.config.label_descriptions is None:
                     raise ValueError(
-                        "The contrastive loss needs the labels' descriptions: call set_label_descriptions(...) first, or "
-                        "build the model with use_semantic_synchronization=False."
+                        "The contrastive loss needs the labels' descriptions: call set_label_descriptions(...) first, "
+                        "or build the model with use_semantic_synchronization=False."
                     )
                 contrastive_loss = semantic_synchronization_loss(
                     similarity,

@@ -82,7 +82,8 @@ class AmessProcessor(ProcessorMixin):
             `(batch, frames, feature_size)` in float32 with `<modality>_attention_mask` `(batch, frames)`.
 
         Raises:
-            ValueError: nothing given, unequal numbers of utterances, features of a wrong size or with non-finite values.
+            ValueError: nothing given, unequal numbers of utterances, features of a wrong size or with non-finite
+                values.
         """
         if return_tensors not in ("pt", "np"):
             raise ValueError(f'return_tensors={return_tensors!r} is not offered: a padded batch is "pt" or "np".')
@@ -126,14 +127,15 @@ class AmessProcessor(ProcessorMixin):
             array = np.zeros((0, size), dtype=np.float32) if row is None else np.asarray(row, dtype=np.float32)
             if array.ndim != 2 or array.shape[1] != size:
                 raise ValueError(
-                    f"{modality}_features of utterance {index} have shape {array.shape}; this model needs (frames, {size})."
+                    f"{modality}_features of utterance {index} have shape {array.shape}; this model needs "
+                    f"(frames, {size})."
                 )
             if not np.isfinite(array).all():
                 raise ValueError(f"{modality}_features of utterance {index} hold NaN or infinite values.")
             if len(array) > limit:
                 self._warn_truncation(modality, "frames" if modality == "video" else "steps", limit)
             arrays.append(array[:limit])
-        # One padded position where no row has any: the modality is then masked in every row, not missing from the batch.
+        # One padded position where no row has any: the modality is masked in every row, not missing from the batch.
         longest = max(1, max(len(array) for array in arrays))
         features = np.zeros((len(arrays), longest, size), dtype=np.float32)
         mask = np.zeros((len(arrays), longest), dtype=np.int64)
