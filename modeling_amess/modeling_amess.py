@@ -14,7 +14,7 @@ from transformers.masking_utils import create_bidirectional_mask
 from transformers.processing_utils import Unpack
 from transformers.utils import ModelOutput, TransformersKwargs
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
-from transformers.utils.output_capturing import capture_outputs
+from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .configuration_amess import AmessConfig
 from .fusion_amess import AmessFusion
@@ -32,7 +32,7 @@ class AmessModelOutput(ModelOutput):
         semantic_embedding (`(batch, description_size)`): T_f, what semantic synchronization pulls to the descriptions.
         video_anchor_indices, audio_anchor_indices (`(batch, anchors)`): text positions of the anchors, best first.
         video_anchor_scores, audio_anchor_scores (`(batch, anchors)`): their reliability; 0 in masked slots.
-        video_anchor_mask, audio_anchor_mask (`(batch, anchors)`): false where a slot is empty.
+        video_anchor_mask, audio_anchor_mask (`(batch, anchors)`): 0 where a slot is empty.
         video_attentions, audio_attentions (`(batch, heads, text, frames)`): with `output_attentions=True`, how much
             each token read from each (aligned) frame or step in eq. 4 and 6.
         hidden_states, attentions: of the multimodal encoder, as in any transformers model.
@@ -97,9 +97,11 @@ class AmessPreTrainedModel(PreTrainedModel):
     _supports_sdpa = True
     _supports_attention_backend = True
     _no_split_modules = ["AmessFusion"]
-    # The text encoder records its own layers; these are the keys that a caller may ask for.
-    _can_record_outputs = {"hidden_states": None, "attentions": None}
-    _keep_in_fp32_modules_strict = ["label_description_embeddings"]
+    # What a caller may ask for. No module of ours is recorded: the text encoder, a model itself, records its layers.
+    _can_record_outputs = {
+        "hidden_states": OutputRecorder(target_class=None),
+        "attentions": OutputRecorder(target_class=None),
+    }
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -262,11 +264,11 @@ class AmessModel(AmessPreTrainedModel):
         semantic_embedding = None
         if self.config.use_semantic_synchronization:
             semantic_embedding = self.semantic_projection(hidden_states, text_mask)
-        places = {
-            f"{name}_anchor_{part}": getattr(anchor, part)
-            for name, anchor in anchors.items()
-            for part in ("indices", "scores", "mask")
-        }
+        places = {}
+        for name, anchor in anchors.items():
+            places[f"{name}_anchor_indices"] = anchor.indices
+            places[f"{name}_anchor_scores"] = anchor.scores
+            places[f"{name}_anchor_mask"] = anchor.mask.long()
         return AmessModelOutput(
             last_hidden_state=hidden_states,
             pooler_output=pooled,
@@ -318,6 +320,8 @@ class AmessForIntentClassification(AmessPreTrainedModel):
     ```
     """
 
+    _keep_in_fp32_modules_strict = ["label_description_embeddings"]
+
     def __init__(self, config: AmessConfig):
         super().__init__(config)
         self.num_labels = config.num_labels
@@ -328,7 +332,7 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             shape = (config.num_labels, config.num_descriptions)
             # Persistent: a loaded model scores descriptions without the encoder that embedded them.
             self.label_description_embeddings = nn.Buffer(torch.zeros(*shape, config.description_size))
-            self.label_description_mask = nn.Buffer(torch.zeros(*shape, dtype=torch.bool))
+            self.label_description_mask = nn.Buffer(torch.zeros(*shape, dtype=torch.long))
             if config.semantic_logits:
                 self.semantic_scale = nn.Parameter(torch.tensor(10.0))
         self.classifier_norm = nn.LayerNorm(size)
@@ -404,9 +408,9 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         texts = self._checked_descriptions(label_descriptions)
         most = max(len(descriptions) for descriptions in texts.values())
         size = self.config.description_size
-        mask = torch.zeros(self.config.num_labels, most, dtype=torch.bool)
+        mask = torch.zeros(self.config.num_labels, most, dtype=torch.long)
         for label, descriptions in texts.items():
-            mask[self.config.label2id[label], : len(descriptions)] = True
+            mask[self.config.label2id[label], : len(descriptions)] = 1
         if encoder is not None:
             template = self.config.description_template
             ordered = [label for _, label in sorted(self.config.id2label.items()) if label in texts]
@@ -418,7 +422,7 @@ class AmessForIntentClassification(AmessPreTrainedModel):
                     f"this model's description_size is {size}."
                 )
             embeddings = torch.zeros(*mask.shape, size)
-            embeddings[mask] = encoded
+            embeddings[mask.bool()] = encoded
         elif embeddings.shape != (*mask.shape, size):
             raise ValueError(
                 f"embeddings have shape {tuple(embeddings.shape)}; {self.config.num_labels} labels with up to {most} "
