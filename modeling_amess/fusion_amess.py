@@ -233,25 +233,30 @@ def select_anchors(
     Returns:
         Positions, scores and mask, each `(batch, min(k, text))`, the best first.
     """
+    if score not in ("ratio", "lowe", "raw"):
+        raise ValueError(f"anchor_score={score!r} is unknown: choose 'ratio', 'lowe' or 'raw'.")
     text = nn.functional.normalize(text.float(), dim=-1)
     fused = nn.functional.normalize(fused.float(), dim=-1)
     with torch.autocast(device_type=text.device.type, enabled=False):
-        similarity = torch.matmul(text, fused.transpose(1, 2))
-    similarity = similarity.masked_fill(~mask[:, None, :], -1.0)  # no cosine is lower
-    if similarity.shape[-1] == 1:
-        similarity = nn.functional.pad(similarity, (0, 1), value=-1.0)
-    nearest, second = similarity.topk(2, dim=-1).values.unbind(-1)
+        if score == "lowe":
+            # From the differences: 1 - cosine would lose the digits that tell near neighbours apart.
+            closeness = -torch.cdist(text, fused, compute_mode="donot_use_mm_for_euclid_dist")
+        else:
+            closeness = torch.matmul(text, fused.transpose(1, 2))
+    farthest = -2.0 if score == "lowe" else -1.0  # of two unit vectors
+    closeness = closeness.masked_fill(~mask[:, None, :], farthest)
+    if closeness.shape[-1] == 1:
+        closeness = nn.functional.pad(closeness, (0, 1), value=farthest)
+    nearest, second = closeness.topk(2, dim=-1).values.unbind(-1)
 
     tiny = 1e-6
     if score == "ratio":
         scores = (1 + nearest) / (1 + second + tiny)
     elif score == "lowe":
-        scores = -((2 - 2 * nearest).clamp(min=0) + tiny).sqrt() / ((2 - 2 * second).clamp(min=0) + tiny).sqrt()
-    elif score == "raw":
+        scores = nearest / (tiny - second)
+    else:
         # As printed the ratio flips its sign or explodes where the second cosine is not positive; the floor bounds it.
         scores = nearest / second.clamp(min=tiny)
-    else:
-        raise ValueError(f"anchor_score={score!r} is unknown: choose 'ratio', 'lowe' or 'raw'.")
 
     order = scores.masked_fill(~mask, float("-inf")).argsort(dim=-1, descending=True, stable=True)
     indices = order[:, :num_anchors]

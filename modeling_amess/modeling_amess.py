@@ -106,14 +106,20 @@ class AmessPreTrainedModel(PreTrainedModel):
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
-        if isinstance(module, AmessSemanticProjection) and module.residual:
-            init.zeros_(module.mlp[-1].weight)
-            init.zeros_(module.mlp[-1].bias)
+        if isinstance(module, AmessZeroLinear):
+            init.zeros_(module.weight)
         elif isinstance(module, AmessForIntentClassification) and module.config.use_semantic_synchronization:
             init.zeros_(module.label_description_embeddings)
             init.zeros_(module.label_description_mask)
             if module.config.semantic_logits:
                 init.constant_(module.semantic_scale, 10.0)
+
+
+class AmessZeroLinear(nn.Linear):
+    """
+    A linear layer that starts at zero. It is a class of its own because transformers calls `_init_weights` of models
+    outside its own package only with modules that own parameters, never with the module around them.
+    """
 
 
 class AmessSemanticProjection(nn.Module):
@@ -129,10 +135,11 @@ class AmessSemanticProjection(nn.Module):
         super().__init__()
         self.residual = config.semantic_residual
         self.layer_norm = nn.LayerNorm(config.hidden_size)
+        last_layer = AmessZeroLinear if self.residual else nn.Linear
         self.mlp = nn.Sequential(
             nn.Linear(config.hidden_size, config.hidden_size),
             nn.GELU(),
-            nn.Linear(config.hidden_size, config.description_size),
+            last_layer(config.hidden_size, config.description_size),
         )
 
     def forward(self, hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,130 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A saved folder is all that another machine needs: it loads in processes where this package is not importable."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from modeling_amess import AmessProcessor
+
+from .tiny import tiny_batch, tiny_model, tiny_tokenizer
+
+
+PROJECT = Path(__file__).parents[2]
+LOAD = """
+import importlib.util, json, sys
+import torch
+folder, own = sys.argv[1], sys.argv[2] == "import"
+if own:
+    import modeling_amess
+else:
+    assert importlib.util.find_spec("modeling_amess") is None, "the package must not be importable here"
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoProcessor
+trust = {} if own else {"trust_remote_code": True}
+config = AutoConfig.from_pretrained(folder, **trust)
+base = AutoModel.from_pretrained(folder, **trust).eval()
+model = AutoModelForSequenceClassification.from_pretrained(folder, **trust).eval()
+processor = AutoProcessor.from_pretrained(folder, **trust)
+batch = torch.load(folder + "/batch.pt", weights_only=True)
+with torch.no_grad():
+    logits, embedding = model(**batch).logits, base(**batch).semantic_embedding
+print(json.dumps({
+    "logits": logits.tolist(), "embedding": embedding.tolist(), "config": type(config).__name__,
+    "base": type(base).__name__, "model": type(model).__name__, "module": type(model).__module__,
+    "ids": processor(text="oh, great.")["input_ids"].tolist(),
+}))
+if len(sys.argv) > 3:
+    model.save_pretrained(sys.argv[3])
+    processor.save_pretrained(sys.argv[3])
+    torch.save(batch, sys.argv[3] + "/batch.pt")
+"""
+
+
+def load(folder: Path, home: Path, own: bool, save_to: Path | None = None) -> dict:
+    """Load in a new process: without the package (-I ignores the working directory), or with it."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
+    script = LOAD
+    if own:
+        environment["PYTHONPATH"] = str(PROJECT)
+    else:
+        # An editable install puts the project on the path: take it off again, as on a machine that lacks it.
+        hide = (
+            "import sys\n"
+            "sys.meta_path[:] = [f for f in sys.meta_path if '__editable__' not in getattr(f, '__module__', '')"
+            " and '__editable__' not in getattr(f, '__name__', '')]\n"
+            f"sys.path[:] = [p for p in sys.path if p != {str(PROJECT)!r}]\n"
+        )
+        script = hide + LOAD
+    arguments = [str(folder), "import" if own else "remote", *([str(save_to)] if save_to else [])]
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments], env=environment, cwd=home, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr[-3000:]
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
+@pytest.fixture
+def saved(tmp_path):
+    folder = tmp_path / "pretrained"
+    model = tiny_model()
+    model.save_pretrained(folder)
+    AmessProcessor(tiny_tokenizer(), video_feature_size=6, audio_feature_size=5).save_pretrained(folder)
+    batch = tiny_batch()
+    torch.save(batch, folder / "batch.pt")
+    (tmp_path / "home").mkdir()
+    with torch.no_grad():
+        output = model(**batch)
+    return folder, output, tmp_path / "home"
+
+
+def check(result: dict, output) -> None:
+    torch.testing.assert_close(torch.tensor(result["logits"]), output.logits, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(torch.tensor(result["embedding"]), output.semantic_embedding, atol=1e-6, rtol=1e-5)
+    assert (result["config"], result["base"], result["model"]) == (
+        "AmessConfig",
+        "AmessModel",
+        "AmessForIntentClassification",
+    )
+    assert result["ids"] == [[2, 5, 6, 7, 8, 3]]
+
+
+def test_all_auto_classes_load_without_the_package_and_so_does_what_they_save(saved, tmp_path):
+    folder, output, home = saved
+    again = tmp_path / "again"
+    again.mkdir()
+    result = load(folder, home, own=False, save_to=again)
+    check(result, output)
+    assert result["module"].startswith("transformers_modules.")
+    check(load(again, home, own=False), output)
+
+
+def test_after_importing_the_package_no_trust_is_needed(saved):
+    folder, output, home = saved
+    result = load(folder, home, own=True)
+    check(result, output)
+    assert result["module"] == "modeling_amess.modeling_amess"
+
+
+def test_the_folder_holds_weights_without_pickles(saved):
+    folder, _, _ = saved
+    names = {path.name for path in folder.iterdir()} - {"batch.pt"}
+    assert "model.safetensors" in names
+    assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl", ".pth"))]
+
+
+def test_importing_needs_torch_and_transformers_only():
+    code = (
+        "import sys, modeling_amess\n"
+        "heavy = {'datasets', 'accelerate', 'sentence_transformers', 'sklearn', 'evaluate', 'gradio', 'av'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True)
+    # accelerate comes with transformers itself wherever it is installed.
+    assert eval(run.stdout) in ([], ["accelerate"])

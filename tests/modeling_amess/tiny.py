@@ -1,0 +1,106 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Tiny A-MESS configurations, models and batches: the same classes as real ones, small enough to test laws on."""
+
+import torch
+from transformers import BertConfig, BertTokenizer, RobertaConfig
+
+from modeling_amess import AmessConfig, AmessForIntentClassification
+
+
+LABELS = ("Thank", "Taunt", "Joke", "UNK")
+DESCRIPTIONS = {
+    "Thank": ["To express gratitude.", "To acknowledge a favour."],
+    "Taunt": ["To mock someone.", "To provoke."],
+    "Joke": ["To make others laugh."],
+}
+WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "oh", ",", "great", ".", "thanks", "a", "lot", "no", "way")
+
+
+def tiny_tokenizer() -> BertTokenizer:
+    """A WordPiece tokenizer of 14 words."""
+    return BertTokenizer(vocab={word: index for index, word in enumerate(WORDS)})
+
+
+def tiny_config(text_model_type: str = "bert", **fields) -> AmessConfig:
+    """Two layers of width 32, four labels of which one is out of scope, features of size 6 and 5."""
+    sizes = dict(
+        vocab_size=len(WORDS),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        max_position_embeddings=64,
+    )
+    text_config = {"bert": BertConfig, "roberta": RobertaConfig}[text_model_type](**sizes)
+    defaults = dict(
+        text_config=text_config,
+        video_feature_size=6,
+        audio_feature_size=5,
+        max_text_length=12,
+        max_video_length=20,
+        max_audio_length=24,
+        num_anchors=4,
+        fusion_num_attention_heads=4,
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: index for index, label in enumerate(LABELS)},
+        out_of_scope_label="UNK",
+    )
+    return AmessConfig(**(defaults | fields))
+
+
+class OneHotEncoder:
+    """Stands where a Sentence-BERT would: a different, fixed vector for every text."""
+
+    def __init__(self, size: int = 32):
+        self.size = size
+
+    def encode(self, texts: list[str]) -> torch.Tensor:
+        """`(texts, size)`."""
+        generator = torch.Generator().manual_seed(7)
+        return torch.randn(len(texts), self.size, generator=generator)
+
+
+def tiny_model(text_model_type: str = "bert", seed: int = 0, **fields) -> AmessForIntentClassification:
+    """A randomly initialised classifier in eval mode, its labels described."""
+    torch.manual_seed(seed)
+    model = AmessForIntentClassification(tiny_config(text_model_type, **fields)).eval()
+    if model.config.use_semantic_synchronization:
+        model.set_label_descriptions(DESCRIPTIONS, encoder=OneHotEncoder(model.config.description_size))
+    return model
+
+
+def tiny_batch(batch: int = 4, text: int = 9, video: int = 7, audio: int = 11, seed: int = 0) -> dict:
+    """Random inputs; the rows differ in length, the first row fills the batch and the last has one frame each."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def lengths(longest: int, least: int) -> torch.Tensor:
+        return torch.linspace(longest, least, batch).round().long()
+
+    def mask(longest: int, least: int) -> torch.Tensor:
+        return (torch.arange(longest) < lengths(longest, least)[:, None]).long()
+
+    return {
+        "input_ids": torch.randint(5, len(WORDS), (batch, text), generator=generator),
+        "attention_mask": mask(text, 3),
+        "video_features": torch.randn(batch, video, 6, generator=generator),
+        "video_attention_mask": mask(video, 1),
+        "audio_features": torch.randn(batch, audio, 5, generator=generator),
+        "audio_attention_mask": mask(audio, 1),
+    }
+
+
+def padded(batch: dict, text: int = 3, video: int = 4, audio: int = 5) -> dict:
+    """The same batch with more padding, of arbitrary content, at the end of each modality."""
+    out = {}
+    for name, value in batch.items():
+        extra = {"i": text, "a": text, "v": video}[name[0]] if not name.startswith("audio") else audio
+        filler = torch.zeros if name.endswith("mask") else torch.ones
+        shape = (value.shape[0], extra, *value.shape[2:])
+        out[name] = torch.cat([value, filler(shape, dtype=value.dtype)], dim=1)
+    return out
+
+
+def rows(batch: dict, index: list[int]) -> dict:
+    """Some rows of a batch."""
+    return {name: value[index] for name, value in batch.items()}
