@@ -27,7 +27,7 @@ EXPRESSIONS: tuple[str, ...] = ("smile", "frown", "smirk", "nod", "wide_eyes")
 TONES: tuple[str, ...] = ("bright", "low", "flat", "sharp", "rising")
 
 # Intents may share a pair only where no text is said with both of them, so that text and pair together always tell
-# the intent, while the pair alone cannot (13 pairs for 20 intents) and neither can the text.
+# the intent, while the pair alone cannot (12 pairs for 20 intents) and neither can the text.
 INTENT_EXPRESSIONS: dict[str, tuple[str, str]] = {
     "Complain": ("frown", "flat"),
     "Praise": ("smile", "bright"),

@@ -1,0 +1,89 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pytest
+
+from dataset_scripts.labels import (
+    MINTREC2_COARSE_GROUPS,
+    MINTREC2_LABELS,
+    MINTREC_COARSE_GROUPS,
+    MINTREC_LABELS,
+    OUT_OF_SCOPE_LABEL,
+    UnknownLabelError,
+    label_names,
+    load_label_descriptions,
+    normalize_label,
+)
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups", "sizes"),
+    [(MINTREC_LABELS, MINTREC_COARSE_GROUPS, (11, 9)), (MINTREC2_LABELS, MINTREC2_COARSE_GROUPS, (16, 14))],
+)
+def test_coarse_groups_split_the_labels(labels, groups, sizes):
+    assert tuple(len(group) for group in groups.values()) == sizes
+    assert sorted(label for group in groups.values() for label in group) == sorted(labels)
+
+
+def test_label_order_is_that_of_the_released_repositories():
+    assert (MINTREC_LABELS[5], MINTREC_LABELS[11], MINTREC_LABELS[19]) == ("Agree", "Care", "Ask for help")
+    assert list(MINTREC2_LABELS) == sorted(MINTREC2_LABELS, key=str.casefold)
+    assert label_names("mintrec2", out_of_scope=True).index(OUT_OF_SCOPE_LABEL) == 30
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("Apologize", "Apologise"),
+        ("apologise", "Apologise"),
+        ("Ask for Help", "Ask for help"),
+        ("ask_for_help", "Ask for help"),
+        ("Ask for Opinions", "Asking for opinions"),
+        ("ASKING-FOR-OPINIONS", "Asking for opinions"),
+        (" complaint ", "Complain"),
+        ("criticise", "Criticize"),
+        ("UNKOWN", "UNK"),
+        ("Unknown", "UNK"),
+        ("unk", "UNK"),
+        ("out-of-scope", "UNK"),
+    ],
+)
+def test_other_spellings_are_understood(written, expected):
+    assert normalize_label(written, label_names("mintrec2", out_of_scope=True)) == expected
+
+
+def test_every_label_is_its_own_spelling_in_any_case():
+    for label in (*MINTREC_LABELS, *MINTREC2_LABELS):
+        labels = MINTREC_LABELS if label in MINTREC_LABELS else MINTREC2_LABELS
+        assert normalize_label(label.upper(), labels) == label
+
+
+def test_an_unknown_label_names_the_nearest_one():
+    with pytest.raises(UnknownLabelError, match="'Complane'.*nearest valid label is 'Complain'"):
+        normalize_label("Complane")
+
+
+def test_an_alias_of_another_data_set_is_unknown():
+    with pytest.raises(UnknownLabelError, match="Ask for Opinions"):
+        normalize_label("Ask for Opinions", MINTREC_LABELS)
+
+
+@pytest.mark.parametrize("written", ["UNK", "unknown"])
+def test_out_of_scope_is_refused_where_it_is_no_label(written):
+    with pytest.raises(UnknownLabelError, match="means out of scope"):
+        normalize_label(written, MINTREC2_LABELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"), [("sample", MINTREC_LABELS), ("mintrec", MINTREC_LABELS), ("mintrec2", MINTREC2_LABELS)]
+)
+def test_every_label_has_three_descriptions_in_label_order(name, labels):
+    descriptions = load_label_descriptions(name)
+    assert tuple(descriptions) == labels
+    assert all(len(sentences) == 3 and all(sentences) for sentences in descriptions.values())
+
+
+def test_an_unknown_data_set_names_the_nearest_one():
+    with pytest.raises(ValueError, match="did you mean 'mintrec2'"):
+        load_label_descriptions("mintrec2.0")
