@@ -1,0 +1,35 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""
+The models that a run can train: A-MESS and its baselines, under one forward contract (the batch of `AmessProcessor`
+in, `loss` and `logits` out) and two more methods, `from_text_pretrained` and `new_parameter_names`.
+
+Importing this package registers the baselines, so that `AutoModelForSequenceClassification` loads their run folders.
+"""
+
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from modeling_amess import AmessConfig, AmessForIntentClassification
+
+from .mean_fusion import MeanFusionConfig, MeanFusionForIntentClassification
+from .text_only import TextOnlyConfig, TextOnlyForIntentClassification
+
+
+# name of --model -> its config and model classes
+MODELS = {
+    "amess": (AmessConfig, AmessForIntentClassification),
+    "text_only": (TextOnlyConfig, TextOnlyForIntentClassification),
+    "mean_fusion": (MeanFusionConfig, MeanFusionForIntentClassification),
+}
+
+for _config_class, _model_class in (MODELS["text_only"], MODELS["mean_fusion"]):
+    AutoConfig.register(_config_class.model_type, _config_class, exist_ok=True)
+    AutoModelForSequenceClassification.register(_config_class, _model_class, exist_ok=True)
+
+__all__ = [
+    "MODELS",
+    "MeanFusionConfig",
+    "MeanFusionForIntentClassification",
+    "TextOnlyConfig",
+    "TextOnlyForIntentClassification",
+]

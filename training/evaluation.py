@@ -1,0 +1,85 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A model's logits on a split, gathered from all processes, and the metrics of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.utils.data import DataLoader
+
+from .data import IntentCollator, IntentRows
+from .metrics.intent_classification.intent_classification import intent_classification
+
+
+@dataclass
+class Evaluation:
+    """Results on one split, the same on every process. Arrays are in the order of the split's rows."""
+
+    logits: np.ndarray  # (rows, labels), float32
+    labels: np.ndarray  # (rows,)
+    metrics: dict[str, Any]  # of the `intent_classification` metric, with `per_class`
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Predicted label ids `(rows,)`."""
+        return self.logits.argmax(-1)
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Softmax of the logits `(rows, labels)`."""
+        exponentials = np.exp(self.logits - self.logits.max(-1, keepdims=True))
+        return exponentials / exponentials.sum(-1, keepdims=True)
+
+
+class Evaluator:
+    """
+    Evaluates on one split, as often as asked.
+
+    Args:
+        rows: the split.
+        lengths: tokens of each row, to batch rows of similar length; `None` for the order of the split.
+        batch_size: rows per process and forward pass.
+    """
+
+    def __init__(
+        self,
+        rows: IntentRows,
+        collator: IntentCollator,
+        lengths: np.ndarray | None,
+        batch_size: int,
+        accelerator: Accelerator,
+    ):
+        self.label_names = rows.label_names
+        self.accelerator = accelerator
+        self.order = np.arange(len(rows)) if lengths is None else np.argsort(-lengths, kind="stable")
+        loader = DataLoader(
+            rows,
+            batch_size=batch_size,
+            sampler=self.order.tolist(),
+            collate_fn=collator,
+            generator=torch.Generator(),  # its own, so that evaluation leaves the training's random state alone
+        )
+        # Every process gets equally many batches (the last are filled up with rows that `gather_for_metrics` drops).
+        self.loader = accelerator.prepare_data_loader(loader)
+
+    @torch.no_grad()
+    def evaluate(self, model: nn.Module) -> Evaluation:
+        """Run `model`, as prepared by the Accelerator, over the split; it is left in evaluation mode."""
+        model.eval()
+        logits, labels = [], []
+        for batch in self.loader:
+            gold = batch.pop("labels")
+            output = model(**batch).logits.float()
+            output, gold = self.accelerator.gather_for_metrics((output, gold))
+            logits.append(output.cpu().numpy())
+            labels.append(gold.cpu().numpy())
+        back = np.argsort(self.order, kind="stable")
+        all_logits, all_labels = np.concatenate(logits)[back], np.concatenate(labels)[back]
+        metrics = intent_classification(all_logits.argmax(-1), all_labels, self.label_names)
+        return Evaluation(all_logits, all_labels, metrics)

@@ -1,0 +1,152 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""From settings to a model and its processor: pretrained text encoder, sizes of the data, label descriptions."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import transformers
+from transformers import AutoTokenizer, PreTrainedModel
+
+from modeling_amess import AmessProcessor
+
+from .arguments import SettingsError, TrainingSettings, check_keys
+from .baselines import MODELS
+from .text_models import resolve_text_model
+
+
+def create_model(
+    settings: TrainingSettings, label_names: Sequence[str], feature_sizes: Mapping[str, int | None]
+) -> PreTrainedModel:
+    """
+    A model around the pretrained text encoder, everything else freshly initialised (seed before the call).
+
+    Args:
+        label_names: names in the order of the ids.
+        feature_sizes: `video_feature_size` and `audio_feature_size`, `None` for a modality that is left out.
+
+    Raises:
+        SettingsError: a field of `model_config` that the model does not have or that does not fit; no descriptions.
+        TextModelError: the text or description model cannot be found.
+    """
+    config_class, model_class = MODELS[settings.model]
+    valid = model_config_fields(settings.model)
+    check_keys(settings.model_config, valid, f"model_config of {settings.model}")
+    text_model = resolve_text_model(settings.text_model)
+    config = {name: size for name, size in feature_sizes.items() if name in valid}
+    config["id2label"] = dict(enumerate(label_names))
+    config["label2id"] = {name: index for index, name in enumerate(label_names)}
+    if settings.attn_implementation is not None:
+        config["attn_implementation"] = settings.attn_implementation
+
+    descriptions = encoder = None
+    if "label_descriptions" in valid and settings.model_config.get("use_semantic_synchronization", True):
+        descriptions = read_label_descriptions(settings, label_names)
+        encoder = _sentence_encoder(settings)
+        config["description_size"] = encoder.get_embedding_dimension()
+        config["description_encoder"] = settings.description_model
+        undescribed = [name for name in label_names if name not in descriptions]
+        if len(undescribed) == 1:
+            config["out_of_scope_label"] = undescribed[0]
+    try:
+        with quiet_transformers():
+            model = model_class.from_text_pretrained(
+                text_model, num_text_layers=settings.num_text_layers, **{**config, **settings.model_config}
+            )
+        if descriptions is not None:
+            model.set_label_descriptions(descriptions, encoder=encoder)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"The {settings.model} model could not be built: {error}") from error
+    if settings.freeze_word_embeddings:
+        model.get_input_embeddings().requires_grad_(False)
+    return model
+
+
+def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> AmessProcessor:
+    """The processor of a model, with the tokenizer of its text encoder and the model's own sizes and lengths."""
+    tokenizer = AutoTokenizer.from_pretrained(resolve_text_model(settings.text_model))
+    names = (
+        "video_feature_size",
+        "audio_feature_size",
+        "max_text_length",
+        "max_video_length",
+        "max_audio_length",
+    )
+    sizes = {name: getattr(model.config, name) for name in names if hasattr(model.config, name)}
+    return AmessProcessor(tokenizer, **sizes)
+
+
+def model_config_fields(model: str) -> tuple[str, ...]:
+    """The fields that `model_config` may hold for a model: its config's own, and not those of every config."""
+    config_class, _ = MODELS[model]
+    common = {item.name for item in fields(transformers.PreTrainedConfig)}
+    return tuple(item.name for item in fields(config_class) if item.name not in common)
+
+
+def read_label_descriptions(settings: TrainingSettings, label_names: Sequence[str]) -> dict[str, list[str]]:
+    """
+    Descriptions by label: those of `settings.label_descriptions`, else the data set's own.
+
+    Raises:
+        SettingsError: there are none, or the file is not a JSON object of lists.
+    """
+    if settings.label_descriptions is not None:
+        try:
+            content = json.loads(Path(settings.label_descriptions).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"label_descriptions={settings.label_descriptions!r} cannot be read: {error}"
+            ) from error
+        if not isinstance(content, dict) or not all(isinstance(texts, list) for texts in content.values()):
+            raise SettingsError(
+                f"{settings.label_descriptions} must be a JSON object: intent -> list of descriptions."
+            )
+        unknown = sorted(set(content) - set(label_names))
+        if unknown:
+            raise SettingsError(
+                f"{settings.label_descriptions} describes labels that the data do not have: {unknown}."
+            )
+        return content
+    from dataset_scripts.labels import load_label_descriptions
+
+    try:
+        known = load_label_descriptions(settings.dataset)
+    except (ValueError, FileNotFoundError) as error:
+        raise SettingsError(
+            f"There are no label descriptions for the data set {settings.dataset}, which semantic synchronization "
+            "needs. Give a JSON file by --label_descriptions, or train without it: "
+            "--model_config.use_semantic_synchronization false."
+        ) from error
+    return {name: texts for name, texts in known.items() if name in label_names}
+
+
+def _sentence_encoder(settings: TrainingSettings) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    # On the CPU: it reads some sixty sentences once a run.
+    with quiet_transformers():
+        return SentenceTransformer(resolve_text_model(settings.description_model), device="cpu")
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """
+    Without the progress bars and reports of loading and saving: the unused parts of a text encoder (its pooler, its language
+    modelling head) are left out on purpose.
+    """
+    verbosity = transformers.logging.get_verbosity()
+    bars = transformers.logging.is_progress_bar_enabled()
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(verbosity)
+        if bars:
+            transformers.logging.enable_progress_bar()

@@ -1,0 +1,39 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""AdamW with two learning rates, and the schedule."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers import get_linear_schedule_with_warmup
+
+from .arguments import TrainingSettings
+
+
+def create_optimizer(model: nn.Module, new_parameter_names: set[str], settings: TrainingSettings) -> torch.optim.AdamW:
+    """
+    AdamW over the trainable parameters: `learning_rate` for pretrained and `new_learning_rate` for new ones, weight
+    decay for matrices only. Vectors and scalars (biases, normalisation weights, temperatures) have none.
+    """
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault((name in new_parameter_names, parameter.ndim >= 2), []).append(parameter)
+    return torch.optim.AdamW(
+        {
+            "params": parameters,
+            "lr": settings.new_learning_rate if is_new else settings.learning_rate,
+            "weight_decay": settings.weight_decay if is_matrix else 0.0,
+        }
+        for (is_new, is_matrix), parameters in sorted(groups.items())
+    )
+
+
+def create_scheduler(
+    optimizer: torch.optim.Optimizer, num_training_steps: int, settings: TrainingSettings
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Linear warm-up over `warmup_ratio` of the optimizer steps, then linear decay to 0 at the last."""
+    return get_linear_schedule_with_warmup(
+        optimizer, round(settings.warmup_ratio * num_training_steps), num_training_steps
+    )

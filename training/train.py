@@ -1,0 +1,446 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""
+Train A-MESS, or a baseline beside it, and evaluate it.
+
+    accelerate launch training/train.py                              # the embedded sample data, on a CPU, in minutes
+    accelerate launch training/train.py mintrec.yaml --data_dir data/mintrec
+    accelerate launch training/train.py planted.yaml --seed 1 --model mean_fusion
+    accelerate launch training/train.py --help                       # every setting
+
+The first word is a preset: a YAML file, or the name of one in training/configs/ (sample.yaml if there is none).
+Settings after it replace the preset's: `--batch_size 16`, `--model_config.num_anchors 4`.
+
+The same script runs everywhere; only the launch differs:
+
+    accelerate launch --multi_gpu --num_processes 4 training/train.py ...              # several GPUs
+    accelerate launch --config_file training/configs/accelerate/multi_node.yaml --machine_rank 0 training/train.py ...
+    torchrun --nproc_per_node 2 training/train.py --cpu ...                            # several processes on a CPU
+
+It writes a run folder (runs/<dataset>-<model>, or --output_dir): pretrained/ (what from_pretrained reads),
+metrics.json, predictions.parquet, config.yaml, log.jsonl, README.md, and checkpoints/, from which an interrupted run
+goes on when the same command is given again. What it then computes equals, bit for bit, what an uninterrupted run
+computes. A finished run is never overwritten unasked: the next one takes its place and it gets a new name.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import torch
+from accelerate import Accelerator, PartialState
+from accelerate.data_loader import DataLoaderShard
+from accelerate.optimizer import AcceleratedOptimizer
+from accelerate.scheduler import AcceleratedScheduler
+from accelerate.utils import broadcast_object_list, gather_object, set_seed
+from torch import nn
+from tqdm.auto import tqdm
+
+from training.arguments import SettingsError, TrainingSettings, parse_settings
+from training.baselines import MODELS
+from training.checkpointing import CheckpointError, TrainerState, load_checkpoint, replace_folder, save_checkpoint
+from training.data import (
+    BucketBatchSampler,
+    IntentCollator,
+    IntentRows,
+    create_train_loader,
+    load_splits,
+    select_rows,
+    text_lengths,
+)
+from training.evaluation import Evaluator
+from training.launching import LaunchError, create_accelerator
+from training.model_setup import create_model, create_processor, quiet_transformers
+from training.optimization import create_optimizer, create_scheduler
+from training.reporting import (
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    metrics_table,
+    predictions_in_words,
+    versions,
+    write_card,
+    write_metrics,
+    write_predictions,
+)
+from training.run_folder import LOG_FILE, RunFolder, open_run_folder, result_settings
+from training.text_models import TextModelError
+from training.training_log import TrainingLog
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss is no longer a finite number."""
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+    """
+    Run the script.
+
+    Args:
+        arguments: the command line without the program's name; `sys.argv` by default.
+
+    Returns:
+        The content of metrics.json for each model that was trained.
+
+    Raises:
+        SettingsError, TextModelError, LaunchError, CheckpointError, TrainingDivergedError: with what to do about it.
+    """
+    settings = parse_settings(sys.argv[1:] if arguments is None else arguments)
+    compare = settings.compare_with_text_only and settings.model != "text_only" and "text" in settings.modality_names
+    baseline_folder = settings.run_folder / "text_only"
+    # A comparison that was interrupted during its second part goes on there.
+    only_baseline_missing = compare and not (baseline_folder / METRICS_FILE).is_file()
+    results = {settings.model: train(settings, keep_finished=only_baseline_missing)}
+    if compare:
+        baseline = replace(
+            settings,
+            model="text_only",
+            model_config={},
+            output_dir=str(baseline_folder),
+            overwrite=False,
+            resume="auto",
+        )
+        results["text_only"] = train(baseline, keep_finished=True)
+    report(settings, results)
+    return results
+
+
+def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, Any]:
+    """
+    Train one model by `settings` into its run folder.
+
+    Args:
+        keep_finished: if the folder holds this very run, finished, return its results.
+
+    Returns:
+        The content of metrics.json.
+    """
+    started = time.perf_counter()
+    accelerator = create_accelerator(settings)
+    folder = open_run_folder(settings, accelerator, keep_finished)
+    for note in folder.notes:
+        accelerator.print(note)
+    if folder.finished:
+        return folder.metrics()
+
+    run = prepare(settings, accelerator, folder)
+    state = run.state
+    run.progress.update(state.step)
+    while not state.stopped:
+        train_one_epoch(run)
+        validation = run.evaluators["validation"].evaluate(run.model).metrics
+        finish_epoch(run, validation)
+        if is_due(state.epoch, settings.checkpoint_every_epochs) or is_due(
+            state.step, settings.checkpoint_every_steps
+        ):
+            write_checkpoint(run)
+    run.progress.close()
+    content = evaluate_best(run, started)
+    accelerator.free_memory()
+    return content
+
+
+@dataclass
+class Run:
+    """The parts of one training run. Model, optimizer and scheduler are as prepared by the Accelerator."""
+
+    settings: TrainingSettings
+    accelerator: Accelerator
+    folder: RunFolder
+    rows: dict[str, IntentRows]
+    processor: Any
+    loader: DataLoaderShard
+    sampler: BucketBatchSampler
+    evaluators: dict[str, Evaluator]
+    model: nn.Module
+    optimizer: AcceleratedOptimizer
+    scheduler: AcceleratedScheduler
+    total_steps: int
+    facts: dict[str, Any]  # what a continued run must have the same
+    state: TrainerState
+    log: TrainingLog
+    progress: tqdm
+
+
+def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFolder) -> Run:
+    """Load data and model, put them into the Accelerator's hands and go to where training stopped, if it did."""
+    # The main process goes first: it writes the Arrow files that the others then find.
+    with accelerator.main_process_first():
+        splits = load_splits(settings)
+    rows = select_rows(splits, settings, accelerator.num_processes)
+
+    # The same seed in every process: all start from the same weights.
+    set_seed(settings.seed)
+    model = create_model(settings, rows["train"].label_names, rows["train"].feature_sizes())
+    processor = create_processor(settings, model)
+    accelerator.print(
+        f"{settings.model} on {settings.dataset}: {len(rows['train'])} training samples, "
+        f"{len(rows['train'].label_names)} intents, {model.num_parameters() / 1e6:.1f} million parameters, "
+        f"{accelerator.num_processes} process(es) on {accelerator.device.type}; run folder {folder.path}"
+    )
+
+    collator = IntentCollator(processor, settings.modality_names)
+    lengths = {name: text_lengths(part, processor.tokenizer, processor.max_text_length) for name, part in rows.items()}
+    loader, sampler = create_train_loader(rows["train"], collator, lengths["train"], settings, accelerator)
+    evaluators = {
+        name: Evaluator(rows[name], collator, lengths[name], settings.eval_batch_size, accelerator)
+        for name in ("validation", "test")
+        if name in rows
+    }
+
+    total_steps = settings.num_train_epochs * sampler.num_steps
+    if settings.max_train_steps is not None:
+        total_steps = min(total_steps, settings.max_train_steps)
+    # Parameters are grouped by name, so before `prepare` wraps the model and changes the names.
+    optimizer = create_optimizer(model, model.new_parameter_names(), settings)
+    scheduler = create_scheduler(optimizer, total_steps, settings)
+    model, optimizer, scheduler = accelerator.prepare(model, optimizer, scheduler)
+    if settings.report_to != "none":
+        plain = {name: value for name, value in asdict(settings).items() if isinstance(value, (bool, int, float, str))}
+        accelerator.init_trackers("amess", config=plain)
+
+    facts = {
+        **result_settings(settings),
+        "num_processes": accelerator.num_processes,
+        "mixed_precision": accelerator.mixed_precision,
+        "train_samples": len(rows["train"]),
+        "label_names": rows["train"].label_names,
+    }
+    # From here on every process draws dropout of its own.
+    set_seed(settings.seed, device_specific=True)
+    state = TrainerState(loss_sums=[0.0] * accelerator.num_processes)
+    if folder.checkpoint is not None:
+        state = load_checkpoint(accelerator, folder.checkpoint, facts)
+        if accelerator.is_main_process:
+            folder.restore(state.step)
+        accelerator.wait_for_everyone()
+
+    return Run(
+        settings=settings,
+        accelerator=accelerator,
+        folder=folder,
+        rows=rows,
+        processor=processor,
+        loader=loader,
+        sampler=sampler,
+        evaluators=evaluators,
+        model=model,
+        optimizer=optimizer,
+        scheduler=scheduler,
+        total_steps=total_steps,
+        facts=facts,
+        state=state,
+        log=TrainingLog(folder.path / LOG_FILE, accelerator),
+        progress=tqdm(total=total_steps, desc=settings.model, unit="step", disable=not accelerator.is_main_process),
+    )
+
+
+def train_one_epoch(run: Run) -> None:
+    """Train from where `run.state` stands to the end of the epoch, or to the last step of the run."""
+    settings, accelerator, state = run.settings, run.accelerator, run.state
+    run.model.train()
+    run.loader.set_epoch(state.epoch)  # reaches the sampler and, where the data change by epoch, the data
+    run.sampler.start_at(state.steps_in_epoch)
+    step_started = time.perf_counter()
+    step_losses: list[float] = []
+    for batch, weight in zip(run.loader, run.sampler.loss_weights(), strict=True):
+        # Synchronises processes and steps only after the last of the accumulated passes, and at the epoch's end.
+        with accelerator.accumulate(run.model):
+            output = run.model(**batch)
+            loss = output.loss * weight
+            check_finite(run, loss)
+            accelerator.backward(loss)
+            if accelerator.sync_gradients and settings.max_grad_norm > 0:
+                accelerator.clip_grad_norm_(run.model.parameters(), settings.max_grad_norm)
+            learning_rates = run.scheduler.get_last_lr()
+            run.optimizer.step()
+            # In fp16 the first steps may be left out while the loss scale settles; the schedule waits for them.
+            if accelerator.sync_gradients and not accelerator.optimizer_step_was_skipped:
+                run.scheduler.step()
+            run.optimizer.zero_grad()
+        step_losses.append(loss.item())
+        state.loss_sums[accelerator.process_index] += step_losses[-1]
+        if not accelerator.sync_gradients:
+            continue
+
+        state.step += 1
+        state.steps_in_epoch += 1
+        state.samples_seen += run.sampler.step_size(state.steps_in_epoch - 1)
+        now = time.perf_counter()
+        state.train_seconds += now - step_started
+        step_started = now
+        run.progress.update()
+        if is_due(state.step, settings.logging_steps):
+            values = {"epoch": state.epoch + 1, "loss": sum(step_losses) / len(step_losses)}
+            for name in ("classification_loss", "contrastive_loss"):
+                if getattr(output, name, None) is not None:
+                    values[name] = getattr(output, name).item()
+            values |= {"learning_rate": learning_rates[0], "new_learning_rate": learning_rates[-1]}
+            run.log.write("train", state.step, values)
+        step_losses = []
+        if state.step >= run.total_steps:
+            break
+        # At the end of an epoch validation comes first, and the checkpoint after it.
+        if is_due(state.step, settings.checkpoint_every_steps) and state.steps_in_epoch < run.sampler.num_steps:
+            write_checkpoint(run)
+            step_started = time.perf_counter()
+
+
+def finish_epoch(run: Run, validation: dict[str, Any]) -> None:
+    """Keep the model if it is the best so far, and decide, for all processes at once, whether training goes on."""
+    settings, accelerator, state = run.settings, run.accelerator, run.state
+    # One value for all, whatever the last bit of a sum is elsewhere: a process that decided differently would leave
+    # the others waiting for ever.
+    value = broadcast_object_list([validation[settings.monitor]])[0]
+    state.epoch += 1
+    if state.best_value is None or value > state.best_value:
+        state.best_epoch, state.best_step, state.best_value = state.epoch, state.step, value
+        state.epochs_without_improvement = 0
+        save_model(run)
+    else:
+        state.epochs_without_improvement += 1
+    patience = settings.early_stopping_patience
+    if accelerator.is_main_process and patience is not None and state.epochs_without_improvement >= patience:
+        accelerator.set_trigger()
+    stop_early = accelerator.check_trigger()
+    state.stopped = stop_early or state.step >= run.total_steps
+
+    batches = accelerator.num_processes * settings.gradient_accumulation_steps * max(state.steps_in_epoch, 1)
+    numbers = {name: number for name, number in validation.items() if name != "per_class"}
+    loss = sum(gather_loss_sums(run)) / batches
+    run.log.write(
+        "validation", state.step, {"epoch": state.epoch, "train_loss": loss, **numbers, "best": state.best_value}
+    )
+    run.progress.set_postfix({"loss": f"{loss:.3f}", settings.monitor: f"{value:.3f}"})
+    if stop_early and accelerator.is_main_process:
+        run.progress.write(
+            f"Stopped: {settings.monitor} has not risen above {state.best_value:.4f} (epoch {state.best_epoch}) for "
+            f"{patience} epochs."
+        )
+    state.steps_in_epoch = 0
+    state.loss_sums = [0.0] * accelerator.num_processes
+
+
+def save_model(run: Run) -> None:
+    """Replace pretrained/ by the present model and its processor."""
+    accelerator, target = run.accelerator, run.folder.model_folder
+    partial = target.with_name(f".{target.name}.partial")
+    if accelerator.is_main_process:
+        shutil.rmtree(partial, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    with quiet_transformers():
+        accelerator.unwrap_model(run.model).save_pretrained(
+            partial, is_main_process=accelerator.is_main_process, state_dict=accelerator.get_state_dict(run.model)
+        )
+    if accelerator.is_main_process:
+        run.processor.save_pretrained(partial)
+        replace_folder(partial, target)
+    accelerator.wait_for_everyone()
+
+
+def write_checkpoint(run: Run) -> None:
+    """Write checkpoints/step-N."""
+    run.state.loss_sums = gather_loss_sums(run)
+    best = run.folder.model_folder if run.state.best_epoch is not None else None
+    save_checkpoint(
+        run.accelerator, run.folder.checkpoint_folder, run.state, run.facts, best, run.settings.keep_checkpoints
+    )
+
+
+def evaluate_best(run: Run, started: float) -> dict[str, Any]:
+    """
+    Read the best epoch's weights back from the folder that users get, let them see the test split, for the only time,
+    and write the results. Returns the content of metrics.json.
+    """
+    settings, accelerator, state, folder = run.settings, run.accelerator, run.state, run.folder
+    with quiet_transformers():
+        best = MODELS[settings.model][1].from_pretrained(folder.model_folder)
+    best = accelerator.prepare_model(best, evaluation_mode=True)
+    evaluations = {name: evaluator.evaluate(best) for name, evaluator in run.evaluators.items()}
+    content = {
+        "model": settings.model,
+        **{name: evaluation.metrics for name, evaluation in evaluations.items()},
+        "seed": settings.seed,
+        "best_epoch": state.best_epoch,
+        "epochs": state.epoch,
+        "steps": state.step,
+        "train_samples": len(run.rows["train"]),
+        "train_samples_per_second": state.samples_seen / max(state.train_seconds, 1e-9),
+        "train_seconds": state.train_seconds,
+        "wall_seconds": time.perf_counter() - started,
+        "num_processes": accelerator.num_processes,
+        "device": accelerator.device.type,
+        "mixed_precision": accelerator.mixed_precision,
+        "versions": versions(),
+        "settings": asdict(settings),
+    }
+    if accelerator.is_main_process:
+        sentences = []
+        if "test" in evaluations:
+            write_predictions(folder.path / PREDICTIONS_FILE, run.rows["test"], evaluations["test"])
+            sentences = predictions_in_words(folder.path / PREDICTIONS_FILE)
+        write_card(folder.path / "README.md", content, sentences)
+        write_metrics(folder.path / METRICS_FILE, content)
+    for name, evaluation in evaluations.items():
+        numbers = {key: value for key, value in evaluation.metrics.items() if key != "per_class"}
+        accelerator.log({f"best_{name}/{key}": value for key, value in numbers.items()}, step=state.step)
+    for tracker in accelerator.trackers:
+        tracker.finish()
+    accelerator.wait_for_everyone()
+    return content
+
+
+def report(settings: TrainingSettings, results: dict[str, dict[str, Any]]) -> None:
+    """Print the table of results and three predictions (main process)."""
+    if not PartialState().is_main_process:
+        return
+    split = "test" if all("test" in content for content in results.values()) else "validation"
+    print(f"\n{split}, percent ({settings.dataset}, seed {settings.seed}):")
+    print(metrics_table({name: content[split] for name, content in results.items()}))
+    predictions = settings.run_folder / PREDICTIONS_FILE
+    if predictions.is_file():
+        print(f"\nThree of {settings.model}'s predictions:")
+        for sentence in predictions_in_words(predictions):
+            print(f"  {sentence}")
+    print(f"\nEverything is in {settings.run_folder}; load the model from {settings.run_folder / 'pretrained'}.")
+
+
+def check_finite(run: Run, loss: torch.Tensor) -> None:
+    """Raise TrainingDivergedError for a loss that is NaN or infinite, before it reaches the weights."""
+    if math.isfinite(loss.item()):
+        return
+    raise TrainingDivergedError(
+        f"The loss became {loss.item()} at step {run.state.step + 1} (epoch {run.state.epoch + 1}, learning rates "
+        f"{sorted(set(run.scheduler.get_last_lr()))}). Lower --learning_rate and --new_learning_rate, keep "
+        "--max_grad_norm above 0, or train with --mixed_precision bf16 instead of fp16."
+    )
+
+
+def gather_loss_sums(run: Run) -> list[float]:
+    """Each process's sum of losses of the running epoch."""
+    own = run.state.loss_sums[run.accelerator.process_index]
+    return [float(value) for value in gather_object([own])]
+
+
+def is_due(count: int, every: int | None) -> bool:
+    """Whether something that happens `every` so many times (never for 0 or None) happens at `count`."""
+    return bool(every) and count % every == 0
+
+
+def run_script() -> None:
+    """`main` for the shell: what the user can mend is told without a traceback."""
+    try:
+        main()
+    except (SettingsError, TextModelError, LaunchError, CheckpointError, TrainingDivergedError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    finally:
+        PartialState().destroy_process_group()
+
+
+if __name__ == "__main__":
+    run_script()
