@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import datasets.exceptions
 
+from .feature_pickles import FeaturePickleError
 from .labels import nearest_name
 from .planted import PlantedDataset, PlantedSettings
 
@@ -61,7 +63,13 @@ def load_intent_dataset(
     builder = builder_class(
         config_name=config_name, cache_dir=None if cache_dir is None else str(cache_dir), **builder_options
     )
-    builder.download_and_prepare()
+    try:
+        builder.download_and_prepare()
+    except datasets.exceptions.DatasetGenerationError as error:
+        # `datasets` hides the reason behind "An error occurred while generating the dataset".
+        if isinstance(error.__cause__, FeaturePickleError):
+            raise error.__cause__ from None
+        raise
     dataset = builder.as_dataset()
     return dataset.with_format("numpy") if config_name == "features" else dataset
 
