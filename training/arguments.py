@@ -106,7 +106,9 @@ class TrainingSettings:
     mixed_precision: str | None = setting(None, "no, bf16 or fp16. null: what `accelerate launch` was told.")
     cpu: bool = setting(False, "Train on the CPU even where there is an accelerator.")
     cpu_threads: int | None = setting(
-        None, "Threads of a process on the CPU; 0: an equal share of all cores. null: the launcher's choice."
+        None,
+        "Threads of a process on the CPU; 0: an equal share of all cores, which pays on an idle machine only. null: "
+        "the launcher's choice, which is 1 under accelerate launch.",
     )
     bucket_by_length: bool = setting(True, "Put utterances of similar length into a batch.")
     dataloader_num_workers: int = setting(0, "Processes that read data beside each training process.")

@@ -29,7 +29,7 @@ class IntentRows(Dataset):
     in the split's Arrow file.
 
     Args:
-        split: a `datasets.Dataset`, or any map-style data set with its columns (and `set_epoch` if it changes by epoch).
+        split: a `datasets.Dataset`, or a map-style data set with its columns (and `set_epoch` if it changes by epoch).
         modalities: of text, video, audio; the text of a run without text is "".
         indices: which rows of the split; all by default. A selection is fixed: `set_epoch` does not reach the split.
     """
@@ -194,10 +194,10 @@ class BucketBatchSampler(Sampler[list[int]]):
     Batches of indices of similar length for one of several processes.
 
     An epoch is a list of optimizer steps; a step is `batch_size * num_processes * gradient_accumulation_steps`
-    samples, cut by length into one batch for every process and forward pass. Which samples make a step depends on `seed`, the
-    epoch and that product only. So processes see disjoint batches of one global order, every sample comes once an
-    epoch, any step can be returned to without replaying those before it, and two processes, or two accumulated passes,
-    see the samples that one process with twice the batch size sees.
+    samples, cut by length into one batch for every process and forward pass. Which samples make a step depends on
+    `seed`, the epoch and that product only. So processes see disjoint batches of one global order, every sample comes
+    once an epoch, any step can be returned to without replaying those before it, and two processes, or two accumulated
+    passes, see the samples that one process with twice the batch size sees.
 
     The last step of an epoch holds the remainder, spread evenly over the processes (`loss_weight` makes up for it).
 
@@ -297,9 +297,10 @@ class BucketBatchSampler(Sampler[list[int]]):
         return indices[np.argsort(self.lengths[indices], kind="stable")]
 
     def _own_batches(self, step: np.ndarray) -> list[list[int]]:
-        passes = -(-len(step) // (self.batch_size * self.num_processes))
-        # More than the setting only where a remainder joined the last step: its batches are one sample larger instead.
-        passes = min(passes, self.gradient_accumulation_steps)
+        wanted = -(-len(step) // (self.batch_size * self.num_processes))
+        # Where a remainder joined the last step, or is too small to give every process something in every pass,
+        # batches are one sample larger instead.
+        passes = min(wanted, self.gradient_accumulation_steps, len(step) // self.num_processes)
         parts = np.array_split(step, passes * self.num_processes)
         return [part.tolist() for part in parts[self.process_index :: self.num_processes]]
 

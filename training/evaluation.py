@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from .data import IntentCollator, IntentRows
-from .metrics.intent_classification.intent_classification import intent_classification
+from .metrics.intent_classification.classification_scores import intent_classification
 
 
 @dataclass

@@ -70,8 +70,8 @@ def check_launch(environment: dict[str, str]) -> None:
     Refuse the launches that Accelerate 1.15 silently turns into a single process.
 
     `accelerate launch --cpu --num_processes 2`, and a config file with `distributed_type: MULTI_CPU`, start one
-    process and tell it nothing but a rendezvous address (several CPU processes are left to mpirun). An address without a world
-    size therefore means that several processes were wanted.
+    process and tell it nothing but a rendezvous address (several CPU processes are left to mpirun). An address without
+    a world size therefore means that several processes were wanted.
 
     Raises:
         LaunchError: such a launch.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer, PreTrainedModel
 
 from modeling_amess import AmessProcessor
@@ -61,7 +62,7 @@ def create_model(
             )
         if descriptions is not None:
             model.set_label_descriptions(descriptions, encoder=encoder)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, StrictDataclassError) as error:
         raise SettingsError(f"The {settings.model} model could not be built: {error}") from error
     if settings.freeze_word_embeddings:
         model.get_input_embeddings().requires_grad_(False)
@@ -137,8 +138,8 @@ def _sentence_encoder(settings: TrainingSettings) -> Any:
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
     """
-    Without the progress bars and reports of loading and saving: the unused parts of a text encoder (its pooler, its language
-    modelling head) are left out on purpose.
+    Without the progress bars and reports of loading and saving: the unused parts of a text encoder (its pooler, its
+    language modelling head) are left out on purpose.
     """
     verbosity = transformers.logging.get_verbosity()
     bars = transformers.logging.is_progress_bar_enabled()

@@ -276,7 +276,8 @@ def train_one_epoch(run: Run) -> None:
         step_started = now
         run.progress.update()
         if is_due(state.step, settings.logging_steps):
-            values = {"epoch": state.epoch + 1, "loss": sum(step_losses) / len(step_losses)}
+            # Of the main process's samples. A ragged last step may have fewer passes; its weights make up for it.
+            values = {"epoch": state.epoch + 1, "loss": sum(step_losses) / settings.gradient_accumulation_steps}
             for name in ("classification_loss", "contrastive_loss"):
                 if getattr(output, name, None) is not None:
                     values[name] = getattr(output, name).item()
@@ -329,15 +330,13 @@ def finish_epoch(run: Run, validation: dict[str, Any]) -> None:
 def save_model(run: Run) -> None:
     """Replace pretrained/ by the present model and its processor."""
     accelerator, target = run.accelerator, run.folder.model_folder
-    partial = target.with_name(f".{target.name}.partial")
+    # All processes take part in gathering the weights (under FSDP each holds a share); only one may touch the folder.
+    weights = accelerator.get_state_dict(run.model)
     if accelerator.is_main_process:
+        partial = target.with_name(f".{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
-    accelerator.wait_for_everyone()
-    with quiet_transformers():
-        accelerator.unwrap_model(run.model).save_pretrained(
-            partial, is_main_process=accelerator.is_main_process, state_dict=accelerator.get_state_dict(run.model)
-        )
-    if accelerator.is_main_process:
+        with quiet_transformers():
+            accelerator.unwrap_model(run.model).save_pretrained(partial, state_dict=weights)
         run.processor.save_pretrained(partial)
         replace_folder(partial, target)
     accelerator.wait_for_everyone()

@@ -1,0 +1,124 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Settings: what the command line and the presets mean, and what they refuse."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from training.arguments import CONFIG_FOLDER, SettingsError, TrainingSettings, help_text, parse_settings
+
+
+def test_no_argument_is_the_sample_preset():
+    settings = parse_settings([])
+    assert settings.dataset == "sample"
+    assert settings.compare_with_text_only
+    assert str(settings.run_folder) == "runs/sample-amess"
+
+
+@pytest.mark.parametrize("preset", sorted(path.name for path in CONFIG_FOLDER.glob("*.yaml")))
+def test_every_preset_is_valid(preset):
+    parse_settings([preset])
+
+
+def test_paper_presets_hold_the_papers_settings():
+    for preset in ("mintrec", "mintrec2.yaml"):
+        settings = parse_settings([preset])
+        assert (settings.batch_size, settings.num_train_epochs, settings.early_stopping_patience) == (8, 40, 8)
+        assert settings.learning_rate == 2e-5
+        assert settings.text_model.endswith("bert-large-uncased")
+
+
+def test_command_line_replaces_the_presets_values_in_every_notation(tmp_path):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("dataset: planted\nseed: 3\nmodel_config: {num_anchors: 2, pooling: cls}\n")
+    arguments = (
+        "--seed=7 --learning-rate 2e-5 --cpu --freeze_word_embeddings false --model_config.num_anchors 4".split()
+    )
+    arguments += "--dataset_options.generator token_cue --dataset_options.amplitude 1e1 --shots null --resume".split()
+    settings = parse_settings([str(preset), *arguments])
+    assert settings.seed == 7
+    assert settings.learning_rate == 2e-5
+    assert settings.cpu is True
+    assert settings.freeze_word_embeddings is False
+    assert settings.model_config == {"num_anchors": 4, "pooling": "cls"}
+    assert settings.dataset_options == {"generator": "token_cue", "amplitude": 10.0}
+    assert settings.shots is None
+    assert settings.resume == "true"
+
+
+def test_modalities_have_one_order_whatever_was_written(tmp_path):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("modalities: [audio, text]\n")
+    assert parse_settings([str(preset)]).modalities == "text,audio"
+    assert parse_settings(["--modalities", "video, text"]).modality_names == ("text", "video")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--learning_rat", "1"], ["learning_rat", "'learning_rate'"]),
+        (["--modell", "amess"], ["modell", "'model'"]),
+        (["--seed", "one"], ["seed", "'one'", "int"]),
+        (["--learning_rate", "fast"], ["learning_rate", "'fast'", "float"]),
+        (["--cpu", "maybe"], ["cpu", "'maybe'", "bool"]),
+        (["--seed", "1.5"], ["seed", "'1.5'", "int"]),
+        (["--seed"], ["--seed", "needs a value"]),
+        (["--model", "text_onyl"], ["text_onyl", "'text_only'"]),
+        (["--monitor", "f1"], ["monitor", "macro_f1"]),
+        (["--modalities", "text,vidoe"], ["vidoe", "'video'"]),
+        (["--modalities", ""], ["modalities", "empty"]),
+        (["--batch_size", "0"], ["batch_size", "at least 1"]),
+        (["--learning_rate", "-1"], ["learning_rate", "at least 0"]),
+        (["--warmup_ratio", "1"], ["warmup_ratio", "below 1"]),
+        (["--seed.x", "1"], ["seed", "single value"]),
+        (["mintrek.yaml"], ["mintrek.yaml", "'mintrec.yaml'"]),
+        (["sample.yaml", "stray"], ["stray", "--key value"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_remedy(arguments, words):
+    with pytest.raises(SettingsError) as error:
+        parse_settings(arguments)
+    for word in words:
+        assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("sed: 1\n", ["mine.yaml", "sed", "'seed'"]),
+        ("- a\n- b\n", ["mine.yaml", "mapping"]),
+        ("a: [1\n", ["mine.yaml", "YAML"]),
+        ("seed: abc\n", ["seed", "'abc'", "int"]),
+        ("model_config: 3\n", ["model_config", "3", "dict"]),
+        ("dataset: 3\n", ["dataset", "3", "str"]),
+    ],
+)
+def test_a_mistake_in_a_preset_is_named(tmp_path, content, words):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text(content)
+    with pytest.raises(SettingsError) as error:
+        parse_settings([str(preset)])
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_yaml_no_is_the_mixed_precision_no(tmp_path):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("mixed_precision: no\n")  # YAML 1.1 reads this as false
+    assert parse_settings([str(preset)]).mixed_precision == "no"
+
+
+def test_help_tells_of_every_setting():
+    text = help_text()
+    for name in TrainingSettings.__dataclass_fields__:
+        assert f"--{name} (" in text
+
+
+def test_accelerate_presets_load_in_accelerate():
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    for path in sorted((CONFIG_FOLDER / "accelerate").glob("*.yaml")):
+        config = load_config_from_file(str(path))
+        assert config.num_processes == yaml.safe_load(path.read_text())["num_processes"]

@@ -1,0 +1,168 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A tiny text encoder, sentence encoder and data set on disk, and ways to run the training script on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import datasets
+import numpy as np
+import psutil
+import torch
+from transformers import BertConfig, BertModel, BertTokenizer
+
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "training" / "train.py"
+LABELS = ["Greet", "Leave", "Thank"]
+WORDS = {
+    "Greet": ["hello", "welcome", "hi"],
+    "Leave": ["bye", "farewell", "later"],
+    "Thank": ["thanks", "grateful", "kind"],
+}
+FILLERS = ["oh", "well", "my", "dear", "friend", "now", "then", "yes"]
+VIDEO_SIZE, AUDIO_SIZE = 4, 6
+
+
+def make_text_model(folder: Path, dropout: float = 0.1) -> str:
+    """A random BERT of 16 dimensions with a tokenizer of some twenty words."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(w for ws in WORDS.values() for w in ws), *FILLERS]
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(words),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+    )
+    BertModel(config).save_pretrained(folder)
+    BertTokenizer(vocab={word: index for index, word in enumerate(words)}).save_pretrained(folder)
+    return str(folder)
+
+
+def make_sentence_encoder(folder: Path, text_model: str) -> str:
+    """A SentenceTransformer that takes the mean of that text model's hidden states."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+    SentenceTransformer(modules=[Transformer(text_model), Pooling(16, "mean")], device="cpu").save(str(folder))
+    return str(folder)
+
+
+def make_dataset(folder: Path, train: int = 42, other: int = 13) -> str:
+    """Utterances of 2 to 6 words, one of which gives the intent away; every fifth clip has no video."""
+    random = np.random.default_rng(0)
+    features = datasets.Features(
+        {
+            "id": datasets.Value("string"),
+            "text": datasets.Value("string"),
+            "label": datasets.ClassLabel(names=LABELS),
+            "video_features": datasets.Array2D((None, VIDEO_SIZE), "float32"),
+            "audio_features": datasets.Array2D((None, AUDIO_SIZE), "float32"),
+        }
+    )
+    splits = {}
+    for split, number in (("train", train), ("validation", other), ("test", other)):
+        rows = []
+        for index in range(number):
+            label = index % len(LABELS)
+            words = [*random.choice(FILLERS, random.integers(1, 6)), random.choice(WORDS[LABELS[label]])]
+            frames = 0 if index % 5 == 0 else int(random.integers(1, 7))
+            video = random.normal(size=(frames, VIDEO_SIZE)).astype(np.float32)
+            audio = random.normal(size=(int(random.integers(1, 9)), AUDIO_SIZE)).astype(np.float32)
+            rows.append(
+                {
+                    "id": f"{split}_{index}",
+                    "text": " ".join(words),
+                    "label": label,
+                    "video_features": video,
+                    "audio_features": audio,
+                }
+            )
+        splits[split] = datasets.Dataset.from_list(rows, features=features)
+    datasets.DatasetDict(splits).save_to_disk(folder)
+    return str(folder)
+
+
+def make_descriptions(file: Path) -> str:
+    """A JSON file with two descriptions a label."""
+    texts = {label: [f"{words[0]} {words[1]}", f"my {words[2]} friend"] for label, words in WORDS.items()}
+    file.write_text(json.dumps(texts))
+    return str(file)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of a child process: one thread, the loopback interface, the project importable."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("ACCELERATE_", "MASTER_"))}
+    return {
+        **inherited,
+        "OMP_NUM_THREADS": "1",
+        "GLOO_SOCKET_IFNAME": "lo",
+        "PYTHONPATH": str(ROOT),
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        **variables,
+    }
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def start(launcher: list[str], arguments: list[str], log: Path, **variables: str) -> subprocess.Popen:
+    """The training script in a child process, its output in `log`."""
+    with log.open("w") as stream:
+        return subprocess.Popen(
+            [*launcher, str(SCRIPT), *arguments],
+            env=environment(**variables),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            cwd=log.parent,
+        )
+
+
+def torchrun(num_processes: int, *options: str) -> list[str]:
+    """The command before the script's name that starts so many processes on this machine."""
+    single_node = [] if options else ["--master_port", str(free_port())]
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node",
+        str(num_processes),
+        *single_node,
+        *options,
+    ]
+
+
+def run(launcher: list[str], arguments: list[str], log: Path, **variables: str) -> str:
+    """Run the script to its end and return its output. Raises AssertionError with the output if it fails."""
+    status = start(launcher, arguments, log, **variables).wait(timeout=240)
+    output = log.read_text()
+    assert status == 0, output
+    return output
+
+
+def kill_tree(process: subprocess.Popen) -> None:
+    """SIGKILL to a child and all of its children, as a power cut would do."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    for member in family:
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
+    psutil.wait_procs(family, timeout=20)
