@@ -17,7 +17,7 @@ from transformers.utils.generic import can_return_tuple, merge_with_config_defau
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .configuration_amess import AmessConfig
-from .fusion_amess import AmessFusion
+from .fusion_amess import AmessAttentionProjection, AmessFusion
 from .loss_amess import description_similarity, semantic_synchronization_loss
 
 
@@ -108,6 +108,8 @@ class AmessPreTrainedModel(PreTrainedModel):
         super()._init_weights(module)
         if isinstance(module, AmessZeroLinear):
             init.zeros_(module.weight)
+        elif isinstance(module, AmessAttentionProjection):
+            init.xavier_uniform_(module.weight)
         elif isinstance(module, AmessForIntentClassification) and module.config.use_semantic_synchronization:
             init.zeros_(module.label_description_embeddings)
             init.zeros_(module.label_description_mask)
