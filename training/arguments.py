@@ -30,6 +30,7 @@ _CHOICES = {
 _AT_LEAST_ONE = (
     "batch_size eval_batch_size gradient_accumulation_steps logging_steps keep_checkpoints num_text_layers shots"
     " num_train_epochs max_train_steps overfit_batches checkpoint_every_steps early_stopping_patience"
+    " evaluate_every_epochs"
 ).split()
 _NOT_NEGATIVE = (
     "learning_rate new_learning_rate weight_decay max_grad_norm dataloader_num_workers checkpoint_every_epochs seed"
@@ -97,8 +98,9 @@ class TrainingSettings:
     weight_decay: float = setting(0.01, "AdamW's weight decay; biases and normalisation weights have none.")
     warmup_ratio: float = setting(0.1, "Share of the steps over which the learning rate rises; it falls to 0 after.")
     max_grad_norm: float = setting(1.0, "Largest norm of the gradient; 0: no clipping.")
+    evaluate_every_epochs: int = setting(1, "Evaluate on the validation split after so many epochs, and at the end.")
     early_stopping_patience: int | None = setting(
-        None, "Stop after so many epochs in a row without a better `monitor`. null: never."
+        None, "Stop after so many evaluations in a row without a better `monitor`. null: never."
     )
     monitor: str = setting("accuracy", "Validation metric that chooses the best epoch: accuracy or macro_f1.")
 

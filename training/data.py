@@ -185,8 +185,12 @@ def text_lengths(rows: IntentRows, tokenizer: Any, max_length: int) -> np.ndarra
     texts = rows.column("text")
     if texts is None or "text" not in rows.modalities:
         return None
-    encoded = tokenizer(list(texts), truncation=True, max_length=max_length, padding=False)
-    return np.array([len(ids) for ids in encoded["input_ids"]], dtype=np.int64)
+    texts, lengths = list(texts), []
+    # In parts: the ids of all texts at once would be the one thing in memory that grows with the number of samples.
+    for start in range(0, len(texts), 1000):
+        encoded = tokenizer(texts[start : start + 1000], truncation=True, max_length=max_length, padding=False)
+        lengths += [len(ids) for ids in encoded["input_ids"]]
+    return np.array(lengths, dtype=np.int64)
 
 
 class BucketBatchSampler(Sampler[list[int]]):

@@ -20,14 +20,16 @@ def create_optimizer(model: nn.Module, new_parameter_names: set[str], settings: 
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             groups.setdefault((name in new_parameter_names, parameter.ndim >= 2), []).append(parameter)
-    return torch.optim.AdamW(
+    parameter_groups = [
         {
             "params": parameters,
             "lr": settings.new_learning_rate if is_new else settings.learning_rate,
             "weight_decay": settings.weight_decay if is_matrix else 0.0,
         }
         for (is_new, is_matrix), parameters in sorted(groups.items())
-    )
+    ]
+    # One pass over the weights: several times faster than the default on a CPU, where small models feel it.
+    return torch.optim.AdamW(parameter_groups, fused=True)
 
 
 def create_scheduler(

@@ -133,8 +133,9 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
     run.progress.update(state.step)
     while not state.stopped:
         train_one_epoch(run)
-        validation = run.evaluators["validation"].evaluate(run.model).metrics
-        finish_epoch(run, validation)
+        # The last epoch is always looked at: a run ends with a model that was chosen.
+        look = is_due(state.epoch + 1, settings.evaluate_every_epochs) or state.step >= run.total_steps
+        finish_epoch(run, run.evaluators["validation"].evaluate(run.model).metrics if look else None)
         if is_due(state.epoch, settings.checkpoint_every_epochs) or is_due(
             state.step, settings.checkpoint_every_steps
         ):
@@ -292,13 +293,25 @@ def train_one_epoch(run: Run) -> None:
             step_started = time.perf_counter()
 
 
-def finish_epoch(run: Run, validation: dict[str, Any]) -> None:
-    """Keep the model if it is the best so far, and decide, for all processes at once, whether training goes on."""
+def finish_epoch(run: Run, validation: dict[str, Any] | None) -> None:
+    """
+    Keep the model if it is the best so far, and decide, for all processes at once, whether training goes on. Without
+    `validation`, an epoch that is not evaluated, only the counts change.
+    """
+    state = run.state
+    state.epoch += 1
+    if validation is not None:
+        judge_epoch(run, validation)
+    state.steps_in_epoch = 0
+    state.loss_sums = [0.0] * run.accelerator.num_processes
+
+
+def judge_epoch(run: Run, validation: dict[str, Any]) -> None:
+    """Compare an epoch's validation metrics with the best so far."""
     settings, accelerator, state = run.settings, run.accelerator, run.state
     # One value for all, whatever the last bit of a sum is elsewhere: a process that decided differently would leave
     # the others waiting for ever.
     value = broadcast_object_list([validation[settings.monitor]])[0]
-    state.epoch += 1
     if state.best_value is None or value > state.best_value:
         state.best_epoch, state.best_step, state.best_value = state.epoch, state.step, value
         state.epochs_without_improvement = 0
@@ -321,10 +334,8 @@ def finish_epoch(run: Run, validation: dict[str, Any]) -> None:
     if stop_early and accelerator.is_main_process:
         run.progress.write(
             f"Stopped: {settings.monitor} has not risen above {state.best_value:.4f} (epoch {state.best_epoch}) for "
-            f"{patience} epochs."
+            f"{patience} evaluations."
         )
-    state.steps_in_epoch = 0
-    state.loss_sums = [0.0] * accelerator.num_processes
 
 
 def save_model(run: Run) -> None:
