@@ -3,14 +3,14 @@
 """
 The accuracy tables of docs/results.md: each row is `training/train.py` with other settings, over several seeds.
 
-    python benchmarks/accuracy.py planted --data_dir data/mintrec                 # is the cross attention wired right?
-    python benchmarks/accuracy.py planted_deep --data_dir data/mintrec            # the same with 6 encoder layers
-    python benchmarks/accuracy.py planted_anchors --data_dir data/mintrec         # where selection should matter
-    python benchmarks/accuracy.py planted_alignment --data_dir data/mintrec       # the four ways to align
-    python benchmarks/accuracy.py mintrec_text --data_dir data/mintrec --seeds 0 1 2 3 4
-    python benchmarks/accuracy.py mintrec_shots --data_dir data/mintrec --seeds 0 1 2 3 4
+    python -m benchmarks.accuracy planted --data_dir data/mintrec                 # is the cross attention wired right?
+    python -m benchmarks.accuracy planted_deep --data_dir data/mintrec            # the same with 6 encoder layers
+    python -m benchmarks.accuracy planted_anchors --data_dir data/mintrec         # where selection should matter
+    python -m benchmarks.accuracy planted_alignment --data_dir data/mintrec       # the four ways to align
+    python -m benchmarks.accuracy mintrec_text --data_dir data/mintrec --seeds 0 1 2 3 4
+    python -m benchmarks.accuracy mintrec_shots --data_dir data/mintrec --seeds 0 1 2 3 4
 
-`--jobs 2` trains two runs side by side with one thread each. A run that is finished is not repeated; an interrupted
+Every run has one thread; `--jobs 2` trains two side by side. A run that is finished is not repeated; an interrupted
 command goes on with the runs that are missing. `--rows text_only full` restricts a table to some rows.
 """
 
@@ -44,12 +44,12 @@ PLANTED = {
 ANCHORS = f"planted --dataset_options.generator token_cue {NO_SYNCHRONIZATION}"
 TEXT = "mintrec_text_minilm"
 TEXT_ONLY = "--model text_only --model_config {}"
-# Few samples make short epochs: about as many steps for every K, and a look at the validation split every fifth part.
+# Few samples make short epochs: tens of optimizer steps for every K, and a few looks at the validation split.
 SHOTS = {
-    1: "--num_train_epochs 30 --evaluate_every_epochs 6",
-    2: "--num_train_epochs 20 --evaluate_every_epochs 4",
-    5: "--num_train_epochs 15 --evaluate_every_epochs 3",
-    10: "--num_train_epochs 10 --evaluate_every_epochs 2",
+    1: "--num_train_epochs 30 --evaluate_every_epochs 10",
+    2: "--num_train_epochs 20 --evaluate_every_epochs 5",
+    5: "--num_train_epochs 15 --evaluate_every_epochs 5",
+    10: "--num_train_epochs 10 --evaluate_every_epochs 5",
 }
 EXPERIMENTS = {
     "planted": PLANTED,
