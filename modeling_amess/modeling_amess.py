@@ -156,6 +156,22 @@ def masked_mean(hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
     return (hidden_states * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
+def load_text_encoder(text_model: str, num_text_layers: int | None = None) -> PreTrainedModel:
+    """
+    A pretrained encoder without pooler; its config asks for the first `num_text_layers` layers only, if given.
+
+    Raises:
+        ValueError: `num_text_layers` outside the encoder's.
+    """
+    pretrained = AutoModel.from_pretrained(text_model, add_pooling_layer=False)
+    most = pretrained.config.num_hidden_layers
+    if num_text_layers is not None:
+        if not 1 <= num_text_layers <= most:
+            raise ValueError(f"num_text_layers={num_text_layers}: {text_model} has 1 to {most} layers.")
+        pretrained.config.num_hidden_layers = num_text_layers
+    return pretrained
+
+
 class AmessModel(AmessPreTrainedModel):
     """
     The A-MESS encoder: text, video features and audio features to fused token states E_f (eq. 1 to 14) and the
@@ -370,15 +386,8 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         Raises:
             ValueError: `num_text_layers` outside the encoder's.
         """
-        pretrained = AutoModel.from_pretrained(text_model, add_pooling_layer=False)
-        text_config = pretrained.config
-        if num_text_layers is not None:
-            if not 1 <= num_text_layers <= text_config.num_hidden_layers:
-                raise ValueError(
-                    f"num_text_layers={num_text_layers}: {text_model} has 1 to {text_config.num_hidden_layers} layers."
-                )
-            text_config.num_hidden_layers = num_text_layers
-        config = AmessConfig(text_config=text_config, attn_implementation=attn_implementation, **config_fields)
+        pretrained = load_text_encoder(text_model, num_text_layers)
+        config = AmessConfig(text_config=pretrained.config, attn_implementation=attn_implementation, **config_fields)
         model = cls(config)
         model.amess.load_text_weights(pretrained)
         return model

@@ -11,7 +11,9 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from .text_baseline import TextBaselinePreTrainedModel, masked_mean
+from modeling_amess.modeling_amess import masked_mean
+
+from .text_baseline import TextBaselinePreTrainedModel
 
 
 @strict

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModel, PreTrainedModel
-from transformers import initialization as init
+from transformers import PreTrainedModel
+
+from modeling_amess.modeling_amess import load_text_encoder, masked_mean
 
 
 class TextBaselinePreTrainedModel(PreTrainedModel):
@@ -17,14 +18,6 @@ class TextBaselinePreTrainedModel(PreTrainedModel):
     main_input_name = "input_ids"
     supports_gradient_checkpointing = True
     _supports_sdpa = True
-
-    def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Linear):
-            init.normal_(module.weight, std=self.config.initializer_range)
-            if module.bias is not None:
-                init.zeros_(module.bias)
-        else:
-            super()._init_weights(module)
 
     def get_input_embeddings(self) -> nn.Module:
         """The text encoder's word embeddings."""
@@ -49,15 +42,8 @@ class TextBaselinePreTrainedModel(PreTrainedModel):
         Raises:
             ValueError: `num_text_layers` outside the encoder's.
         """
-        pretrained = AutoModel.from_pretrained(text_model, add_pooling_layer=False)
-        text_config = pretrained.config
-        if num_text_layers is not None:
-            if not 1 <= num_text_layers <= text_config.num_hidden_layers:
-                raise ValueError(
-                    f"num_text_layers={num_text_layers}: {text_model} has 1 to {text_config.num_hidden_layers} layers."
-                )
-            text_config.num_hidden_layers = num_text_layers
-        model = cls(cls.config_class(text_config=text_config, **config_fields))
+        pretrained = load_text_encoder(text_model, num_text_layers)
+        model = cls(cls.config_class(text_config=pretrained.config, **config_fields))
         wanted = model.text_model.state_dict()
         weights = {name: weight for name, weight in pretrained.state_dict().items() if name in wanted}
         model.text_model.load_state_dict(weights)
@@ -81,9 +67,3 @@ class TextBaselinePreTrainedModel(PreTrainedModel):
             input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **optional
         ).last_hidden_state
         return hidden_states[:, 0] if self.config.pooling == "cls" else masked_mean(hidden_states, attention_mask)
-
-
-def masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean of `values (batch, length, size)` over the positions of `mask (batch, length)`; 0 where there is none."""
-    weights = mask.to(values.dtype).unsqueeze(-1)
-    return (values * weights).sum(1) / weights.sum(1).clamp(min=1)
