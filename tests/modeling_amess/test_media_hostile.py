@@ -1,0 +1,362 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Clips that are broken, lie or cost too much: a right answer or a typed error, quickly and in little memory."""
+
+import json
+import logging
+import os
+import pickle
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import modeling_amess
+from modeling_amess.media_amess import (
+    MediaError,
+    MediaLimitError,
+    MediaLimits,
+    NoMediaStreamError,
+    UnreadableMediaError,
+    decode_clip,
+)
+
+from .clips import colour_at, tone, write_clip
+
+
+def patched(path: Path, position: Callable[[bytes], int], value: bytes) -> Path:
+    """The file with some bytes of its header replaced: a header that lies."""
+    content = bytearray(path.read_bytes())
+    start = position(bytes(content))
+    content[start : start + len(value)] = value
+    path.write_bytes(content)
+    return path
+
+
+def after(mark: bytes, distance: int) -> Callable[[bytes], int]:
+    """Position at a distance after the start of the only occurrence of a mark."""
+
+    def position(content: bytes) -> int:
+        assert content.count(mark) == 1
+        return content.index(mark) + distance
+
+    return position
+
+
+def write_text(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def with_frames_listed(path: Path, frames: int) -> Path:
+    """An mp4 whose header says in a few bytes that its track has so many frames of one byte each."""
+    patched(path, after(b"stsz", 8), struct.pack(">II", 1, frames))
+    patched(path, after(b"stts", 12), struct.pack(">II", frames, 1))
+    return patched(path, after(b"stsc", 16), struct.pack(">I", frames))
+
+
+def write_wav_header(path: Path, sampling_rate: int) -> Path:
+    """100,000 samples of silence at the sampling rate that the header claims."""
+    data = bytes(200_000)
+    layout = struct.pack("<IHHIIHH", 16, 1, 1, sampling_rate, sampling_rate % 2**31, 2, 16)
+    path.write_bytes(b"RIFF" + struct.pack("<I", 36 + len(data)) + b"WAVEfmt " + layout)
+    with open(path, "ab") as file:
+        file.write(b"data" + struct.pack("<I", len(data)) + data)
+    return path
+
+
+def eight_k(path: Path, **settings) -> Path:
+    return write_clip(path, size=(4320, 7680), seconds=1 / 30, audio=False, **settings)
+
+
+# Where an mp4 describes its H.264 track; 28 bytes on are width and height, 16 bits each.
+SAMPLE_ENTRY = b"avc1" + bytes(6) + b"\x00\x01"
+
+# What is written, and what decode_clip makes of it: an error's name or a number of frames (None: no video).
+HOSTILE = {
+    "no bytes.mp4": (lambda path: write_text(path, ""), "UnreadableMediaError"),
+    "text.mp4": (lambda path: write_text(path, "oh, great. another meeting.\n" * 40), "UnreadableMediaError"),
+    "zeros.mp4": (lambda path: path.write_bytes(bytes(10_000)), "UnreadableMediaError"),
+    "subtitles.mp4": (
+        lambda path: write_text(path, "1\n00:00:00,000 --> 00:00:01,000\noh, great.\n\n"),
+        "NoMediaStreamError",
+    ),
+    "no video.mp4": (lambda path: write_clip(path, video=False), None),
+    "no audio.mp4": (lambda path: write_clip(path, audio=False), 12),
+    "one frame.mp4": (lambda path: write_clip(path, seconds=1 / 30), 1),
+    "10,000 fps, true.mp4": (lambda path: write_clip(path, frame_rate=10_000, seconds=0.05, audio=False), 1),
+    "10,000 fps, too many.mp4": (
+        lambda path: write_clip(path, frame_rate=10_000, seconds=0.5, size=(16, 16), audio=False),
+        "MediaLimitError",
+    ),
+    "10,000 fps, a lie.mp4": (
+        # Time scale of the only track: 2 seconds at 30 become 6 ms.
+        lambda path: patched(write_clip(path, audio=False), after(b"mdhd", 16), struct.pack(">I", 30 * 512 * 333)),
+        1,
+    ),
+    "8k.mp4": (eight_k, "MediaLimitError"),
+    "8k, by its header only.mp4": (
+        lambda path: patched(write_clip(path, audio=False), after(SAMPLE_ENTRY, 28), struct.pack(">HH", 7680, 4320)),
+        12,  # the codec's own header is the one that counts
+    ),
+    "8k, called 64x48.mp4": (
+        lambda path: patched(eight_k(path), after(SAMPLE_ENTRY, 28), struct.pack(">HH", 64, 48)),
+        "MediaLimitError",
+    ),
+    "too large, called 64x48.webm": (
+        lambda path: patched(
+            write_clip(path, size=(2592, 4608), seconds=1 / 30, audio=False),
+            after(b"\xb0\x82\x12\x00\xba\x82\x0a\x20", 0),
+            b"\xb0\x82\x00\x40\xba\x82\x00\x30",
+        ),
+        "MediaLimitError",
+    ),
+    "2 hours, two frames.mp4": (lambda path: write_clip(path, frame_times=[0, 7200]), "MediaLimitError"),
+    "2 hours, two frames.webm": (lambda path: write_clip(path, frame_times=[0, 7200]), "MediaLimitError"),
+    "2 hours, a lie.mp4": (
+        lambda path: patched(write_clip(path, audio=False), after(b"mdhd", 20), struct.pack(">I", 7200 * 30 * 512)),
+        12,  # the table of its frames is the one that counts
+    ),
+    "2 hours, a lie.webm": (
+        lambda path: patched(write_clip(path), after(b"\x44\x89\x88", 3), struct.pack(">d", 7_200_000)),
+        "MediaLimitError",
+    ),
+    "1x1.mkv": (lambda path: write_clip(path, size=(1, 1), video_codec="ffv1"), 12),
+    "1x1.webm": (lambda path: write_clip(path, size=(1, 1)), 12),
+    "odd size.webm": (lambda path: write_clip(path, size=(47, 63)), 12),
+    "one row.mkv": (lambda path: write_clip(path, size=(1, 4097), video_codec="ffv1"), 12),
+    "sideways.mp4": (lambda path: write_clip(path, rotation=90), 12),
+    "variable.webm": (lambda path: write_clip(path, frame_times=[0, 0.02, 0.5, 0.6, 1.9]), 3),
+    "5.1.mp4": (lambda path: write_clip(path, layout="5.1"), 12),
+    "8 kHz.mp4": (lambda path: write_clip(path, sampling_rate=8000), 12),
+    "2 GHz.wav": (lambda path: write_wav_header(path, 2**31 - 1), "MediaLimitError"),
+    "0 Hz.wav": (lambda path: write_wav_header(path, 0), "UnreadableMediaError"),
+    "1 Hz.wav": (lambda path: write_wav_header(path, 1), "MediaLimitError"),
+    "40 s.wav": (lambda path: write_clip(path, video=False, sampling_rate=8000, seconds=40), "MediaLimitError"),
+    "40 s.ogg": (lambda path: write_clip(path, video=False, seconds=40), "MediaLimitError"),
+    "a billion frames.mp4": (lambda path: with_frames_listed(write_clip(path, audio=False), 10**9), "MediaLimitError"),
+    "60 million frames.mp4": (
+        lambda path: with_frames_listed(write_clip(path, audio=False), 60 * 10**6),
+        "MediaLimitError",
+    ),
+    "4 billion fragments of frames.mp4": (
+        lambda path: patched(
+            write_clip(path, audio=False, options={"movflags": "frag_keyframe+empty_moov"}),
+            after(b"trun", 4),
+            struct.pack(">II", 0, 2**32 - 1),
+        ),
+        "MediaLimitError",
+    ),
+    "compressed header.mov": (
+        lambda path: path.write_bytes(struct.pack(">I4sI4s", 10_000, b"moov", 9992, b"cmov") + bytes(9984)),
+        "MediaLimitError",
+    ),
+    "nothing but empty boxes.mp4": (
+        lambda path: path.write_bytes(struct.pack(">I4s", 8, b"ftyp") + struct.pack(">I4s", 8, b"free") * 10**6),
+        "MediaLimitError",
+    ),
+    "playlist.m3u8": (
+        lambda path: write_text(path, f"#EXTM3U\n#EXTINF:2.0,\nfile://{path.parent}/5.1.mp4\n#EXT-X-ENDLIST\n"),
+        "UnreadableMediaError",
+    ),
+    "file list.mp4": (lambda path: write_text(path, "ffconcat version 1.0\nfile 5.1.mp4\n"), "UnreadableMediaError"),
+}
+
+# Alone in a process, without the package's torch, so that the memory measured is the decoder's own.
+DECODE_ALL = r"""
+import json, os, re, sys, time, types
+package = sys.modules["modeling_amess"] = types.ModuleType("modeling_amess")
+package.__path__ = [sys.argv[1]]
+import modeling_amess.media_amess as media
+assert "torch" not in sys.modules
+files_before = os.listdir("/proc/self/fd")
+threads_before = os.listdir("/proc/self/task")  # numpy has some
+for path in sys.argv[3:]:
+    started = time.perf_counter()
+    try:
+        clip = media.decode_clip(path, **json.loads(sys.argv[2]))
+        outcome = None if clip.frames is None else len(clip.frames)
+    except media.MediaError as error:
+        assert error.source == path, error.source
+        outcome = type(error).__name__
+    seconds = time.perf_counter() - started
+    # The peak that `resource` gives would be that of the process that started this one, where it was larger.
+    peak = re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())
+    megabytes = int(peak.group(1)) / 1024
+    print(json.dumps([path, outcome, seconds, megabytes]), flush=True)
+assert os.listdir("/proc/self/fd") == files_before, "a file was left open"
+assert not open(f"/proc/self/task/{os.getpid()}/children").read(), "a process was left"
+assert os.listdir("/proc/self/task") == threads_before, "a thread was left"
+"""
+
+
+def decode_alone(paths: list[Path], folder: Path, **settings) -> list[tuple[Path, str | int | None, float, float]]:
+    """What becomes of each clip in a process of its own: outcome, seconds, and the process's MB up to then."""
+    folder.mkdir()
+    ran = subprocess.run(
+        [sys.executable, "-c", DECODE_ALL, *modeling_amess.__path__, json.dumps(settings), *map(str, paths)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "TMPDIR": str(folder), "HOME": str(folder)},
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert list(folder.iterdir()) == []  # no file left
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    return [(Path(path), outcome, seconds, megabytes) for path, outcome, seconds, megabytes in lines]
+
+
+def test_hostile_clips_get_a_right_answer_or_a_typed_error_cheaply(tmp_path):
+    for name, (write, _) in HOSTILE.items():
+        write(tmp_path / name)
+    results = decode_alone([tmp_path / name for name in HOSTILE], tmp_path / "decoding")
+    assert {path.name: outcome for path, outcome, _, _ in results} == {
+        name: outcome for name, (_, outcome) in HOSTILE.items()
+    }
+    assert max(seconds for _, _, seconds, _ in results) < 10
+    assert max(megabytes for _, _, _, megabytes in results) < 1500
+
+
+@pytest.mark.parametrize(
+    "suffix, options",
+    [(".mp4", {}), (".mp4", {"movflags": "faststart"}), (".mkv", {}), (".webm", {}), (".ts", {}), (".mp3", {})],
+)
+def test_a_clip_cut_off_anywhere_gives_its_beginning_or_a_typed_error(tmp_path, suffix, options, caplog):
+    path = write_clip(tmp_path / f"clip{suffix}", video=suffix != ".mp3", options=options)
+    content = path.read_bytes()
+    whole = decode_clip(content)
+    lengths = []
+    for part in range(20):
+        try:
+            clip = decode_clip(content[: len(content) * part // 20])
+        except UnreadableMediaError:
+            lengths.append(0)
+            continue
+        lengths.append(clip.duration)
+        assert clip.duration <= whole.duration + 0.05
+        if clip.frames is not None:
+            np.testing.assert_array_equal(clip.frame_times, whole.frame_times[: len(clip.frames)])
+            # The last frame may be half of one.
+            np.testing.assert_array_equal(clip.frames[:-1], whole.frames[: len(clip.frames) - 1])
+    assert lengths[0] == 0
+    if (suffix, options) != (".mp4", {}):  # whose index is its end: no part of it can be read
+        assert sorted(lengths) == lengths and lengths[-1] > 0.8 * whole.duration
+
+
+def test_damage_in_the_middle_costs_only_the_middle(tmp_path, caplog):
+    # Each frame and each piece of sound stands for itself, so that the rest has to come out as it was.
+    path = write_clip(tmp_path / "clip.mkv", video_codec="ffv1", audio_codec="flac")
+    content = bytearray(path.read_bytes())
+    whole = decode_clip(bytes(content))
+    middle = len(content) // 2
+    content[middle : middle + len(content) // 10] = np.random.default_rng(0).bytes(len(content) // 10)
+    with caplog.at_level(logging.WARNING):
+        clip = decode_clip(bytes(content))
+    assert "is damaged" in caplog.text
+    kept = np.isin(clip.frame_times, whole.frame_times)
+    assert kept.sum() >= 8
+    wrong = 0
+    for frame, time in zip(clip.frames, clip.frame_times, strict=True):
+        wrong += np.abs(frame.astype(int) - colour_at(time)).max() > 8
+    assert wrong <= 2
+    # What comes after the damage is heard when it was heard.
+    assert len(clip.waveform) == pytest.approx(len(whole.waveform), abs=1600)
+    for part in (slice(0, 12000), slice(24000, 31000)):
+        np.testing.assert_allclose(clip.waveform[part], whole.waveform[part], atol=0.02)
+
+
+def test_a_stream_of_which_nothing_decodes_is_a_missing_modality(tmp_path, caplog):
+    path = write_clip(tmp_path / "clip.mkv", video_codec="ffv1", audio_codec="pcm_s16le")
+    content = path.read_bytes()
+    with caplog.at_level(logging.WARNING):
+        clip = decode_clip(content.replace(b"V_FFV1", b"V_THEO"))  # another codec's name for these packets
+    assert clip.frames is None and len(clip.waveform) == 32000
+
+
+def test_sound_that_is_not_a_number_is_refused(tmp_path):
+    sound = tone(1.0, 16000, [0.5])
+    sound[0, 100] = np.nan
+    path = write_clip(
+        tmp_path / "clip.wav", video=False, sampling_rate=16000, layout="mono", sound=sound, audio_codec="pcm_f32le"
+    )
+    with pytest.raises(UnreadableMediaError, match="NaN"):
+        decode_clip(path)
+
+
+@pytest.mark.parametrize(
+    "limits, found",
+    [
+        (MediaLimits(max_bytes=1000), "bytes"),
+        (MediaLimits(max_duration=1.5), "2.0 s"),
+        (MediaLimits(max_pixels=3000), "64x48 = 3072 pixels"),
+        (MediaLimits(max_decoded_frames=59), "more than 59 video frames"),
+        (MediaLimits(max_kept_bytes=48 * 64 * 3 * 12 - 1), "bytes of frames"),
+        (MediaLimits(max_streams=1), "2 streams"),
+        (MediaLimits(max_sampling_rate=44100), "48000 Hz"),
+        (MediaLimits(max_index_entries=100), "an index of"),
+    ],
+)
+def test_a_breach_names_the_limit_what_was_found_and_the_setting(tmp_path, limits, found):
+    path = write_clip(tmp_path / "clip.mp4")
+    (limit,) = [name for name, value in vars(limits).items() if value != getattr(MediaLimits(), name)]
+    for source in (path, path.read_bytes()):
+        with pytest.raises(MediaLimitError) as caught:
+            decode_clip(source, limits=limits)
+        assert caught.value.limit == limit
+        assert found in str(caught.value) and f"MediaLimits({limit}=...)" in str(caught.value)
+    assert caught.value.source in str(caught.value)
+
+
+def test_the_duration_counts_where_the_header_says_nothing(tmp_path):
+    # Written to a pipe, WebM has no duration in its header, as in a browser's recording.
+    path = write_clip(tmp_path / "clip.webm", options={"live": "1"})
+    assert len(decode_clip(path).frames) == 12
+    for kind in ({"audio": False}, {"video": False}, {"max_frames": 1}):
+        with pytest.raises(MediaLimitError) as caught:
+            decode_clip(path, limits=MediaLimits(max_duration=1.0), **kind)
+        assert caught.value.limit == "max_duration" and "header" not in str(caught.value)
+
+
+def test_memory_holds_what_is_kept_and_no_more(tmp_path):
+    """20 seconds of 640x480 are 211 MB of frames; half of them are kept."""
+    short = write_clip(tmp_path / "short.mp4", size=(480, 640), frame_rate=12, seconds=1)
+    long = write_clip(tmp_path / "long.mp4", size=(480, 640), frame_rate=12, seconds=20)
+    for image_size, most in ((32, 20), (None, 120 * 480 * 640 * 3 / 2**20 + 40)):
+        folder = tmp_path / f"decoding at {image_size}"
+        (_, frames, _, before), (_, more_frames, _, after_it) = decode_alone(
+            [short, long], folder, image_size=image_size
+        )
+        assert (frames, more_frames) == (6, 120)
+        assert after_it - before < most
+
+
+def test_an_error_of_the_file_object_reaches_the_caller(tmp_path):
+    class FailingFile:
+        """A file on a disk that goes away."""
+
+        def __init__(self, path):
+            self.file = open(path, "rb")
+            self.seek, self.tell, self.seekable = self.file.seek, self.file.tell, self.file.seekable
+
+        def read(self, size):
+            raise OSError("the disk went away")
+
+    file = FailingFile(write_clip(tmp_path / "clip.mp4", seconds=0.5))
+    with file.file, pytest.raises(OSError, match="the disk went away"):
+        decode_clip(file)
+
+
+def test_errors_come_back_from_a_worker_process():
+    errors = [
+        UnreadableMediaError("the file is empty.", "clip.mp4"),
+        NoMediaStreamError("the file has no video stream.", "clip.mp4"),
+        MediaLimitError("2 streams", "clip.mp4", "max_streams"),
+    ]
+    for error in errors:
+        copy = pickle.loads(pickle.dumps(error))
+        assert type(copy) is type(error) and isinstance(copy, MediaError) and isinstance(copy, ValueError)
+        assert str(copy) == str(error) and vars(copy) == vars(error) and copy.source == "clip.mp4"
