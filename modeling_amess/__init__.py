@@ -7,9 +7,12 @@ checkpoints without `trust_remote_code`.
 """
 
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoProcessor
+from transformers.pipelines import PIPELINE_REGISTRY
 
 from .configuration_amess import AmessConfig
+from .media_encoder_amess import AmessMediaEncoder
 from .modeling_amess import AmessForIntentClassification, AmessModel, AmessPreTrainedModel
+from .pipeline_amess import IntentRecognitionPipeline
 from .processing_amess import AmessProcessor
 
 
@@ -18,6 +21,21 @@ AutoConfig.register("amess", AmessConfig, exist_ok=True)
 AutoModel.register(AmessConfig, AmessModel, exist_ok=True)
 AutoModelForSequenceClassification.register(AmessConfig, AmessForIntentClassification, exist_ok=True)
 AutoProcessor.register(AmessConfig, AmessProcessor, exist_ok=True)
+if "multimodal-intent-recognition" not in PIPELINE_REGISTRY.get_supported_tasks():
+    PIPELINE_REGISTRY.register_pipeline(
+        "multimodal-intent-recognition",
+        pipeline_class=IntentRecognitionPipeline,
+        pt_model=AutoModelForSequenceClassification,
+        type="multimodal",
+    )
 
 __version__ = "0.1.0"
-__all__ = ["AmessConfig", "AmessForIntentClassification", "AmessModel", "AmessPreTrainedModel", "AmessProcessor"]
+__all__ = [
+    "AmessConfig",
+    "AmessForIntentClassification",
+    "AmessMediaEncoder",
+    "AmessModel",
+    "AmessPreTrainedModel",
+    "AmessProcessor",
+    "IntentRecognitionPipeline",
+]

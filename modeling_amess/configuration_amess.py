@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Configuration of A-MESS."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
@@ -15,6 +15,14 @@ AUTO_MAP = {
     "AutoModel": "modeling_amess.AmessModel",
     "AutoModelForSequenceClassification": "modeling_amess.AmessForIntentClassification",
     "AutoProcessor": "processing_amess.AmessProcessor",
+}
+# What `pipeline` of transformers makes of a checkpoint: task -> class, as it stands in the files beside the weights.
+CUSTOM_PIPELINES = {
+    "multimodal-intent-recognition": {
+        "impl": "pipeline_amess.IntentRecognitionPipeline",
+        "pt": ["AutoModelForSequenceClassification"],
+        "type": "multimodal",
+    }
 }
 
 # Encoders whose embedding layer and layer stack can be run apart, which equations 1 and 14 need.
@@ -36,7 +44,10 @@ class AmessConfig(PreTrainedConfig):
             (eq. 14).
         video_config, audio_config (`PreTrainedConfig` or `dict`, *optional*):
             The frozen media encoders (Swin, WavLM) that turn a clip into features. `None` for a model that takes
-            features.
+            features. [`AmessModel.attach_media_encoder`] sets them.
+        media_encoder (`dict`, *optional*):
+            Record of the media encoders that made the features of the training data: name, revision and pooling of
+            each, and the preprocessing of clips ([`AmessMediaEncoder.record`]).
         video_feature_size, audio_feature_size (`int`, *optional*, defaults to 256 and 768):
             Size of one video frame's and one audio step's feature vector. `None` leaves the modality out of the model.
         max_text_length, max_video_length, max_audio_length (`int`, defaults to 50, 180 and 400):
@@ -94,6 +105,8 @@ class AmessConfig(PreTrainedConfig):
             Descriptions of each label; set them with `set_label_descriptions`.
         out_of_scope_label (`str`, *optional*):
             Name of the label for utterances of no known intent. It has no descriptions and no contrastive term.
+        out_of_scope_threshold (`float`, *optional*):
+            Lowest probability of the likeliest intent that still counts as in scope; the pipeline reads it.
         classifier_dropout (`float`, defaults to 0.1):
             Dropout before the classifier.
         initializer_range (`float`, defaults to 0.02):
@@ -119,6 +132,7 @@ class AmessConfig(PreTrainedConfig):
     text_config: dict | PreTrainedConfig | None = None
     video_config: dict | PreTrainedConfig | None = None
     audio_config: dict | PreTrainedConfig | None = None
+    media_encoder: dict[str, Any] | None = None
 
     video_feature_size: int | None = 256
     audio_feature_size: int | None = 768
@@ -150,6 +164,7 @@ class AmessConfig(PreTrainedConfig):
     description_encoder: str | None = None
     label_descriptions: dict[str, list[str]] | None = None
     out_of_scope_label: str | None = None
+    out_of_scope_threshold: float | int | None = None
 
     classifier_dropout: float | int = 0.1
     initializer_range: float = 0.02
@@ -169,6 +184,19 @@ class AmessConfig(PreTrainedConfig):
     def num_hidden_layers(self) -> int:
         """Number of layers of the multimodal encoder."""
         return self.text_config.num_hidden_layers
+
+    @property
+    def custom_pipelines(self) -> dict[str, dict[str, Any]]:
+        """
+        What `transformers.pipeline` loads with `trust_remote_code=True`; nothing where this package is imported and
+        has registered the pipeline, which then needs no trust. A property, because transformers puts a field of the
+        file above the registered pipeline, and writes classes into it that cannot be saved.
+        """
+        # Here, because the pipelines import configurations.
+        from transformers.pipelines import PIPELINE_REGISTRY
+
+        registered = PIPELINE_REGISTRY.get_supported_tasks()
+        return {task: dict(entry) for task, entry in CUSTOM_PIPELINES.items() if task not in registered}
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -191,6 +219,8 @@ class AmessConfig(PreTrainedConfig):
                 f"fusion_num_attention_heads={self.fusion_num_attention_heads} does not divide the text model's "
                 f"hidden size {self.hidden_size}."
             )
+        if self.out_of_scope_threshold is not None and not 0 <= self.out_of_scope_threshold <= 1:
+            raise ValueError(f"out_of_scope_threshold={self.out_of_scope_threshold} must be a probability, 0 to 1.")
         if self.contrastive_temperature <= 0:
             raise ValueError(f"contrastive_temperature={self.contrastive_temperature} must be above 0.")
         if self.semantic_residual and self.description_size not in (None, self.hidden_size):

@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -19,6 +19,14 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 from .configuration_amess import AmessConfig
 from .fusion_amess import AmessAttentionProjection, AmessFusion
 from .loss_amess import description_similarity, semantic_synchronization_loss
+from .media_encoder_amess import AmessMediaEncoder, fitted_media_encoder
+from .media_record_amess import missing_encoder_message
+
+
+if TYPE_CHECKING:
+    # Nothing here needs the pipeline, but `save_pretrained` copies the files that these lines name: a saved folder is
+    # to hold the pipeline too, so that transformers can make it of a model from the Hub.
+    from .pipeline_amess import IntentRecognitionPipeline  # noqa: F401
 
 
 @dataclass
@@ -97,6 +105,9 @@ class AmessPreTrainedModel(PreTrainedModel):
     _supports_sdpa = True
     _supports_attention_backend = True
     _no_split_modules = ["AmessFusion"]
+    # Training from a checkpoint that takes clips: `from_pretrained(folder, video_config=None, audio_config=None)`
+    # leaves the frozen encoders out.
+    _keys_to_ignore_on_load_unexpected = [r"^(amess\.)?media_encoder\."]
     # What a caller may ask for. No module of ours is recorded: the text encoder, a model itself, records its layers.
     _can_record_outputs = {
         "hidden_states": OutputRecorder(target_class=None),
@@ -115,6 +126,14 @@ class AmessPreTrainedModel(PreTrainedModel):
             init.zeros_(module.label_description_mask)
             if module.config.semantic_logits:
                 init.constant_(module.semantic_scale, 10.0)
+
+    def enable_input_require_grads(self) -> None:
+        """For the text encoder alone: the media encoders are frozen, and Swin's embeddings would not take the hook."""
+        self.base_model.text_model.enable_input_require_grads()
+
+    def disable_input_require_grads(self) -> None:
+        """Undo `enable_input_require_grads`."""
+        self.base_model.text_model.disable_input_require_grads()
 
 
 class AmessZeroLinear(nn.Linear):
@@ -186,7 +205,10 @@ class AmessModel(AmessPreTrainedModel):
     """
 
     # A classifier's checkpoint is a valid source; its head's weights are not this class's to miss.
-    _keys_to_ignore_on_load_unexpected = [r"^classifier", r"^label_description", r"^semantic_scale"]
+    _keys_to_ignore_on_load_unexpected = [
+        *AmessPreTrainedModel._keys_to_ignore_on_load_unexpected,
+        *(r"^classifier", r"^label_description", r"^semantic_scale"),
+    ]
 
     def __init__(self, config: AmessConfig):
         super().__init__(config)
@@ -199,6 +221,8 @@ class AmessModel(AmessPreTrainedModel):
             self.fusion = AmessFusion(config)
         if config.use_semantic_synchronization:
             self.semantic_projection = AmessSemanticProjection(config)
+        if config.video_config is not None or config.audio_config is not None:
+            self.media_encoder = AmessMediaEncoder(config)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -208,6 +232,19 @@ class AmessModel(AmessPreTrainedModel):
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replace the text encoder's word embeddings."""
         self.text_model.set_input_embeddings(value)
+
+    def attach_media_encoder(self, encoder: AmessMediaEncoder) -> None:
+        """
+        Make the frozen encoders a part of this model and of its checkpoints, which then take clips whole.
+
+        Args:
+            encoder: which made the features that this model was trained on; it is moved to the model's device and
+                dtype. Encoders of modalities that the model has no part for are left out.
+
+        Raises:
+            ValueError: the encoder is not the recorded one (`config.media_encoder`), or its features do not fit.
+        """
+        self.media_encoder = fitted_media_encoder(self.config, encoder).to(device=self.device, dtype=self.dtype)
 
     def load_text_weights(self, text_model: PreTrainedModel) -> None:
         """
@@ -238,6 +275,10 @@ class AmessModel(AmessPreTrainedModel):
         audio_features: torch.FloatTensor | None = None,
         audio_attention_mask: torch.Tensor | None = None,
         inputs_embeds: torch.FloatTensor | None = None,
+        pixel_values: torch.FloatTensor | None = None,
+        pixel_values_mask: torch.Tensor | None = None,
+        input_values: torch.FloatTensor | None = None,
+        input_values_mask: torch.Tensor | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> AmessModelOutput:
         """
@@ -247,9 +288,12 @@ class AmessModel(AmessPreTrainedModel):
             token_type_ids (`(batch, text)`).
             video_features, audio_features (`(batch, frames, feature_size)`): absent for text alone.
             video_attention_mask, audio_attention_mask (`(batch, frames)`): 1 for real frames; a row of zeros has none.
+            pixel_values, pixel_values_mask, input_values, input_values_mask: clips instead of features, as
+                [`AmessMediaEncoder`] takes them.
 
         Raises:
-            ValueError: features of another size than the model's, or of a modality that it has no part for.
+            ValueError: features of another size than the model's, or of a modality that it has no part for; clips
+                for a model without a media encoder, or clips and features of one modality.
         """
         if (input_ids is None) == (inputs_embeds is None):
             raise ValueError("Give exactly one of input_ids and inputs_embeds.")
@@ -258,6 +302,14 @@ class AmessModel(AmessPreTrainedModel):
         if attention_mask is None:
             attention_mask = torch.ones(shape, dtype=torch.long, device=device)
         text_mask = attention_mask.bool()
+        if pixel_values is not None:
+            video_features, video_attention_mask = self._encode_clips(
+                "video", video_features, pixel_values=pixel_values, pixel_values_mask=pixel_values_mask
+            )
+        if input_values is not None:
+            audio_features, audio_attention_mask = self._encode_clips(
+                "audio", audio_features, input_values=input_values, input_values_mask=input_values_mask
+            )
         features = {
             name: self._check_features(name, values, mask, shape[0])
             for name, values, mask in (
@@ -267,6 +319,10 @@ class AmessModel(AmessPreTrainedModel):
             if values is not None
         }
         output_attentions = bool(kwargs.get("output_attentions", self.config.output_attentions))
+        if features:
+            # The fusion gives its weights whatever the attention implementation; passed on, the request would make
+            # SDPA warn that it has none of the text encoder's, which are recorded without it.
+            kwargs.pop("output_attentions", None)
 
         text = self.text_model.embeddings(
             input_ids=input_ids, token_type_ids=token_type_ids, inputs_embeds=inputs_embeds
@@ -307,6 +363,17 @@ class AmessModel(AmessPreTrainedModel):
         return create_bidirectional_mask(
             config=self.text_model.config, inputs_embeds=hidden_states, attention_mask=attention_mask
         )
+
+    def _encode_clips(
+        self, modality: str, features: torch.Tensor | None, **inputs: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        name = next(iter(inputs))
+        if features is not None:
+            raise ValueError(f"{name} and {modality}_features were given: give the clip or its features.")
+        if not hasattr(self, "media_encoder") or not hasattr(self.media_encoder, f"{modality}_model"):
+            raise ValueError(missing_encoder_message(self.config, modality, name))
+        encoded = self.media_encoder(**inputs)
+        return encoded[f"{modality}_features"], encoded[f"{modality}_attention_mask"]
 
     def _check_features(
         self, name: str, values: torch.Tensor, mask: torch.Tensor | None, batch_size: int
@@ -394,8 +461,12 @@ class AmessForIntentClassification(AmessPreTrainedModel):
 
     def new_parameter_names(self) -> set[str]:
         """Names of the parameters that no pretrained weights came for; they want the larger learning rate."""
-        pretrained = ("amess.text_model.", "amess.multimodal_encoder.")
+        pretrained = ("amess.text_model.", "amess.multimodal_encoder.", "amess.media_encoder.")
         return {name for name, _ in self.named_parameters() if not name.startswith(pretrained)}
+
+    def attach_media_encoder(self, encoder: AmessMediaEncoder) -> None:
+        """See [`AmessModel.attach_media_encoder`]."""
+        self.amess.attach_media_encoder(encoder)
 
     @torch.no_grad()
     def set_label_descriptions(
@@ -477,6 +548,10 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         audio_features: torch.FloatTensor | None = None,
         audio_attention_mask: torch.Tensor | None = None,
         inputs_embeds: torch.FloatTensor | None = None,
+        pixel_values: torch.FloatTensor | None = None,
+        pixel_values_mask: torch.Tensor | None = None,
+        input_values: torch.FloatTensor | None = None,
+        input_values_mask: torch.Tensor | None = None,
         labels: torch.LongTensor | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> AmessClassifierOutput:
@@ -496,6 +571,10 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             audio_features=audio_features,
             audio_attention_mask=audio_attention_mask,
             inputs_embeds=inputs_embeds,
+            pixel_values=pixel_values,
+            pixel_values_mask=pixel_values_mask,
+            input_values=input_values,
+            input_values_mask=input_values_mask,
             return_dict=True,
             **kwargs,
         )

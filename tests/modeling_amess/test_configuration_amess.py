@@ -49,6 +49,7 @@ def test_a_missing_modality_is_named_by_what_remains():
         ({"semantic_logits": True, "use_semantic_synchronization": False}, "use_semantic_synchronization=True"),
         ({"description_template": "{label}"}, "description_template"),
         ({"out_of_scope_label": "Nothing"}, "out_of_scope_label='Nothing'"),
+        ({"out_of_scope_threshold": 1.5}, "out_of_scope_threshold=1.5"),
         ({"text_config": GPT2Config(n_embd=32, n_layer=1, n_head=4)}, "'gpt2'"),
     ],
     ids=str,

@@ -13,12 +13,13 @@ import torch
 
 from modeling_amess import AmessProcessor
 
-from .tiny import tiny_batch, tiny_model, tiny_tokenizer
+from .clips import write_clip
+from .tiny import tiny_batch, tiny_clip_model, tiny_clips, tiny_media_encoder, tiny_tokenizer
 
 
 PROJECT = Path(__file__).parents[2]
 LOAD = """
-import importlib.util, json, sys
+import importlib.util, json, shutil, sys
 import torch
 folder, own = sys.argv[1], sys.argv[2] == "import"
 if own:
@@ -32,17 +33,21 @@ base = AutoModel.from_pretrained(folder, **trust).eval()
 model = AutoModelForSequenceClassification.from_pretrained(folder, **trust).eval()
 processor = AutoProcessor.from_pretrained(folder, **trust)
 batch = torch.load(folder + "/batch.pt", weights_only=True)
+clip = processor(text="oh, great.", video=folder + "/clip.mp4", return_tensors="pt")
 with torch.no_grad():
     logits, embedding = model(**batch).logits, base(**batch).semantic_embedding
+    clip_logits, clip_embedding = model(**clip).logits, base(**clip).semantic_embedding
 print(json.dumps({
     "logits": logits.tolist(), "embedding": embedding.tolist(), "config": type(config).__name__,
     "base": type(base).__name__, "model": type(model).__name__, "module": type(model).__module__,
+    "clip_logits": clip_logits.tolist(), "clip_embedding": clip_embedding.tolist(),
     "ids": processor(text="oh, great.")["input_ids"].tolist(),
 }))
 if len(sys.argv) > 3:
     model.save_pretrained(sys.argv[3])
     processor.save_pretrained(sys.argv[3])
     torch.save(batch, sys.argv[3] + "/batch.pt")
+    shutil.copy(folder + "/clip.mp4", sys.argv[3])
 """
 
 
@@ -72,21 +77,28 @@ def load(folder: Path, home: Path, own: bool, save_to: Path | None = None) -> di
 
 @pytest.fixture
 def saved(tmp_path):
+    """A classifier with its media encoder and its processor, features and a clip to try it on, and what it makes."""
     folder = tmp_path / "pretrained"
-    model = tiny_model()
+    model, encoder = tiny_clip_model(), tiny_media_encoder()
+    model.attach_media_encoder(encoder)
     model.save_pretrained(folder)
-    AmessProcessor(tiny_tokenizer(), video_feature_size=6, audio_feature_size=5).save_pretrained(folder)
-    batch = tiny_batch()
+    preprocessing = encoder.record["preprocessing"]
+    processor = AmessProcessor(tiny_tokenizer(), video_feature_size=16, audio_feature_size=12, **preprocessing)
+    processor.save_pretrained(folder)
+    text = {name: value for name, value in tiny_batch(batch=3).items() if name in ("input_ids", "attention_mask")}
+    batch = {**text, **encoder(**tiny_clips())}
     torch.save(batch, folder / "batch.pt")
+    write_clip(folder / "clip.mp4", seconds=1.0)
     (tmp_path / "home").mkdir()
     with torch.no_grad():
-        output = model(**batch)
-    return folder, output, tmp_path / "home"
+        output, clip = model(**batch), model(**processor(text="oh, great.", video=folder / "clip.mp4"))
+    return folder, (output, clip), tmp_path / "home"
 
 
-def check(result: dict, output) -> None:
-    torch.testing.assert_close(torch.tensor(result["logits"]), output.logits, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(torch.tensor(result["embedding"]), output.semantic_embedding, atol=1e-6, rtol=1e-5)
+def check(result: dict, outputs: tuple) -> None:
+    for kind, output in zip(("", "clip_"), outputs, strict=True):
+        for name, expected in (("logits", output.logits), ("embedding", output.semantic_embedding)):
+            torch.testing.assert_close(torch.tensor(result[kind + name]), expected, atol=1e-6, rtol=1e-5)
     assert (result["config"], result["base"], result["model"]) == (
         "AmessConfig",
         "AmessModel",
@@ -114,15 +126,17 @@ def test_after_importing_the_package_no_trust_is_needed(saved):
 
 def test_the_folder_holds_weights_without_pickles(saved):
     folder, _, _ = saved
-    names = {path.name for path in folder.iterdir()} - {"batch.pt"}
+    names = {path.name for path in folder.iterdir()} - {"batch.pt", "clip.mp4"}
     assert "model.safetensors" in names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl", ".pth"))]
 
 
 def test_importing_needs_torch_and_transformers_only():
+    """And neither the media encoders' models nor the decoder, which most uses do without."""
     code = (
         "import json, sys, modeling_amess\n"
         "heavy = {'datasets', 'sentence_transformers', 'sklearn', 'evaluate', 'gradio', 'av'}\n"
+        "heavy |= {f'transformers.models.{name}.modeling_{name}' for name in ('swin', 'wavlm', 'wav2vec2')}\n"
         "print(json.dumps(sorted(heavy & set(sys.modules))))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True)

@@ -3,9 +3,19 @@
 """Tiny A-MESS configurations, models and batches: the same classes as real ones, small enough to test laws on."""
 
 import torch
-from transformers import BertConfig, BertTokenizer, RobertaConfig
+from transformers import (
+    BertConfig,
+    BertTokenizer,
+    RobertaConfig,
+    SwinConfig,
+    SwinModel,
+    Wav2Vec2Config,
+    Wav2Vec2Model,
+    WavLMConfig,
+    WavLMModel,
+)
 
-from modeling_amess import AmessConfig, AmessForIntentClassification
+from modeling_amess import AmessConfig, AmessForIntentClassification, AmessMediaEncoder
 
 
 LABELS = ("Thank", "Taunt", "Joke", "UNK")
@@ -104,3 +114,67 @@ def padded(batch: dict, text: int = 3, video: int = 4, audio: int = 5) -> dict:
 def rows(batch: dict, index: list[int]) -> dict:
     """Some rows of a batch."""
     return {name: value[index] for name, value in batch.items()}
+
+
+def tiny_video_model(seed: int = 0) -> SwinModel:
+    """A Swin of two stages for frames of 32 x 32 pixels, 16 features a frame."""
+    torch.manual_seed(seed)
+    return SwinModel(
+        SwinConfig(image_size=32, patch_size=4, embed_dim=8, depths=[1, 2], num_heads=[1, 2], window_size=4)
+    )
+
+
+def tiny_audio_model(model_type: str = "wavlm", norm: str = "group", seed: int = 0) -> WavLMModel | Wav2Vec2Model:
+    """A WavLM or wav2vec 2.0 with a step every 80 samples, 12 features a step."""
+    torch.manual_seed(seed)
+    config_class, model_class = {"wavlm": (WavLMConfig, WavLMModel), "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model)}[
+        model_type
+    ]
+    return model_class(
+        config_class(
+            hidden_size=12,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=24,
+            conv_dim=(8, 8, 8),
+            conv_kernel=(10, 4, 4),
+            conv_stride=(5, 4, 4),
+            num_conv_pos_embeddings=8,
+            num_conv_pos_embedding_groups=2,
+            feat_extract_norm=norm,
+            do_stable_layer_norm=norm == "layer",
+        )
+    )
+
+
+def tiny_media_encoder(model_type: str = "wavlm", norm: str = "group", **preprocessing) -> AmessMediaEncoder:
+    """Both of them, of the sizes that `tiny_clip_model` takes."""
+    return AmessMediaEncoder.from_models(
+        tiny_video_model(),
+        tiny_audio_model(model_type, norm),
+        video_name="tiny-swin",
+        audio_name=f"tiny-{model_type}",
+        preprocessing=preprocessing,
+    )
+
+
+def tiny_clip_model(**fields) -> AmessForIntentClassification:
+    """A classifier with feature sizes of the tiny media encoder, which is not attached yet."""
+    return tiny_model(**({"video_feature_size": 16, "audio_feature_size": 12} | fields))
+
+
+def tiny_clips(
+    frames: tuple[int, ...] = (5, 3, 1), samples: tuple[int, ...] = (1200, 3000, 500), seed: int = 0
+) -> dict:
+    """Random clip inputs; each row has its own number of frames and samples."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def mask(lengths: tuple[int, ...]) -> torch.Tensor:
+        return (torch.arange(max(1, *lengths)) < torch.tensor(lengths)[:, None]).long()
+
+    return {
+        "pixel_values": torch.randn(len(frames), max(1, *frames), 3, 32, 32, generator=generator),
+        "pixel_values_mask": mask(frames),
+        "input_values": 0.1 * torch.randn(len(samples), max(1, *samples), generator=generator),
+        "input_values_mask": mask(samples),
+    }

@@ -1,0 +1,296 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""IntentRecognitionPipeline: a clip, or its parts, to ranked intents and what the decision rested on."""
+
+import os
+from collections.abc import Iterator, Sized
+from dataclasses import dataclass
+from types import GeneratorType
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+from transformers import Pipeline, pipeline
+from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
+
+from .clip_amess import Clip
+from .explanation_amess import explanation
+from .media_arrays_amess import resampled_waveform
+from .media_limits_amess import MediaLimits, NoMediaStreamError
+
+
+PARTS = ("video", "frame_rate", "audio", "sampling_rate", "text", "video_features", "audio_features")
+# Whisper hears 16 kHz in windows of 30 seconds; for longer sound it must predict time stamps to know where to go on.
+_WHISPER_RATE = 16000
+_WHISPER_WINDOW = 30
+_SEVERAL = 'Several inputs are given as dicts: [{"video": "clip.mp4", "text": "oh, great."}, ...].'
+
+
+@dataclass
+class Utterance:
+    """
+    One input, decoded.
+
+    Attributes:
+        arguments: what the processor is given for it: `text`, and the clip or the features.
+        clip: frames and sound; `None` without a clip.
+    """
+
+    arguments: dict[str, Any]
+    clip: Clip | None
+
+
+class IntentRecognitionPipeline(Pipeline):
+    """
+    Recognises the intent behind an utterance. Its task is `"multimodal-intent-recognition"`.
+
+    An input is a clip (path, bytes or binary file), or a dict of parts: `video` (a clip, or frames as uint8
+    `(frames, height, width, 3)` with `frame_rate`), `audio` (a file, or samples as float `(samples,)` with
+    `sampling_rate`; by default the sound of `video`), `text`, or precomputed `video_features` and `audio_features`. A
+    list of inputs gives a list of results, a generator or `torch` data set gives an iterator that reads it as it goes.
+
+    Args, at construction or of a call:
+        text (`str`): of a call with one input: what is said in it.
+        top_k (`int`, *optional*, defaults to 5): how many intents are returned; `None` for all.
+        batch_size (`int`, defaults to 1): inputs that go through the model together. The results do not depend on it.
+        asr_model (`str`, *optional*): a Whisper checkpoint that transcribes inputs without text. It is loaded once.
+        limits (`MediaLimits`, *optional*): what a clip may cost.
+
+    A result is a dict:
+        - `label`, `score`: the likeliest intent and its probability.
+        - `out_of_scope`: whether that is the config's `out_of_scope_label`, or less likely than its
+          `out_of_scope_threshold`.
+        - `intents`: the `top_k` intents as `{"label", "score"}`, likeliest first.
+        - `text`: what was said, as given or transcribed.
+        - `modalities`: which of text, video and audio the model got anything of.
+        - `explanation`: the tokens, the anchors with the frames and steps that they read from and their times in
+          seconds, and the similarity to each label's descriptions, as [`explanation`] describes them.
+
+    Example:
+
+    ```python
+    >>> recognizer = pipeline("multimodal-intent-recognition", model="org/amess-mintrec", trust_remote_code=True)
+    >>> recognizer("clip.mp4", text="oh, great.")["label"]
+    'Taunt'
+    ```
+    """
+
+    _load_processor = True
+    _load_tokenizer = False
+    _load_image_processor = False
+    _load_video_processor = False
+    _load_feature_extractor = False
+
+    def __init__(self, *args, **kwargs):
+        self._speech_recognizers: dict[str, Pipeline] = {}
+        super().__init__(*args, **kwargs)
+        if self.processor is None:
+            raise ValueError("The pipeline needs the model's processor: pass processor=AmessProcessor(...).")
+        self.model.eval()
+
+    def __call__(self, inputs: Any = None, text: str | None = None, **kwargs) -> dict | list[dict] | Iterator[dict]:
+        """
+        One input, or many, to results as the class describes them.
+
+        Raises:
+            MediaError: a clip that cannot be decoded; the message names it.
+            ValueError: an input without text where there is no `asr_model` or no sound, unknown parts, clips for a
+                model that has no media encoder.
+        """
+        if text is not None:
+            if not isinstance(text, str):
+                raise ValueError(f"text={text!r} must be one string, for one clip. {_SEVERAL}")
+            if isinstance(inputs, (list, tuple, GeneratorType, Dataset)):
+                raise ValueError(f"text= belongs to one clip. {_SEVERAL}")
+            parts = {} if inputs is None else input_parts(inputs)
+            if parts.get("text") is not None:
+                raise ValueError("The text is given twice: in the dict and as text=.")
+            inputs = {**parts, "text": text}
+        if inputs is None:
+            raise ValueError("Nothing to recognise: give a clip, a dict of parts, or text=.")
+        if isinstance(inputs, tuple):
+            inputs = list(inputs)
+        if isinstance(inputs, list) and not inputs:
+            return []
+        return super().__call__(inputs, **kwargs)
+
+    def _sanitize_parameters(self, **parameters):
+        preprocess = {name: parameters.pop(name) for name in ("asr_model", "limits") if name in parameters}
+        postprocess = {name: parameters.pop(name) for name in ("top_k",) if name in parameters}
+        if parameters:
+            raise TypeError(
+                f"Unknown arguments: {', '.join(sorted(parameters))}. The pipeline takes text, top_k, batch_size, "
+                "num_workers, asr_model and limits."
+            )
+        top_k = postprocess.get("top_k")
+        if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
+            raise ValueError(f"top_k={top_k!r} must be a number of intents, at least 1, or None for all.")
+        return preprocess, {}, postprocess
+
+    def run_single(self, inputs, preprocess_params, forward_params, postprocess_params) -> dict:
+        """One input is a batch of one."""
+        return next(self.get_iterator([inputs], 0, 1, preprocess_params, forward_params, postprocess_params))
+
+    def get_iterator(
+        self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
+    ) -> Iterator[dict]:
+        """
+        Results in the order of the inputs. Batches are padded by the processor, which knows the masks of clips; the
+        padding of transformers' own pipelines does not.
+        """
+        source = PipelineDataset if isinstance(inputs, Sized) else PipelineIterator
+        loader = DataLoader(
+            source(inputs, self.preprocess, preprocess_params),
+            batch_size=batch_size,
+            num_workers=num_workers,
+            collate_fn=self._collate,
+        )
+        for groups in loader:
+            for outputs in self.forward(groups, **forward_params):
+                yield self.postprocess(outputs, **postprocess_params)
+
+    def preprocess(self, input_: Any, asr_model: str | None = None, limits: MediaLimits | None = None) -> Utterance:
+        """Decode an input, and transcribe it where it has no text."""
+        parts = input_parts(input_)
+        if "text" not in parts and asr_model is None:
+            raise ValueError(
+                f"{input_name(parts)}: a transcript is needed. Give what is said as text, or let a Whisper checkpoint "
+                'transcribe it, for instance asr_model="openai/whisper-base".'
+            )
+        clip, arguments = None, {}
+        if "video" in parts or "audio" in parts:
+            sources = (parts.get(name) for name in ("video", "audio", "sampling_rate", "frame_rate"))
+            clip = self.processor.decode(*sources, limits=limits)
+            # Sound without a video must not stand in the way of the video's features.
+            arguments |= {"video": clip} if "video" in parts else {"audio": clip.waveform}
+        arguments["text"] = parts["text"] if "text" in parts else self._transcribe(parts, asr_model, limits)
+        arguments |= {name: parts[name] for name in ("video_features", "audio_features") if name in parts}
+        return Utterance(arguments, clip)
+
+    def _transcribe(self, parts: dict[str, Any], asr_model: str, limits: MediaLimits | None) -> str:
+        waveform = whole_sound(parts, limits)
+        if waveform is None or not len(waveform):
+            raise ValueError(
+                f"{input_name(parts)}: there is no sound that asr_model could transcribe. Give what is said as text."
+            )
+        if asr_model not in self._speech_recognizers:
+            self._speech_recognizers[asr_model] = pipeline(
+                "automatic-speech-recognition", model=asr_model, device=self.device
+            )
+        options = {"return_timestamps": True} if len(waveform) > _WHISPER_WINDOW * _WHISPER_RATE else {}
+        sound = {"raw": waveform, "sampling_rate": _WHISPER_RATE}
+        return self._speech_recognizers[asr_model](sound, **options)["text"].strip()
+
+    def _collate(self, utterances: list[Utterance]) -> list[dict]:
+        """Utterances of the same parts go through the model together: clips and features cannot share a batch."""
+        groups: dict[tuple, list[int]] = {}
+        for index, utterance in enumerate(utterances):
+            groups.setdefault(tuple(utterance.arguments), []).append(index)
+        batches = []
+        for names, indices in groups.items():
+            columns = {name: [utterances[index].arguments[name] for index in indices] for name in names}
+            rate = {"sampling_rate": self.processor.sampling_rate} if "audio" in names else {}
+            batch = dict(self.processor(**columns, **rate, return_tensors="pt"))
+            batches.append({"batch": batch, "indices": indices, "utterances": [utterances[i] for i in indices]})
+        return batches
+
+    def _forward(self, groups: list[dict]) -> list[dict]:
+        rows = {}
+        for group in groups:
+            batch = group["batch"]
+            media = [name for name in batch if name.startswith(("pixel", "input_values", "video", "audio"))]
+            outputs = self.model(**batch, **({"output_attentions": True} if media else {}))
+            tensors = {name: value for name, value in outputs.items() if isinstance(value, torch.Tensor)}
+            for row, (index, utterance) in enumerate(zip(group["indices"], group["utterances"], strict=True)):
+                token_ids = batch["input_ids"][row][batch["attention_mask"][row].bool()]
+                own = {name: value[row] for name, value in tensors.items()}
+                rows[index] = {"utterance": utterance, "token_ids": token_ids, **own}
+        return [rows[index] for index in sorted(rows)]
+
+    def postprocess(self, outputs: dict, top_k: int | None = 5) -> dict:
+        """One row of the model's output to the result that the class describes."""
+        config, utterance = self.model.config, outputs["utterance"]
+        text = utterance.arguments["text"]
+        probabilities, order = outputs["logits"].float().softmax(-1).sort(descending=True, stable=True)
+        intents = [
+            {"label": config.id2label[label], "score": score}
+            for label, score in zip(order.tolist(), probabilities.tolist(), strict=True)
+        ]
+        label, score = intents[0]["label"], intents[0]["score"]
+        threshold = config.out_of_scope_threshold
+        present = [name for name in ("video", "audio") if outputs.get(f"{name}_attentions", torch.zeros(1)).any()]
+        return {
+            "label": label,
+            "score": score,
+            "out_of_scope": label == config.out_of_scope_label or (threshold is not None and score < threshold),
+            "intents": intents[:top_k],
+            "text": text,
+            "modalities": (["text"] if text.strip() else []) + present,
+            "explanation": explanation(
+                outputs, outputs["token_ids"].tolist(), self.processor.tokenizer, config, utterance.clip
+            ),
+        }
+
+    def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:
+        """Save the model and the processor into one folder, from which the pipeline can be made again."""
+        self.model.save_pretrained(save_directory, **kwargs)
+        self.processor.save_pretrained(save_directory, **kwargs)
+
+
+def input_parts(input_: Any) -> dict[str, Any]:
+    """
+    An input of the pipeline as a dict of its parts, without those that are `None`.
+
+    Raises:
+        TypeError: neither a clip nor a dict.
+        ValueError: a dict with unknown parts, or with none.
+    """
+    if isinstance(input_, (str, os.PathLike, bytes, bytearray, memoryview, Clip)) or hasattr(input_, "read"):
+        return {"video": input_}
+    if not isinstance(input_, dict):
+        raise TypeError(
+            f"An input is a clip (path, bytes or binary file) or a dict of parts, not {type(input_).__name__}."
+        )
+    unknown = sorted(set(input_) - set(PARTS))
+    if unknown:
+        raise ValueError(f"Unknown parts of an input: {', '.join(map(repr, unknown))}. Known are {', '.join(PARTS)}.")
+    parts = {name: value for name, value in input_.items() if value is not None}
+    if not set(parts) - {"sampling_rate", "frame_rate"}:
+        raise ValueError("An input is empty: give at least one of video, audio, text, video_features, audio_features.")
+    if not isinstance(parts.get("text", ""), str):
+        raise ValueError(f"The text of an input must be a string, not {type(parts['text']).__name__}.")
+    return parts
+
+
+def input_name(parts: dict[str, Any]) -> str:
+    """What an error calls an input: the path of its clip, or what it is made of."""
+    for source in (parts.get("video"), parts.get("audio")):
+        if isinstance(source, (str, os.PathLike)):
+            return os.fspath(source)
+    return "The input of " + " and ".join(name for name in parts if not name.endswith("_rate"))
+
+
+def whole_sound(parts: dict[str, Any], limits: MediaLimits | None) -> np.ndarray | None:
+    """The sound of an input for Whisper, `(samples,)`, which is not cut to what A-MESS hears; `None` without any."""
+    source = parts.get("audio", parts.get("video"))
+    if isinstance(source, (np.ndarray, torch.Tensor)):
+        if "audio" not in parts:
+            return None  # frames
+        return resampled_waveform(np.asarray(source), parts["sampling_rate"], _WHISPER_RATE)
+    if source is None:
+        return None
+    if not isinstance(source, Clip):
+        # Here, because it loads FFmpeg, which texts and features do without.
+        from .media_amess import decode_clip
+
+        try:
+            source = decode_clip(source, video=False, sampling_rate=_WHISPER_RATE, limits=limits)
+        except NoMediaStreamError:
+            return None
+    return (
+        None if source.waveform is None else resampled_waveform(source.waveform, source.sampling_rate, _WHISPER_RATE)
+    )
+
+
+__all__ = ["IntentRecognitionPipeline"]

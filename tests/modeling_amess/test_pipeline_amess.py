@@ -1,0 +1,349 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The pipeline: clips, parts and features to intents and reasons, one or many, here or from a saved folder."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    GenerationConfig,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperTokenizer,
+    pipeline,
+)
+
+from modeling_amess import AmessProcessor, IntentRecognitionPipeline
+from modeling_amess.media_limits_amess import MediaError
+
+from .clips import write_clip
+from .tiny import tiny_model, tiny_tokenizer
+from .tiny_recognizer import AUDIO_STEP_SECONDS, FRAME_RATE, recognizer_model, recognizer_processor
+
+
+TASK = "multimodal-intent-recognition"
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> IntentRecognitionPipeline:
+    return pipeline(TASK, model=recognizer_model(), processor=recognizer_processor(), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One clip with both streams, one silent, one of sound alone."""
+    folder = tmp_path_factory.mktemp("clips")
+    return {
+        "both": write_clip(folder / "both.mp4", seconds=1.5),
+        "silent": write_clip(folder / "silent.mp4", seconds=0.6, audio=False),
+        "sound": write_clip(folder / "sound.wav", seconds=1.0, video=False),
+    }
+
+
+def tiny_processor() -> AmessProcessor:
+    """The processor of `tiny_model`, which takes features only."""
+    return AmessProcessor(tiny_tokenizer(), video_feature_size=6, audio_feature_size=5)
+
+
+def features(frames: int = 5, steps: int = 9, seed: int = 0) -> dict[str, np.ndarray]:
+    """Features of the size of `tiny_config`'s."""
+    generator = np.random.default_rng(seed)
+    return {"video_features": generator.normal(size=(frames, 6)), "audio_features": generator.normal(size=(steps, 5))}
+
+
+def assert_same(result: dict, expected: dict, tolerance: float = 1e-5) -> None:
+    """Equal but for rounding."""
+    assert type(result) is type(expected)
+    if isinstance(result, dict):
+        assert result.keys() == expected.keys()
+        for name in result:
+            assert_same(result[name], expected[name], tolerance)
+    elif isinstance(result, list):
+        assert len(result) == len(expected)
+        for one, other in zip(result, expected, strict=True):
+            assert_same(one, other, tolerance)
+    elif isinstance(result, float):
+        assert result == pytest.approx(expected, abs=tolerance)
+    else:
+        assert result == expected
+
+
+def test_a_clip_and_its_text_give_an_intent_and_what_it_rested_on(recognizer, clips):
+    result = recognizer(clips["both"], text="oh, great.")
+    assert result["label"] == result["intents"][0]["label"]
+    assert result["score"] == result["intents"][0]["score"]
+    assert sum(intent["score"] for intent in result["intents"]) == pytest.approx(1)
+    assert result["text"] == "oh, great."
+    assert result["modalities"] == ["text", "video", "audio"]
+    reasons = result["explanation"]
+    assert reasons["tokens"] == ["[CLS]", "oh", ",", "great", ".", "[SEP]"]
+    assert len(reasons["video_anchors"]) == len(reasons["audio_anchors"]) == 4
+    for anchor in reasons["video_anchors"]:
+        assert anchor["time"] == pytest.approx(anchor["frame"] / FRAME_RATE, abs=0.05)
+    for anchor in reasons["audio_anchors"]:
+        assert anchor["time"] == pytest.approx(anchor["step"] * AUDIO_STEP_SECONDS)
+        assert 0 <= anchor["time"] < 1.5
+    assert set(reasons["description_similarity"]) == {"Thank", "Taunt", "Joke"}
+    json.dumps(result)
+
+
+def test_the_result_is_that_of_model_and_processor(recognizer, clips):
+    batch = recognizer.processor(text="oh, great.", video=str(clips["both"]), return_tensors="pt")
+    with torch.no_grad():
+        probabilities = recognizer.model(**batch).logits.softmax(-1)[0]
+    result = recognizer(clips["both"], text="oh, great.", top_k=None)
+    for intent in result["intents"]:
+        index = recognizer.model.config.label2id[intent["label"]]
+        assert intent["score"] == pytest.approx(probabilities[index].item(), abs=1e-6)
+
+
+def test_path_bytes_file_and_dict_are_the_same_clip(recognizer, clips):
+    expected = recognizer(clips["both"], text="oh")
+    content = clips["both"].read_bytes()
+    with open(clips["both"], "rb") as file:
+        for clip in (str(clips["both"]), content, io.BytesIO(content), file):
+            assert_same(recognizer(clip, text="oh"), expected)
+    assert_same(recognizer({"video": clips["both"], "text": "oh"}), expected)
+    assert_same(recognizer({"video": clips["both"], "audio": clips["both"]}, text="oh"), expected)
+
+
+def test_a_missing_stream_is_a_missing_modality(recognizer, clips):
+    silent = recognizer(clips["silent"], text="oh")
+    assert (silent["modalities"], silent["explanation"]["audio_anchors"]) == (["text", "video"], [])
+    sound = recognizer(clips["sound"], text="oh")
+    assert (sound["modalities"], sound["explanation"]["video_anchors"]) == (["text", "audio"], [])
+
+
+def test_text_alone_and_features_alone(recognizer):
+    assert recognizer(text="oh, great.")["modalities"] == ["text"]
+    assert_same(recognizer({"text": "oh, great."}), recognizer(text="oh, great."))
+    plain = pipeline(TASK, model=tiny_model(), processor=tiny_processor(), device="cpu")
+    result = plain({"text": "oh", **features()})
+    assert result["modalities"] == ["text", "video", "audio"]
+    # The model was not told at what rate its features were made.
+    assert all(
+        anchor["frame"] in range(5) and anchor["time"] is None for anchor in result["explanation"]["video_anchors"]
+    )
+    assert plain({"text": "oh", "audio_features": features()["audio_features"]})["modalities"] == ["text", "audio"]
+
+
+def test_batches_of_any_mixture_give_what_single_inputs_give(recognizer, clips):
+    waveform = np.sin(np.arange(8000) / 20).astype(np.float32)
+    inputs = [
+        {"video": clips["both"], "text": "oh, great. thanks a lot"},
+        {"text": "no way"},
+        {"video": clips["silent"], "text": "oh"},
+        {"video": clips["sound"], "text": ""},
+        {"video": clips["both"], "audio": waveform, "sampling_rate": 16000, "text": "great"},
+        {"text": "thanks", **features_of(recognizer)},
+        {"video": clips["both"], "text": "no"},
+    ]
+    expected = [recognizer(one) for one in inputs]
+    for batch_size in (1, 3, 7):
+        results = recognizer(inputs, batch_size=batch_size)
+        assert [result["text"] for result in results] == [one["text"] for one in inputs]
+        assert_same(results, expected)
+    assert recognizer([]) == []
+
+
+def features_of(recognizer: IntentRecognitionPipeline) -> dict[str, np.ndarray]:
+    config = recognizer.model.config
+    generator = np.random.default_rng(1)
+    return {
+        "video_features": generator.normal(size=(3, config.video_feature_size)),
+        "audio_features": generator.normal(size=(4, config.audio_feature_size)),
+    }
+
+
+def test_a_generator_is_read_as_its_results_are_asked_for(recognizer):
+    made = []
+
+    def texts():
+        for text in ("oh", "great", "thanks", "no"):
+            made.append(text)
+            yield {"text": text}
+
+    results = recognizer(texts())
+    assert next(results)["text"] == "oh"
+    assert len(made) <= 2  # transformers looks at the first item of a generator
+    assert [result["text"] for result in results] == ["great", "thanks", "no"]
+
+
+@pytest.mark.parametrize("top_k", [1, 3, None])
+def test_top_k(recognizer, top_k):
+    full = recognizer(text="oh", top_k=None)["intents"]
+    assert len(full) == 4
+    assert recognizer(text="oh", top_k=top_k)["intents"] == full[:top_k]
+
+
+def test_out_of_scope_is_the_label_for_it_or_too_low_a_probability():
+    model = tiny_model()
+    recognize = pipeline(TASK, model=model, processor=tiny_processor(), device="cpu")
+    result = recognize(text="oh")
+    assert result["label"] != "UNK" and not result["out_of_scope"]
+    model.config.out_of_scope_threshold = result["score"] + 0.01
+    assert recognize(text="oh")["out_of_scope"]
+    model.config.out_of_scope_threshold = result["score"] - 0.01
+    assert not recognize(text="oh")["out_of_scope"]
+    with torch.no_grad():
+        model.classifier.bias[model.config.label2id["UNK"]] += 100
+    assert recognize(text="oh")["out_of_scope"]
+
+
+def test_a_model_in_training_mode_is_recognised_with_in_evaluation_mode():
+    recognize = pipeline(TASK, model=tiny_model().train(), processor=tiny_processor(), device="cpu")
+    assert_same(recognize(text="oh"), recognize(text="oh"), tolerance=0)
+
+
+def test_without_text_a_transcript_is_asked_for_by_the_name_of_the_input(recognizer, clips):
+    with pytest.raises(ValueError, match=r"both\.mp4: a transcript is needed.*asr_model"):
+        recognizer(clips["both"])
+    with pytest.raises(ValueError, match="video_features and audio_features: a transcript is needed"):
+        recognizer(features_of(recognizer))
+    with pytest.raises(ValueError, match=r"silent\.mp4: there is no sound"):
+        recognizer(clips["silent"], asr_model="never-loaded")
+
+
+def test_whisper_transcribes_and_is_loaded_once(recognizer, clips, tmp_path):
+    whisper = save_tiny_whisper(tmp_path / "whisper")
+    result = recognizer(clips["both"], asr_model=whisper)
+    assert result["text"] == "great great great"
+    assert_same(result, recognizer(clips["both"], text="great great great"))
+    for file in Path(whisper).iterdir():
+        file.unlink()  # nothing is left to load it from again
+    results = recognizer([clips["both"], {"video": clips["both"], "text": "oh"}], asr_model=whisper)
+    assert [result["text"] for result in results] == ["great great great", "oh"]
+
+
+def save_tiny_whisper(folder: Path) -> str:
+    """A Whisper of random weights that can utter nothing but "great"."""
+    # What stands after "<|notimestamps|>" would be a time stamp.
+    words = ("<|endoftext|>", "<|startoftranscript|>", "Ġgreat", "<|notimestamps|>")
+    config = WhisperConfig(
+        vocab_size=len(words),
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        max_target_positions=16,
+        decoder_start_token_id=1,
+        eos_token_id=0,
+        bos_token_id=0,
+        pad_token_id=0,
+    )
+    model = WhisperForConditionalGeneration(config)
+    model.generation_config = GenerationConfig(
+        decoder_start_token_id=1,
+        eos_token_id=0,
+        pad_token_id=0,
+        max_new_tokens=3,
+        suppress_tokens=[0, 1, 3],
+        no_timestamps_token_id=3,
+        is_multilingual=False,
+    )
+    model.save_pretrained(folder)
+    vocabulary = {word: index for index, word in enumerate(words)}
+    WhisperTokenizer(vocab=vocabulary, merges=[], unk_token=words[0]).save_pretrained(folder)
+    WhisperFeatureExtractor().save_pretrained(folder)
+    return str(folder)
+
+
+def test_a_clip_that_cannot_be_decoded_is_named(recognizer, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_text("this is no clip")
+    with pytest.raises(MediaError, match=r"broken\.mp4"):
+        recognizer(broken, text="oh")
+    with pytest.raises(FileNotFoundError, match=r"absent\.mp4"):
+        recognizer(str(tmp_path / "absent.mp4"), text="oh")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"inputs": {"vidoe": "clip.mp4", "text": "oh"}}, "'vidoe'"),
+        ({"inputs": {"video": None, "text": None}}, "empty"),
+        ({"inputs": {"text": 3}}, "must be a string, not int"),
+        ({"inputs": ["a.mp4", "b.mp4"], "text": "oh"}, "text= belongs to one clip"),
+        ({"inputs": "a.mp4", "text": ["oh"]}, "one string"),
+        ({"inputs": {"text": "oh"}, "text": "oh"}, "given twice"),
+        ({}, "Nothing to recognise"),
+        ({"text": "oh", "top_k": 0}, "top_k=0"),
+    ],
+)
+def test_wrong_inputs_say_what_is_wrong(recognizer, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        recognizer(**arguments)
+
+
+def test_wrong_types_say_what_is_taken(recognizer):
+    with pytest.raises(TypeError, match="not float"):
+        recognizer(1.5)
+    with pytest.raises(TypeError, match="Unknown arguments: topk"):
+        recognizer(text="oh", topk=3)
+    with pytest.raises(ValueError, match="processor"):
+        IntentRecognitionPipeline(model=tiny_model())
+
+
+# An editable install puts the project on the path: take it off again, as on a machine that lacks it.
+HIDE = f"""
+import sys
+sys.meta_path[:] = [
+    finder for finder in sys.meta_path
+    if "__editable__" not in getattr(finder, "__module__", "") + getattr(finder, "__name__", "")
+]
+sys.path[:] = [path for path in sys.path if path != {str(PROJECT)!r}]
+"""
+RECOGNIZE = """
+import importlib.util, json, sys
+folder, clip, own, again = sys.argv[1:]
+if own == "import":
+    import modeling_amess
+else:
+    assert importlib.util.find_spec("modeling_amess") is None, "the package must not be importable here"
+from transformers import pipeline
+trust = {} if own == "import" else {"trust_remote_code": True}
+recognizer = pipeline("multimodal-intent-recognition", model=folder, **trust)
+print(json.dumps({"module": type(recognizer).__module__, "result": recognizer(clip, text="oh, great.")}))
+recognizer.save_pretrained(again)
+if trust:  # the config names the task
+    assert pipeline(model=again, **trust)(clip, text="oh, great.") == recognizer(clip, text="oh, great.")
+"""
+
+
+@pytest.mark.parametrize("own", ["import", "remote"])
+def test_a_saved_folder_is_all_that_another_process_needs(recognizer, clips, tmp_path, own):
+    folder, again = tmp_path / "pretrained", tmp_path / "again"
+    recognizer.model.save_pretrained(folder)
+    recognizer.processor.save_pretrained(folder)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    script = RECOGNIZE
+    if own == "import":
+        environment["PYTHONPATH"] = str(PROJECT)
+    else:
+        script = HIDE + script
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(folder), str(clips["both"]), own, str(again)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
+    answer = json.loads(run.stdout)
+    assert_same(answer["result"], recognizer(clips["both"], text="oh, great."))
+    assert answer["module"].startswith("modeling_amess." if own == "import" else "transformers_modules.")
+    # What it saved is complete, and makes the same pipeline here.
+    assert_same(pipeline(TASK, model=str(again))(clips["both"], text="oh, great."), answer["result"])
