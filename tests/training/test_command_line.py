@@ -1,0 +1,171 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""`amess` as a user meets it: what it answers, what it writes where, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.modeling_amess.clips import COLOURS, write_clip
+from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
+from training.command_line.main import main
+
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a model that takes clips."""
+    folder = tmp_path_factory.mktemp("model")
+    recognizer_model().save_pretrained(folder)
+    recognizer_processor().save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two clips: a.mp4, whose words stand beside it, and b.mp4 without sound."""
+    folder = tmp_path_factory.mktemp("clips")
+    write_clip(folder / "a.mp4", seconds=1.0)
+    (folder / "a.txt").write_text("oh, great.\n")
+    write_clip(folder / "b.mp4", seconds=0.7, audio=False)
+    return folder
+
+
+def amess(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error of a command line."""
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        status = stop.code
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_help_teaches_and_comes_without_importing_torch():
+    code = (
+        "import sys\n"
+        "from training.command_line.main import main\n"
+        "for arguments in (['--help'], ['predict', '--help'], ['extract', '--help']):\n"
+        "    try:\n        main(arguments)\n"
+        "    except SystemExit as stop:\n        assert stop.code == 0\n"
+        "heavy = {'torch', 'transformers', 'numpy', 'av', 'matplotlib', 'datasets'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert 'amess predict clip.mp4 --text "oh, great."' in run.stdout
+    assert "amess extract clips/ --output features/" in run.stdout
+    assert "exit status" in run.stdout
+
+
+def test_a_clip_and_its_text_give_intents_and_reasons(capsys, model, clips):
+    status, out, err = amess(capsys, "predict", clips / "b.mp4", "--text", "thanks a lot.", "--model", model)
+    assert status == 0, err
+    lines = [line.strip() for line in out.splitlines()]
+    assert lines[0] == str(clips / "b.mp4")
+    assert lines[1] == '"thanks a lot."'
+    assert sorted(line.split()[0] for line in lines[2:6]) == ["Joke", "Taunt", "Thank", "UNK"]
+    assert "without audio" in lines
+    assert any(line.startswith("video: ") and line.endswith(" s") for line in lines)
+
+
+def test_json_has_one_line_a_clip_and_the_text_beside_a_clip_is_found(capsys, model, clips):
+    texts = clips / "clips.tsv"
+    texts.write_text("clip\ttext\na.mp4\tno way\nb.mp4\tthanks\n")
+    try:
+        status, out, _ = amess(capsys, "predict", clips / "a.mp4", texts, "--model", model, "--json", "--top_k", 1)
+    finally:
+        texts.unlink()
+    results = [json.loads(line) for line in out.splitlines()]
+    assert status == 0
+    assert [(Path(result["clip"]).name, result["text"]) for result in results] == [
+        ("a.mp4", "oh, great."),
+        ("a.mp4", "no way"),
+        ("b.mp4", "thanks"),
+    ]
+    assert [len(result["intents"]) for result in results] == [1, 1, 1]
+    assert results[0]["modalities"] == ["text", "video", "audio"]
+    assert results[2]["modalities"] == ["text", "video"]
+
+
+def test_one_text_a_clip_in_their_order(capsys, model, clips):
+    arguments = ("predict", clips / "a.mp4", clips / "b.mp4", "--model", model, "--json")
+    status, out, _ = amess(capsys, *arguments, "--text", "thanks", "--text", "no way")
+    assert [json.loads(line)["text"] for line in out.splitlines()] == ["thanks", "no way"]
+    status, out, err = amess(capsys, *arguments, "--text", "thanks")
+    assert (status, out) == (2, "")
+    assert "2 clips and 1 --text" in err
+
+
+def test_text_alone(capsys, model):
+    status, out, _ = amess(capsys, "predict", "--text", "oh, great.", "--model", model, "--json")
+    result = json.loads(out)
+    assert (status, result["clip"], result["modalities"]) == (0, None, ["text"])
+
+
+def test_a_clip_that_fails_is_reported_and_skipped(capsys, model, clips, tmp_path):
+    (tmp_path / "broken.mp4").write_text("this is no clip")
+    (tmp_path / "broken.txt").write_text("oh")
+    paths = (tmp_path / "broken.mp4", clips / "a.mp4", clips / "b.mp4", tmp_path / "absent.mp4")
+    status, out, err = amess(capsys, "predict", *paths, "--model", model, "--json")
+    assert status == 1
+    assert [Path(json.loads(line)["clip"]).name for line in out.splitlines()] == ["a.mp4"]
+    lines = err.splitlines()
+    assert [name for line in lines for name in ("broken", "b.mp4", "absent") if name in line] == [
+        "broken",
+        "b.mp4",
+        "absent",
+    ]
+    assert "transcript is needed" in lines[1] and "--text" not in lines[0]
+    assert lines[-1] == "3 of 4 failed and were skipped."
+
+
+def test_the_picture_shows_what_there_is(capsys, model, clips, tmp_path):
+    picture = tmp_path / "why.png"
+    arguments = ("predict", "--model", model, "--explain", picture)
+    assert amess(capsys, *arguments, clips / "a.mp4")[0] == 0
+    with Image.open(picture) as image:
+        full = image.size
+        colours = [colour for _, colour in image.convert("RGB").getcolors(2**20)]
+    # The frames are in it, in their colours: those of clips.py, but for what the codec changes.
+    for expected in (COLOURS["red"], COLOURS["green"]):
+        assert any(max(abs(a - b) for a, b in zip(colour, expected, strict=True)) < 16 for colour in colours)
+    assert amess(capsys, *arguments, clips / "a.mp4", clips / "b.mp4", "--text", "oh", "--text", "great")[0] == 0
+    with Image.open(tmp_path / "why-1.png") as first, Image.open(tmp_path / "why-2.png") as second:
+        assert first.size == full
+        assert second.size[1] < full[1]  # b.mp4 has no sound to draw
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give a clip"),
+        (("a.mp4", "--model", "./nowhere"), "no model at ./nowhere"),
+        (("a.mp4", "--top_k", "0"), "--top_k 0"),
+        (("a.mp4", "--explain", "why.gif"), "must end in"),
+        (("a.mp4", "--explain", "nowhere/why.png"), "folder does not exist"),
+        (("nowhere.tsv",), "nowhere.tsv"),
+        (("a.mp4", "--unknown"), "--unknown"),
+    ],
+)
+def test_a_wrong_command_says_what_to_change(capsys, arguments, message):
+    status, out, err = amess(capsys, "predict", *arguments)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_the_model_comes_from_the_environment_in_a_process_of_its_own(model, clips):
+    environment = os.environ | {"AMESS_MODEL": model, "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "training.command_line.main", "predict", str(clips / "a.mp4"), "--json"]
+    run = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert json.loads(run.stdout)["text"] == "oh, great."
