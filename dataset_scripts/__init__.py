@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
+    from .clip_rows import ClipRowsError
+    from .extracted_features import ExtractedFeaturesError, load_extracted_features
     from .feature_pickles import FeaturePickleError, load_feature_pickle
     from .labels import (
         MINTREC2_LABELS,
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
 # Names are imported when first asked for: the labels alone should not cost an import of `datasets`.
 _MODULE_OF = {
+    "ClipRowsError": "clip_rows",
+    "ExtractedFeaturesError": "extracted_features",
+    "load_extracted_features": "extracted_features",
     "FeaturePickleError": "feature_pickles",
     "load_feature_pickle": "feature_pickles",
     "MINTREC2_LABELS": "labels",
@@ -52,7 +57,9 @@ __all__ = [
     "MINTREC2_LABELS",
     "MINTREC_LABELS",
     "OUT_OF_SCOPE_LABEL",
+    "ClipRowsError",
     "DataDirError",
+    "ExtractedFeaturesError",
     "FeaturePickleError",
     "IntentSample",
     "MIntRec",
@@ -62,6 +69,7 @@ __all__ = [
     "TsvError",
     "UnknownLabelError",
     "label_names",
+    "load_extracted_features",
     "load_feature_pickle",
     "load_intent_dataset",
     "load_label_descriptions",

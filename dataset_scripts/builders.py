@@ -57,12 +57,14 @@ def description_rows(name: str) -> Iterator[tuple[int, dict[str, str | None]]]:
         yield index, {"label": label, **dict(zip(columns, padded, strict=True))}
 
 
-def fingerprint_files(files: Iterable[str | Path], sources: Iterable[str | Path] = ()) -> str:
+def fingerprint_files(
+    files: Iterable[str | Path], sources: Iterable[str | Path] = (), names: Iterable[str] = ()
+) -> str:
     """A fingerprint of data files and of the code that reads them, for the `hash=` of a builder.
 
     `datasets` keys its cache by path and settings alone, so that a file changed in place would give stale rows.
     Small files count by content; large ones by size, time of change, head and tail. A file that does not exist counts
-    as such.
+    as such. Of `names` (clips, of which only the path goes into a row) nothing but the name counts.
     """
     digest = hashlib.sha256()
     code = [
@@ -76,6 +78,8 @@ def fingerprint_files(files: Iterable[str | Path], sources: Iterable[str | Path]
         digest.update(f"\0{path.name}\0".encode())
         if path.is_file():
             _update_digest(digest, path)
+    for name in names:
+        digest.update(f"\0{name}\0".encode())
     return digest.hexdigest()[:32]
 
 

@@ -18,7 +18,7 @@ from .planted import PlantedDataset, PlantedSettings
 
 
 DATASET_NAMES: tuple[str, ...] = ("sample", "mintrec", "mintrec2", "planted")
-CONFIG_NAMES: tuple[str, ...] = ("features", "text", "label_descriptions")
+CONFIG_NAMES: tuple[str, ...] = ("features", "text", "clips", "label_descriptions")
 
 
 def load_intent_dataset(
@@ -35,7 +35,8 @@ def load_intent_dataset(
     Args:
         name: `sample` (embedded), `mintrec`, `mintrec2` (released files in `data_dir`) or `planted` (the synthetic
             benchmark over the MIntRec texts in `data_dir`, without it over the sample's texts).
-        config_name: `features`, `text` or `label_descriptions` (one split, `train`: label, description_1, ...).
+        config_name: `features`, `text`, `clips` (not `planted`; column `clip` holds the path of the video, None where
+            it is not there) or `label_descriptions` (one split, `train`: label, description_1, ...).
         data_dir: the unpacked download of MIntRec or MIntRec2.0.
         scope: MIntRec2.0 only: `in-scope`, `out-of-scope` or `all`.
         cache_dir: where the Arrow files go; by default the cache of `datasets`.
@@ -55,6 +56,8 @@ def load_intent_dataset(
     _check_choice("configuration", config_name, CONFIG_NAMES)
     if scope != "in-scope" and name != "mintrec2":
         raise ValueError(f"scope={scope!r} is for mintrec2 only; {name} has no out-of-scope part")
+    if name == "planted" and config_name == "clips":
+        raise ValueError("the planted benchmark is made of features; it has no clips")
     if name == "planted" and config_name != "label_descriptions":
         return _load_planted(config_name, data_dir, cache_dir, options)
     builder_class, builder_options = _builder(name, data_dir, scope, options)

@@ -14,17 +14,22 @@ import numpy as np
 from .builders import description_features, description_rows, fingerprint_files, row_features
 from .labels import MINTREC_LABELS
 from .released_files import (
+    CLIP_FOLDER,
     MODALITIES,
     SPLIT_FILES,
     FeatureFile,
     FeatureFilesConfig,
     FeatureStore,
     check_unique,
+    find_clip,
     find_feature_file,
+    list_clips,
     present_splits,
     read_label,
+    report_missing_clips,
     report_missing_features,
     report_split_sizes,
+    require_clip_folder,
     require_data_dir,
 )
 from .tsv import read_tsv
@@ -48,22 +53,24 @@ HELP_TEXT = """MIntRec is downloaded by hand; its authors' page links to it: htt
 Expected in data_dir:
   MIntRec/
     train.tsv  dev.tsv  test.tsv
-    video_data/video_feats.pkl    (or swin_feats.pkl)   not needed with config_name="text"
-    audio_data/audio_feats.pkl    (or wavlm_feats.pkl)  not needed with config_name="text\""""
+    video_data/video_feats.pkl    (or swin_feats.pkl)   for config_name="features"
+    audio_data/audio_feats.pkl    (or wavlm_feats.pkl)  for config_name="features"
+    raw_data/S04/E01/29.mp4  ...                        for config_name="clips\""""
 
 
 class MIntRec(datasets.GeneratorBasedBuilder):
-    """MIntRec, configs `features`, `text` and `label_descriptions`.
+    """MIntRec, configs `features`, `text`, `clips` and `label_descriptions`.
 
     `MIntRec(config_name="features", data_dir="MIntRec")`, then `download_and_prepare()` and `as_dataset()`.
     Rows: `id` (season_episode_clip), `text`, `label`, `clip` (path of the video in the download), and with config
-    `features` also `video_features`, `audio_features`; their sizes are `feature_files[modality].size`.
+    `features` also `video_features`, `audio_features`; their sizes are `feature_files[modality].size`. With config
+    `clips`, `clip` is the path on this machine, None where there is no such file.
     """
 
     BUILDER_CONFIG_CLASS = FeatureFilesConfig
     BUILDER_CONFIGS: ClassVar[list[datasets.BuilderConfig]] = [
         FeatureFilesConfig(name=name, version=datasets.Version("1.0.0"))
-        for name in ("features", "text", "label_descriptions")
+        for name in ("features", "text", "clips", "label_descriptions")
     ]
     DEFAULT_CONFIG_NAME = "features"
     DEFAULT_WRITER_BATCH_SIZE = 64
@@ -76,7 +83,8 @@ class MIntRec(datasets.GeneratorBasedBuilder):
             folder = Path(data_dir or ".").expanduser()
             names = [*SPLIT_FILES.values(), *FEATURE_FILES["video"], *FEATURE_FILES["audio"]]
             names += [kwargs.get(f"{modality}_features_file") or "" for modality in MODALITIES]
-            hash = fingerprint_files([folder / name for name in names], sources=[__file__])
+            clips = list_clips([folder / CLIP_FOLDER]) if kwargs.get("config_name") == "clips" else ()
+            hash = fingerprint_files([folder / name for name in names], sources=[__file__], names=clips)
         super().__init__(*args, data_dir=data_dir, hash=hash, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -94,6 +102,8 @@ class MIntRec(datasets.GeneratorBasedBuilder):
                 for modality in MODALITIES
             }
             sizes = (self.feature_files["video"].size, self.feature_files["audio"].size)
+        if self.config.name == "clips":
+            require_clip_folder([folder / CLIP_FOLDER], HELP_TEXT)
         return datasets.DatasetInfo(
             description="MIntRec: multimodal intent recognition, scenes of one sitcom, 20 intents.",
             homepage="https://github.com/thuiar/MIntRec",
@@ -122,8 +132,13 @@ class MIntRec(datasets.GeneratorBasedBuilder):
             yield from description_rows("mintrec")
             return
         missing: dict[str, list[str]] = {modality: [] for modality in self.feature_files}
+        clipless: list[str] = []
         for index, row in enumerate(rows):
             row = dict(row)
+            if self.config.name == "clips":
+                row["clip"] = find_clip([Path(self.config.data_dir).expanduser()], row["clip"])
+                if row["clip"] is None:
+                    clipless.append(row["id"])
             for modality, file in self.feature_files.items():
                 found = self._store.features(file, row["id"])
                 if found is None:
@@ -132,6 +147,7 @@ class MIntRec(datasets.GeneratorBasedBuilder):
                 row[f"{modality}_features"] = found
             yield index, row
         report_missing_features("MIntRec", split, missing, len(rows))
+        report_missing_clips("MIntRec", split, clipless, len(rows))
 
 
 def _read_rows(path: Path, lines: dict[str, str]) -> tuple[dict[str, str], ...]:
@@ -145,7 +161,7 @@ def _read_rows(path: Path, lines: dict[str, str]) -> tuple[dict[str, str], ...]:
                 "id": row_id,
                 "text": cells["text"],
                 "label": read_label(path, row, "label", MINTREC_LABELS),
-                "clip": f"raw_data/{cells['season']}/{cells['episode']}/{cells['clip']}.mp4",
+                "clip": f"{CLIP_FOLDER}/{cells['season']}/{cells['episode']}/{cells['clip']}.mp4",
             }
         )
     return tuple(rows)  # `datasets` would take a list for shards

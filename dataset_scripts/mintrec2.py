@@ -16,6 +16,7 @@ import numpy as np
 from .builders import description_features, description_rows, fingerprint_files, row_features
 from .labels import OUT_OF_SCOPE_LABEL, label_names
 from .released_files import (
+    CLIP_FOLDER,
     MODALITIES,
     SPLIT_FILES,
     DataDirError,
@@ -23,11 +24,15 @@ from .released_files import (
     FeatureFilesConfig,
     FeatureStore,
     check_unique,
+    find_clip,
     find_feature_file,
+    list_clips,
     present_splits,
     read_label,
+    report_missing_clips,
     report_missing_features,
     report_split_sizes,
+    require_clip_folder,
     require_data_dir,
 )
 from .tsv import TsvError, TsvRow, parse_timestamp, read_tsv
@@ -66,14 +71,15 @@ COLUMNS: tuple[str, ...] = (
     "speakername",
 )
 HELP_TEXT = """MIntRec2.0 is downloaded by hand; its authors' page links to it: https://github.com/thuiar/MIntRec2.0
-Expected in data_dir (the pickles are not needed with config_name="text"):
+Expected in data_dir (the pickles for config_name="features" only, the videos for config_name="clips" only):
   MIntRec2.0/
     in-scope/train.tsv  dev.tsv  test.tsv
     in-scope/video_data/swin_roi_binary.pkl
     in-scope/audio_data/wavlm_feats_binary.pkl
     out-of-scope/MIntRec2.0-OOD/train.tsv  dev.tsv  test.tsv         for scope="out-of-scope" and scope="all"
     out-of-scope/MIntRec2.0-OOD/video_data/swin_roi_binary.pkl
-    out-of-scope/MIntRec2.0-OOD/audio_data/wavlm_feats_binary.pkl"""
+    out-of-scope/MIntRec2.0-OOD/audio_data/wavlm_feats_binary.pkl
+    raw_data/dia0_utt0.mp4  ...                                      or in a raw_data of each part"""
 
 
 @dataclass
@@ -84,18 +90,19 @@ class MIntRec2Config(FeatureFilesConfig):
 
 
 class MIntRec2(datasets.GeneratorBasedBuilder):
-    """MIntRec2.0, configs `features`, `text` and `label_descriptions`, option `scope`.
+    """MIntRec2.0, configs `features`, `text`, `clips` and `label_descriptions`, option `scope`.
 
     `MIntRec2(config_name="features", data_dir="MIntRec2.0", scope="all")`, then `download_and_prepare()` and
     `as_dataset()`. Rows come in the order of dialogues and of utterances in them: `id` (dia0_utt3), `text`, `label`,
     `dialogue_id`, `utterance_id`, `speaker`, `source`, `start` and `end` (seconds; None where the file holds no
     timestamp), `clip` (file name of the video), and with config `features` also `video_features`, `audio_features`.
+    With config `clips`, `clip` is the path on this machine, None where there is no such file.
     """
 
     BUILDER_CONFIG_CLASS = MIntRec2Config
     BUILDER_CONFIGS: ClassVar[list[datasets.BuilderConfig]] = [
         MIntRec2Config(name=name, version=datasets.Version("1.0.0"))
-        for name in ("features", "text", "label_descriptions")
+        for name in ("features", "text", "clips", "label_descriptions")
     ]
     DEFAULT_CONFIG_NAME = "features"
     DEFAULT_WRITER_BATCH_SIZE = 64
@@ -107,8 +114,11 @@ class MIntRec2(datasets.GeneratorBasedBuilder):
             # Without it, rows cached earlier would be served although the files under the same path have changed.
             names = [*SPLIT_FILES.values(), *FEATURE_FILES["video"], *FEATURE_FILES["audio"]]
             names += [kwargs.get(f"{modality}_features_file") or "" for modality in MODALITIES]
-            folders = [Path(data_dir or ".").expanduser() / part for part in (*PARTS.values(), "total")]
-            hash = fingerprint_files([folder / name for folder in folders for name in names], sources=[__file__])
+            root = Path(data_dir or ".").expanduser()
+            folders = [root / part for part in (*PARTS.values(), "total")]
+            clips = list_clips(_clip_folders(root)) if kwargs.get("config_name") == "clips" else ()
+            files = [folder / name for folder in folders for name in names]
+            hash = fingerprint_files(files, sources=[__file__], names=clips)
         super().__init__(*args, data_dir=data_dir, hash=hash, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -131,6 +141,8 @@ class MIntRec2(datasets.GeneratorBasedBuilder):
                     for modality in MODALITIES
                 }
             sizes = tuple(self._feature_size(modality) for modality in MODALITIES)
+        if self.config.name == "clips":
+            require_clip_folder(_clip_folders(folder), HELP_TEXT)
         extra = {
             "dialogue_id": datasets.Value("int64"),
             "utterance_id": datasets.Value("int64"),
@@ -206,8 +218,13 @@ class MIntRec2(datasets.GeneratorBasedBuilder):
             yield from description_rows("mintrec2")
             return
         missing: dict[str, list[str]] = {modality: [] for modality in MODALITIES}
+        clipless: list[str] = []
         for index, row in enumerate(rows):
             row = dict(row)
+            if self.config.name == "clips":
+                row["clip"] = find_clip(_clip_folders(Path(self.config.data_dir).expanduser()), row["clip"])
+                if row["clip"] is None:
+                    clipless.append(row["id"])
             for modality, file in self.feature_files.get(row.pop("part"), {}).items():
                 found = self._store.features(file, row["id"])
                 if found is None:
@@ -216,6 +233,12 @@ class MIntRec2(datasets.GeneratorBasedBuilder):
                 row[f"{modality}_features"] = found
             yield index, row
         report_missing_features("MIntRec2.0", split, missing, len(rows))
+        report_missing_clips("MIntRec2.0", split, clipless, len(rows))
+
+
+def _clip_folders(folder: Path) -> list[Path]:
+    # One folder for all clips, or one in each part.
+    return [folder / part / CLIP_FOLDER for part in (".", *PARTS.values(), "total")]
 
 
 def _read_rows(path: Path, part: str, lines: dict[str, str]) -> list[dict[str, Any]]:

@@ -23,6 +23,8 @@ MODALITIES: tuple[str, ...] = ("video", "audio")
 # The released files' names of the splits.
 SPLIT_FILES: dict[str, str] = {"train": "train.tsv", "validation": "dev.tsv", "test": "test.tsv"}
 NO_FILE = "none"
+# Where both releases keep their videos.
+CLIP_FOLDER = "raw_data"
 
 
 class DataDirError(FileNotFoundError):
@@ -144,6 +146,42 @@ def find_feature_file(
         f"Name another file with {setting}, go without this modality with {setting}={NO_FILE!r}, "
         'or use config_name="text"'
     )
+
+
+def list_clips(folders: Sequence[Path]) -> list[str]:
+    """The names of all `.mp4` files below the folders, sorted; a folder that is not there has none."""
+    return sorted(f"{folder}/{path.relative_to(folder)}" for folder in folders for path in folder.rglob("*.mp4"))
+
+
+def require_clip_folder(folders: Sequence[Path], help_text: str) -> None:
+    """Check that there are clips to speak of.
+
+    Raises:
+        DataDirError: none of the folders exists.
+    """
+    if not any(folder.is_dir() for folder in folders):
+        raise DataDirError(
+            f'config_name="clips" needs the videos; there is no {" and no ".join(map(str, folders))}.\n{help_text}'
+        )
+
+
+def find_clip(folders: Sequence[Path], name: str) -> str | None:
+    """Path of the clip of that name in the first of the folders that has it, or None."""
+    return next((str(folder / name) for folder in folders if (folder / name).is_file()), None)
+
+
+def report_missing_clips(name: str, split: str, missing: Sequence[str], num_rows: int) -> None:
+    """Warn once of rows whose clip is not there, with their number and the first few ids."""
+    if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        logger.warning(
+            "%s, split %s: %d of %d rows have no clip (column clip is None): %s",
+            name,
+            split,
+            len(missing),
+            num_rows,
+            shown,
+        )
 
 
 class FeatureStore:

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The one reader of tab-separated files: UTF-8, one row a line, no quoting.
+"""The one reader of tab-separated files: UTF-8, one row a line, no quoting; and of comma-separated ones.
 
 The released repositories read labels with quoting and text without, so that a field that starts with a quote shifts
 their rows; here a double quote is an ordinary character everywhere.
@@ -29,13 +29,16 @@ class TsvRow(NamedTuple):
 _TIMESTAMP = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)[,.](\d{3})")
 
 
-def read_tsv(path: str | Path, columns: Sequence[str], *, required: Sequence[str] = ()) -> list[TsvRow]:
+def read_tsv(
+    path: str | Path, columns: Sequence[str], *, required: Sequence[str] = (), commas: bool = False
+) -> list[TsvRow]:
     """Read a tab-separated file with a header.
 
     Args:
         path: the file.
         columns: columns that the header must have, in any order; further columns are kept too.
         required: columns whose cells must hold more than blanks.
+        commas: cells are separated by commas and may be quoted, as spreadsheets write them.
 
     Raises:
         FileNotFoundError: no such file.
@@ -45,7 +48,10 @@ def read_tsv(path: str | Path, columns: Sequence[str], *, required: Sequence[str
     path = Path(path)
     rows: list[TsvRow] = []
     with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        if commas:
+            reader = csv.reader(file, strict=True)
+        else:
+            reader = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         try:
             header = next(reader, None)
             if header is None:

@@ -16,6 +16,7 @@ from accelerate.data_loader import DataLoaderShard
 from torch.utils.data import Dataset, Sampler
 
 from .arguments import SettingsError, TrainingSettings
+from .feature_source import is_extraction
 
 
 # Sorting by length happens inside windows of this many optimizer steps: nearly the padding of a full sort, while which
@@ -99,10 +100,11 @@ class IntentRows(Dataset):
 
 def load_splits(settings: TrainingSettings) -> dict[str, Any]:
     """
-    The splits of `settings.dataset`: one of `dataset_scripts`, or a folder that `DatasetDict.save_to_disk` wrote.
+    The splits of `settings.dataset`: one of `dataset_scripts`, or a folder that `amess extract` or
+    `DatasetDict.save_to_disk` wrote.
 
     Raises:
-        SettingsError: neither of them, or a folder that holds no such data set.
+        SettingsError: none of them, a folder that holds no such data set, an unfinished extraction.
     """
     if settings.dataset in ("sample", "mintrec", "mintrec2", "planted"):
         from dataset_scripts import load_intent_dataset
@@ -124,12 +126,32 @@ def load_splits(settings: TrainingSettings) -> dict[str, Any]:
         raise SettingsError(
             f"dataset={settings.dataset!r} is neither sample, mintrec, mintrec2 or planted nor a folder."
         )
+    if is_extraction(settings.dataset):
+        return _load_extraction(settings.dataset)
     try:
         return dict(datasets.load_from_disk(settings.dataset))
     except (FileNotFoundError, ValueError) as error:
         raise SettingsError(
-            f"The folder {settings.dataset} holds no data set: it must be one that DatasetDict.save_to_disk wrote."
+            f"The folder {settings.dataset} holds no data set: it must be one that amess extract or "
+            "DatasetDict.save_to_disk wrote."
         ) from error
+
+
+def _load_extraction(folder: str) -> dict[str, Any]:
+    from dataset_scripts import load_extracted_features
+
+    try:
+        splits = dict(load_extracted_features(folder))
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    for name, split in splits.items():
+        missing = [column for column in ("text", "label") if column not in split.column_names]
+        if missing:
+            raise SettingsError(
+                f"The clips in {folder} (split {name}) were extracted without {' and '.join(missing)}: give amess "
+                "extract a TSV file with the columns clip, text, label and split."
+            )
+    return splits
 
 
 def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processes: int) -> dict[str, IntentRows]:

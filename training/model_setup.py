@@ -16,14 +16,19 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer, PreTrainedModel
 
 from modeling_amess import AmessProcessor
+from modeling_amess.media_encoder_amess import PREPROCESSING
 
 from .arguments import SettingsError, TrainingSettings, check_keys
 from .baselines import MODELS
+from .feature_source import FeatureSource
 from .text_models import resolve_text_model
 
 
 def create_model(
-    settings: TrainingSettings, label_names: Sequence[str], feature_sizes: Mapping[str, int | None]
+    settings: TrainingSettings,
+    label_names: Sequence[str],
+    feature_sizes: Mapping[str, int | None],
+    source: FeatureSource,
 ) -> PreTrainedModel:
     """
     A model around the pretrained text encoder, everything else freshly initialised (seed before the call).
@@ -31,6 +36,7 @@ def create_model(
     Args:
         label_names: names in the order of the ids.
         feature_sizes: `video_feature_size` and `audio_feature_size`, `None` for a modality that is left out.
+        source: where the features come from: the config records their encoders, and lengths they were cut to.
 
     Raises:
         SettingsError: a field of `model_config` that the model does not have or that does not fit; no descriptions.
@@ -40,7 +46,8 @@ def create_model(
     valid = model_config_fields(settings.model)
     check_keys(settings.model_config, valid, f"model_config of {settings.model}")
     text_model = resolve_text_model(settings.text_model)
-    config = {name: size for name, size in feature_sizes.items() if name in valid}
+    known = {**feature_sizes, **source.max_lengths, "media_encoder": encoder_record(source, feature_sizes)}
+    config = {name: value for name, value in known.items() if name in valid}
     config["id2label"] = dict(enumerate(label_names))
     config["label2id"] = {name: index for index, name in enumerate(label_names)}
     if settings.attn_implementation is not None:
@@ -48,7 +55,7 @@ def create_model(
 
     descriptions = encoder = None
     if "label_descriptions" in valid and settings.model_config.get("use_semantic_synchronization", True):
-        descriptions = read_label_descriptions(settings, label_names)
+        descriptions = read_label_descriptions(settings, label_names, source.described_as)
         encoder = _sentence_encoder(settings)
         config["description_size"] = encoder.get_embedding_dimension()
         config["description_encoder"] = settings.description_model
@@ -69,8 +76,24 @@ def create_model(
     return model
 
 
+def encoder_record(source: FeatureSource, feature_sizes: Mapping[str, int | None]) -> dict[str, Any] | None:
+    """The record of those encoders whose features a model takes; None where none is known."""
+    if source.media_encoder is None:
+        return None
+    used = [name for name in ("video", "audio") if feature_sizes[f"{name}_feature_size"] is not None]
+    record = {name: source.media_encoder[name] if name in used else None for name in ("video", "audio")}
+    if not any(record.values()):
+        return None
+    known = source.media_encoder["preprocessing"]
+    keys = [key for name in used for key in PREPROCESSING[name] if key in known]
+    return {**record, "preprocessing": {key: known[key] for key in keys}}
+
+
 def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> AmessProcessor:
-    """The processor of a model, with the tokenizer of its text encoder and the model's own sizes and lengths."""
+    """
+    The processor of a model, with the tokenizer of its text encoder and the model's own sizes and lengths. It takes
+    clips, too, where the encoders that made the features are known.
+    """
     tokenizer = AutoTokenizer.from_pretrained(resolve_text_model(settings.text_model))
     names = (
         "video_feature_size",
@@ -80,7 +103,8 @@ def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> Ames
         "max_audio_length",
     )
     sizes = {name: getattr(model.config, name) for name in names if hasattr(model.config, name)}
-    return AmessProcessor(tokenizer, **sizes)
+    record = getattr(model.config, "media_encoder", None) or {}
+    return AmessProcessor(tokenizer, **sizes, **record.get("preprocessing", {}))
 
 
 def model_config_fields(model: str) -> tuple[str, ...]:
@@ -90,9 +114,11 @@ def model_config_fields(model: str) -> tuple[str, ...]:
     return tuple(item.name for item in fields(config_class) if item.name not in common)
 
 
-def read_label_descriptions(settings: TrainingSettings, label_names: Sequence[str]) -> dict[str, list[str]]:
+def read_label_descriptions(
+    settings: TrainingSettings, label_names: Sequence[str], described_as: str | None
+) -> dict[str, list[str]]:
     """
-    Descriptions by label: those of `settings.label_descriptions`, else the data set's own.
+    Descriptions by label: those of `settings.label_descriptions`, else the data set's own, by the name `described_as`.
 
     Raises:
         SettingsError: there are none, or the file is not a JSON object of lists.
@@ -117,7 +143,7 @@ def read_label_descriptions(settings: TrainingSettings, label_names: Sequence[st
     from dataset_scripts.labels import load_label_descriptions
 
     try:
-        known = load_label_descriptions(settings.dataset)
+        known = load_label_descriptions(described_as or settings.dataset)
     except (ValueError, FileNotFoundError) as error:
         raise SettingsError(
             f"There are no label descriptions for the data set {settings.dataset}, which semantic synchronization "

@@ -322,3 +322,49 @@ def test_planted_over_real_texts(real_data, tmp_path):
     assert splits["train"][0]["text"] and len(splits["test"]) > 420
     noise = load("planted", real_data / "mintrec", tmp_path, generator="noise")
     assert [len(rows) for rows in noise.values()] == [1334, 445, 445]
+
+
+def make_clips(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"a clip")
+
+
+def test_mintrec_clips_hold_paths_that_exist_and_absent_ones_are_counted(mintrec_dir, tmp_path, caplog):
+    make_clips(mintrec_dir, "raw_data/S04/E01/1.mp4", "raw_data/S04/E02/3.mp4", "raw_data/S05/E01/7.mp4")
+    dataset = load("mintrec", mintrec_dir, tmp_path, config_name="clips")
+    assert dataset["train"].column_names == ["id", "text", "label", "clip"]
+    assert dataset["train"]["clip"][:] == [
+        str(mintrec_dir / "raw_data/S04/E01/1.mp4"),
+        None,
+        str(mintrec_dir / "raw_data/S04/E02/3.mp4"),
+    ]
+    assert "split train: 1 of 3 rows have no clip (column clip is None): S04_E01_2" in caplog.text
+    assert "split test: 1 of 1 rows have no clip" in caplog.text
+    # A clip that is added later is found, although text files and path are the same.
+    make_clips(mintrec_dir, "raw_data/S04/E01/2.mp4")
+    assert None not in load("mintrec", mintrec_dir, tmp_path, config_name="clips")["train"]["clip"][:]
+
+
+@pytest.mark.parametrize("folder", ["raw_data", "in-scope/raw_data"])
+def test_mintrec2_clips_are_found_in_one_folder_or_in_each_part(mintrec2_dir, tmp_path, folder, caplog):
+    make_clips(mintrec2_dir / folder, "dia0_utt2.mp4", "dia0_utt10.mp4", "dia1_utt0.mp4")
+    make_clips(mintrec2_dir / folder.replace("in-scope", "out-of-scope/MIntRec2.0-OOD"), "dia0_utt9.mp4")
+    train = load("mintrec2", mintrec2_dir, tmp_path, config_name="clips", scope="all")["train"]
+    found = dict(zip(train["id"], train["clip"], strict=True))
+    assert found.pop("dia1_utt1") is None
+    assert found.keys() == {"dia0_utt2", "dia0_utt9", "dia0_utt10", "dia1_utt0"}
+    assert all(os.path.isfile(path) and path.endswith(f"/{row_id}.mp4") for row_id, path in found.items())
+    assert "MIntRec2.0, split train: 1 of 5 rows have no clip" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["mintrec", "mintrec2"])
+def test_a_release_without_videos_says_where_they_are_expected(name, request, tmp_path):
+    folder = request.getfixturevalue(f"{name}_dir")
+    with pytest.raises(DataDirError, match="needs the videos; there is no .*raw_data"):
+        load(name, folder, tmp_path, config_name="clips")
+
+
+def test_the_planted_benchmark_has_no_clips():
+    with pytest.raises(ValueError, match="it has no clips"):
+        load_intent_dataset("planted", config_name="clips")

@@ -1,0 +1,127 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Batches of clips for the encoders: decoded and preprocessed in worker processes, by the model's own processor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from torch.utils.data import DataLoader, Dataset
+
+from modeling_amess.media_amess import Clip, MediaError, MediaLimits
+from modeling_amess.processing_amess import AmessProcessor
+
+from .extracted_features import FeaturesDescription, Part
+
+
+NO_CLIP = "the row has no clip"
+_BATCHES_AHEAD = 2  # of each worker
+
+
+@dataclass(frozen=True)
+class ClipBatch:
+    """Rows of one part, by their index in the split, that go through the encoders together."""
+
+    part: Part
+    indices: tuple[int, ...]
+
+
+def batches_of_part(part: Part, rows: Sequence[Mapping[str, Any]], root: Path, batch_size: int) -> Iterator[ClipBatch]:
+    """The batches of a part, whose content depends on nothing but its rows and clips."""
+    # How long a clip is shows when it is decoded; how large its file is costs nothing to know and says nearly as much.
+    order = sorted(part.rows, key=lambda index: (file_size(root, rows[index]), index))
+    for start in range(0, len(order), batch_size):
+        yield ClipBatch(part, tuple(order[start : start + batch_size]))
+
+
+class ClipBatches(Dataset):
+    """
+    Batches of clips, decoded and preprocessed by the model's own processor when they are asked for.
+
+    An item is a dict: `indices` of the rows that could be decoded, `inputs` of the encoder for them (empty if there
+    are none), and `errors`, index -> reason, for the others.
+    """
+
+    def __init__(
+        self,
+        batches: Sequence[ClipBatch],
+        splits: Mapping[str, Sequence[Mapping[str, Any]]],
+        root: Path,
+        processor: AmessProcessor,
+        limits: MediaLimits,
+    ):
+        self.batches = batches
+        self.splits = splits
+        self.root = root
+        self.processor = processor
+        self.limits = limits
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        batch = self.batches[position]
+        clips: dict[int, Clip] = {}
+        errors: dict[int, str] = {}
+        for index in batch.indices:
+            path = self.splits[batch.part.split][index]["clip"]
+            if path is None:
+                errors[index] = NO_CLIP
+                continue
+            try:
+                clips[index] = self.processor.decode(self.root / path, limits=self.limits)
+            except (MediaError, OSError) as error:
+                errors[index] = _reason(error)
+        inputs = dict(self.processor.clip_inputs(list(clips.values()))) if clips else {}
+        return {"indices": list(clips), "errors": errors, "inputs": inputs}
+
+
+def create_processor(description: FeaturesDescription) -> AmessProcessor:
+    """The processor whose decoding and preprocessing the features of an extraction rest on; it reads no text."""
+    return AmessProcessor(
+        None,
+        video_feature_size=description.video_feature_size,
+        audio_feature_size=description.audio_feature_size,
+        max_video_length=description.max_video_length,
+        max_audio_length=description.max_audio_length,
+        **description.media_encoder["preprocessing"],
+    )
+
+
+def create_loader(clips: Dataset, num_workers: int | None, state: PartialState) -> DataLoader:
+    """Prepares batches ahead of the encoders, in order."""
+    if num_workers is None:
+        processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        num_workers = min(8, max(1, len(os.sched_getaffinity(0)) // processes // 2))
+    num_workers = min(num_workers, len(clips))
+    return DataLoader(
+        clips,
+        batch_size=None,
+        collate_fn=_as_it_is,
+        num_workers=num_workers,
+        prefetch_factor=_BATCHES_AHEAD if num_workers else None,
+        pin_memory=state.device.type == "cuda",
+    )
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def file_size(root: Path, row: Mapping[str, Any]) -> int:
+    """Bytes of a row's clip; 0 where there is none."""
+    try:
+        return 0 if row["clip"] is None else (root / row["clip"]).stat().st_size
+    except OSError:
+        return 0
+
+
+def _reason(error: MediaError | OSError) -> str:
+    # Without the path, which may differ between machines and is in the row's own column.
+    said = error.args[0] if isinstance(error, MediaError) else error.strerror or error
+    return f"{type(error).__name__}: {said}"

@@ -1,0 +1,148 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""What features are extracted from: the rows of a folder of clips, of a TSV or CSV file, or of a data set."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .tsv import TsvError, read_tsv
+
+
+logger = logging.getLogger(__name__)
+
+# Files of a folder that are taken for clips. A TSV may name any file that can be decoded.
+CLIP_SUFFIXES: tuple[str, ...] = tuple(
+    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .flv .wmv .3gp .ogv .wav .mp3 .flac .ogg .m4a .aac .opus".split()
+)
+SPLIT_ALIASES: dict[str, str] = {"dev": "validation", "val": "validation", "valid": "validation"}
+DEFAULT_SPLIT = "train"
+_SPLIT_NAME = re.compile(r"\w+")
+
+
+class ClipRowsError(ValueError):
+    """Input that names no clips, or names them ambiguously. The message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class ClipRows:
+    """Utterances and where their clips are.
+
+    Attributes:
+        rows: dicts with `id`, `split`, `clip` (path relative to `root`; None where there is no clip) and, the same in
+            every row, any of `text`, `label` (a name) and further columns.
+        root: the folder of the clips.
+        labels: label names in id order; None where rows have no label.
+        dataset: the name of a data set of this project whose label descriptions fit, or None.
+    """
+
+    rows: list[dict[str, Any]]
+    root: Path
+    labels: tuple[str, ...] | None = None
+    dataset: str | None = None
+
+
+def read_clip_rows(source: str | Path) -> ClipRows:
+    """The rows of a folder of clips or of a TSV or CSV file.
+
+    Args:
+        source: a folder, searched with its subfolders; the id of a clip is its path in it without the suffix. Or a
+            file with a header: column `clip` (path relative to the file's folder), and any of `id` (by default the
+            path without the suffix), `text`, `label`, `split` (`train` by default) and further columns. A `.csv` is
+            comma-separated, anything else tab-separated.
+
+    Raises:
+        ClipRowsError: neither of them, no clip in it, two clips of one id, a bad split name.
+        TsvError: a defect in the file, with its place.
+    """
+    source = Path(source).expanduser()
+    if source.is_dir():
+        return _read_folder(source)
+    if source.is_file() and source.suffix.lower() not in CLIP_SUFFIXES:
+        return _read_file(source)
+    if source.is_file():
+        raise ClipRowsError(f"{source} is a single clip; give its folder, or a TSV file with a column clip.")
+    raise ClipRowsError(f"{source} is neither a folder of clips nor a TSV or CSV file.")
+
+
+def load_dataset_clips(
+    name: str, data_dir: str | Path | None, scope: str = "in-scope", *, cache_dir: str | Path | None = None
+) -> ClipRows:
+    """The rows of config `clips` of a data set, in all its splits.
+
+    Args:
+        name, data_dir, scope, cache_dir: as those of `load_intent_dataset`.
+
+    Raises:
+        ValueError, DataDirError, TsvError: as `load_intent_dataset`.
+    """
+    from .loading import load_intent_dataset
+
+    dataset = load_intent_dataset(name, config_name="clips", data_dir=data_dir, scope=scope, cache_dir=cache_dir)
+    labels = tuple(next(iter(dataset.values())).features["label"].names)
+    root = Path("." if data_dir is None else data_dir).expanduser().resolve()
+    rows = [
+        {
+            **row,
+            "split": split,
+            "label": labels[row["label"]],
+            "clip": None if row["clip"] is None else _relative(Path(row["clip"]).resolve(), root),
+        }
+        for split, part in dataset.items()
+        for row in part
+    ]
+    return ClipRows(rows, root, labels, name)
+
+
+def _read_folder(folder: Path) -> ClipRows:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    clips = [path.relative_to(folder) for path in files if path.suffix.lower() in CLIP_SUFFIXES]
+    if not clips:
+        raise ClipRowsError(f"{folder} holds no clips; files that count as clips end in {' '.join(CLIP_SUFFIXES)}.")
+    if len(clips) < len(files):
+        logger.info("%s: %d files are no clips and are passed over", folder, len(files) - len(clips))
+    rows = [{"id": clip.with_suffix("").as_posix(), "split": DEFAULT_SPLIT, "clip": clip.as_posix()} for clip in clips]
+    _check_ids((row["id"], row["clip"]) for row in rows)
+    return ClipRows(rows, folder)
+
+
+def _read_file(path: Path) -> ClipRows:
+    table = read_tsv(path, ("clip",), required=("clip",), commas=path.suffix.lower() == ".csv")
+    if not table:
+        raise ClipRowsError(f"{path} has a header and no rows.")
+    rows = []
+    for line, cells in table:
+        cells = {name: cell.strip() for name, cell in cells.items()}
+        for name in ("id", "label", "split"):
+            if name in cells and not cells[name]:
+                raise TsvError(f"{path}, line {line}, column {name!r}: empty; fill it in or leave the column out")
+        row = {"id": Path(cells["clip"]).with_suffix("").as_posix(), "split": DEFAULT_SPLIT, **cells}
+        row["split"] = SPLIT_ALIASES.get(row["split"].lower(), row["split"])
+        if not _SPLIT_NAME.fullmatch(row["split"]):
+            raise TsvError(f"{path}, line {line}, column 'split': {row['split']!r} is no name of a split")
+        rows.append(row)
+    _check_ids((row["id"], f"line {line}") for row, (line, _) in zip(rows, table, strict=True))
+    labels = None
+    if "label" in rows[0]:
+        labels = tuple(sorted({row["label"] for row in rows}))
+    return ClipRows(rows, path.parent, labels)
+
+
+def _check_ids(ids_and_places: Iterable[tuple[str, str]]) -> None:
+    places: dict[str, str] = {}
+    for row_id, place in ids_and_places:
+        if row_id in places:
+            raise ClipRowsError(
+                f"Two clips have the id {row_id!r} ({places[row_id]} and {place}); list them in a TSV file with a "
+                "column id of their own."
+            )
+        places[row_id] = place
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)

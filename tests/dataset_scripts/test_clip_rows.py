@@ -1,0 +1,100 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Which clips are extracted: folders, TSV and CSV files, released data sets."""
+
+from __future__ import annotations
+
+import pytest
+
+from dataset_scripts import ClipRowsError, TsvError
+from dataset_scripts.clip_rows import load_dataset_clips, read_clip_rows
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"a clip")
+
+
+def test_a_folder_gives_its_clips_by_their_stems_with_subfolders(tmp_path):
+    touch(tmp_path, "b.mp4", "a.WEBM", "S04/E01/1.mp4", "S05/E01/1.mp4", "notes.txt")
+    clips = read_clip_rows(tmp_path)
+    assert [(row["id"], row["clip"]) for row in clips.rows] == [
+        ("S04/E01/1", "S04/E01/1.mp4"),
+        ("S05/E01/1", "S05/E01/1.mp4"),
+        ("a", "a.WEBM"),
+        ("b", "b.mp4"),
+    ]
+    assert {row["split"] for row in clips.rows} == {"train"}
+    assert clips.labels is None
+
+
+def test_two_clips_of_one_id_are_refused(tmp_path):
+    touch(tmp_path, "a.mp4", "a.webm")
+    with pytest.raises(ClipRowsError, match="id 'a' .*a.mp4 and a.webm"):
+        read_clip_rows(tmp_path)
+
+
+def test_a_tsv_gives_every_column(tmp_path):
+    path = tmp_path / "clips.tsv"
+    path.write_text('clip\ttext\tlabel\tsplit\tspeaker\nx/1.mp4\t"hi\tGreet\ttrain\tAmy\n2.mp4\t\tAgree\tdev\tBo\n')
+    clips = read_clip_rows(path)
+    assert clips.rows[0] == {
+        "id": "x/1",
+        "clip": "x/1.mp4",
+        "text": '"hi',
+        "label": "Greet",
+        "split": "train",
+        "speaker": "Amy",
+    }
+    assert clips.rows[1]["split"] == "validation"
+    assert clips.labels == ("Agree", "Greet")
+    assert clips.root == tmp_path
+
+
+def test_a_csv_has_commas_and_quotes(tmp_path):
+    path = tmp_path / "clips.csv"
+    path.write_text('id,clip,text\n7,a.mp4,"oh, ""great"""\n')
+    assert read_clip_rows(path).rows == [{"id": "7", "clip": "a.mp4", "text": 'oh, "great"', "split": "train"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text\nhello\n", "no column 'clip'"),
+        ("clip\n", "no rows"),
+        ("clip\tlabel\na.mp4\t\n", "line 2, column 'label': empty"),
+        ("clip\tsplit\na.mp4\t../up\n", "line 2, column 'split': '../up'"),
+        ("id\tclip\n1\ta.mp4\n1\tb.mp4\n", "id '1' .line 2 and line 3"),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_place(tmp_path, content, message):
+    path = tmp_path / "clips.tsv"
+    path.write_text(content)
+    with pytest.raises((ClipRowsError, TsvError), match=message):
+        read_clip_rows(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("empty", "holds no clips"), ("one.mp4", "a single clip"), ("absent", "neither a folder of clips nor")],
+)
+def test_what_names_no_clips_is_refused(tmp_path, name, message):
+    (tmp_path / "empty").mkdir()
+    touch(tmp_path, "one.mp4")
+    with pytest.raises(ClipRowsError, match=message):
+        read_clip_rows(tmp_path / name)
+
+
+def test_a_released_data_set_gives_its_clips_with_labels_in_their_order(mintrec_dir, tmp_path):
+    touch(mintrec_dir, "raw_data/S04/E01/1.mp4", "raw_data/S04/E02/3.mp4")
+    clips = load_dataset_clips("mintrec", mintrec_dir, cache_dir=tmp_path / "cache")
+    assert [(row["split"], row["id"], row["clip"]) for row in clips.rows] == [
+        ("train", "S04_E01_1", "raw_data/S04/E01/1.mp4"),
+        ("train", "S04_E01_2", None),
+        ("train", "S04_E02_3", "raw_data/S04/E02/3.mp4"),
+        ("validation", "S05_E01_7", None),
+        ("test", "S06_E10_9", None),
+    ]
+    assert clips.rows[0]["label"] == "Complain" and clips.labels[0] == "Complain"
+    assert clips.dataset == "mintrec"
