@@ -61,7 +61,9 @@ class TrainingSettings:
     """
 
     # Data.
-    dataset: str = setting("sample", "sample, mintrec, mintrec2, planted, or a folder of DatasetDict.save_to_disk.")
+    dataset: str = setting(
+        "sample", "sample, mintrec, mintrec2, planted, or a folder of amess extract or of DatasetDict.save_to_disk."
+    )
     data_dir: str | None = setting(
         None, "Folder with the released files of the data set (mintrec, mintrec2, planted)."
     )
@@ -84,6 +86,11 @@ class TrainingSettings:
         "minilm", "Sentence-BERT that embeds the label descriptions: minilm, a Hub id or a folder."
     )
     freeze_word_embeddings: bool = setting(False, "Do not train the word embeddings.")
+    attach_media_encoder: bool = setting(
+        True,
+        "When training is over, put the encoders that made the features into pretrained/, where they are at hand, so "
+        "that it takes clips.",
+    )
     attn_implementation: str | None = setting(None, "sdpa or eager. null: the library's choice.")
 
     # Optimisation.
@@ -132,6 +139,9 @@ class TrainingSettings:
         None, "Debugging: train, validate and test on the same few batches; accuracy must approach 1."
     )
     compare_with_text_only: bool = setting(False, "Then train the text-only baseline on the same data and print both.")
+    push_to_hub: bool = setting(False, "At the end, push model and card to the Hub, as `python -m training.publish`.")
+    hub_model_id: str | None = setting(None, "Where to: owner/name on the Hub.")
+    hub_private_repo: bool = setting(False, "Make the repository private if the push creates it.")
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
@@ -154,6 +164,10 @@ class TrainingSettings:
                     raise SettingsError(f"{name}={value} must be at least {least}.")
         if not 0 <= self.warmup_ratio < 1:
             raise SettingsError(f"warmup_ratio={self.warmup_ratio} must be at least 0 and below 1.")
+        if self.push_to_hub and self.hub_model_id is None:
+            raise SettingsError("push_to_hub needs --hub_model_id owner/name, the model's id on the Hub.")
+        if self.push_to_hub and self.model != "amess":
+            raise SettingsError(f"Only A-MESS itself can be pushed to the Hub, not the baseline {self.model}.")
         self.modalities = ",".join(self.modality_names)
 
     @property

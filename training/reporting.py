@@ -1,13 +1,13 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a run leaves for people and scripts: metrics.json, predictions.parquet, README.md, a table, a few words."""
+"""What a run leaves for people and scripts: metrics.json, predictions.parquet, a table, a few words."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from .evaluation import Evaluation
 
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.parquet"
-_TABLE_COLUMNS = {
+# Metrics as they are told, in this order.
+METRIC_TITLES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "macro_precision": "macro P",
@@ -73,11 +74,11 @@ def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
 def metrics_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     """A Markdown table of name -> metrics, in percent."""
     width = max(len(name) for name in ("", *rows))
-    header = f"| {'':{width}} | " + " | ".join(_TABLE_COLUMNS.values()) + " |"
-    rule = f"|{'-' * (width + 2)}|" + "|".join("-" * (len(title) + 1) + ":" for title in _TABLE_COLUMNS.values()) + "|"
+    header = f"| {'':{width}} | " + " | ".join(METRIC_TITLES.values()) + " |"
+    rule = f"|{'-' * (width + 2)}|" + "|".join("-" * (len(title) + 1) + ":" for title in METRIC_TITLES.values()) + "|"
     lines = [header, rule]
     for name, metrics in rows.items():
-        cells = [f"{100 * metrics[key]:>{len(title)}.2f}" for key, title in _TABLE_COLUMNS.items()]
+        cells = [f"{100 * metrics[key]:>{len(title)}.2f}" for key, title in METRIC_TITLES.items()]
         lines.append(f"| {name:{width}} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -93,30 +94,3 @@ def predictions_in_words(path: Path, number: int = 3) -> list[str]:
         said = f'"{row["text"]}"' if row["text"] else f"{row['id']} (text left out)"
         sentences.append(f"{said} -> {row['prediction']} ({100 * max(row['scores']):.0f} %); {verdict}")
     return sentences
-
-
-def write_card(path: Path, metrics: Mapping[str, Any], sentences: Sequence[str]) -> None:
-    """A short README.md for the run folder."""
-    settings = metrics["settings"]
-    table = metrics_table({split: metrics[split] for split in ("validation", "test") if metrics.get(split)})
-    train = f"{metrics['train_samples']} samples, {metrics['steps']} optimizer steps"
-    best = metrics["best_epoch"]
-    parts = [
-        f"# {settings['model']} on {settings['dataset']}",
-        f"Trained on {train}, modalities {settings['modalities']}, text encoder `{settings['text_model']}`, seed "
-        f"{settings['seed']}. The weights are those after epoch {best}, which had the best validation "
-        f"{settings['monitor']}; the test split was then read once.",
-        f"Percent:\n\n{table}",
-        "Some predictions of the test split:\n\n" + "\n".join(f"- {sentence}" for sentence in sentences)
-        if sentences
-        else "There was no test split.",
-        "- `pretrained/`: the model and its processor\n- `config.yaml`: all settings; training starts again with "
-        "`accelerate launch training/train.py config.yaml`\n- `metrics.json`, `predictions.parquet`, `log.jsonl`: "
-        "results, every prediction, the course of training",
-        "```python\nimport training.baselines  # registers A-MESS and its baselines\n"
-        "from transformers import AutoModelForSequenceClassification, AutoProcessor\n\n"
-        'model = AutoModelForSequenceClassification.from_pretrained("pretrained").eval()\n'
-        'processor = AutoProcessor.from_pretrained("pretrained")\n'
-        'logits = model(**processor(text=["oh, great."])).logits\n```',
-    ]
-    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")

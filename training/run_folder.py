@@ -27,7 +27,8 @@ CHECKPOINT_FOLDER = "checkpoints"
 # Settings that may change between the parts of a run without changing its result.
 _FREE_SETTINGS = frozenset(
     "output_dir overwrite resume checkpoint_every_epochs checkpoint_every_steps keep_checkpoints logging_steps"
-    " report_to dataloader_num_workers cpu_threads compare_with_text_only".split()
+    " report_to dataloader_num_workers cpu_threads compare_with_text_only push_to_hub hub_model_id"
+    " hub_private_repo".split()
 )
 
 

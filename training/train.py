@@ -26,6 +26,7 @@ computes. A finished run is never overwritten unasked: the next one takes its pl
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import sys
 import time
@@ -42,6 +43,8 @@ from accelerate.utils import broadcast_object_list, gather_object, set_seed
 from torch import nn
 from tqdm.auto import tqdm
 
+from dataset_scripts.hub_push import HubPushError, check_access, check_repo_id
+from dataset_scripts.launching import LaunchError
 from training.arguments import SettingsError, TrainingSettings, parse_settings
 from training.baselines import MODELS
 from training.checkpointing import CheckpointError, TrainerState, load_checkpoint, replace_folder, save_checkpoint
@@ -55,16 +58,18 @@ from training.data import (
     text_lengths,
 )
 from training.evaluation import Evaluator
-from training.launching import LaunchError, create_accelerator
+from training.feature_source import FeatureSource, feature_source
+from training.launching import create_accelerator
+from training.model_card import write_card
 from training.model_setup import create_model, create_processor, quiet_transformers
 from training.optimization import create_optimizer, create_scheduler
+from training.publish import publish
 from training.reporting import (
     METRICS_FILE,
     PREDICTIONS_FILE,
     metrics_table,
     predictions_in_words,
     versions,
-    write_card,
     write_metrics,
     write_predictions,
 )
@@ -88,9 +93,14 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         The content of metrics.json for each model that was trained.
 
     Raises:
-        SettingsError, TextModelError, LaunchError, CheckpointError, TrainingDivergedError: with what to do about it.
+        SettingsError, TextModelError, LaunchError, CheckpointError, TrainingDivergedError, HubPushError: with what to
+            do about it.
     """
     settings = parse_settings(sys.argv[1:] if arguments is None else arguments)
+    if settings.push_to_hub and os.environ.get("RANK", "0") == "0":
+        # Not after hours of training.
+        check_repo_id(settings.hub_model_id)
+        check_access()
     compare = settings.compare_with_text_only and settings.model != "text_only" and "text" in settings.modality_names
     baseline_folder = settings.run_folder / "text_only"
     # A comparison that was interrupted during its second part goes on there.
@@ -104,9 +114,14 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
             output_dir=str(baseline_folder),
             overwrite=False,
             resume="auto",
+            push_to_hub=False,
         )
         results["text_only"] = train(baseline, keep_finished=True)
+        if PartialState().is_main_process:
+            write_card(settings.run_folder)  # once more, with the baseline beside it
     report(settings, results)
+    if settings.push_to_hub and PartialState().is_main_process:
+        push_to_hub(settings)
     return results
 
 
@@ -154,6 +169,7 @@ class Run:
     accelerator: Accelerator
     folder: RunFolder
     rows: dict[str, IntentRows]
+    source: FeatureSource
     processor: Any
     loader: DataLoaderShard
     sampler: BucketBatchSampler
@@ -174,10 +190,11 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     with accelerator.main_process_first():
         splits = load_splits(settings)
     rows = select_rows(splits, settings, accelerator.num_processes)
+    source = feature_source(settings)
 
     # The same seed in every process: all start from the same weights.
     set_seed(settings.seed)
-    model = create_model(settings, rows["train"].label_names, rows["train"].feature_sizes())
+    model = create_model(settings, rows["train"].label_names, rows["train"].feature_sizes(), source)
     processor = create_processor(settings, model)
     accelerator.print(
         f"{settings.model} on {settings.dataset}: {len(rows['train'])} training samples, "
@@ -226,6 +243,7 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
         accelerator=accelerator,
         folder=folder,
         rows=rows,
+        source=source,
         processor=processor,
         loader=loader,
         sampler=sampler,
@@ -390,12 +408,11 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
         "settings": asdict(settings),
     }
     if accelerator.is_main_process:
-        sentences = []
+        attach_media_encoder(run)
         if "test" in evaluations:
             write_predictions(folder.path / PREDICTIONS_FILE, run.rows["test"], evaluations["test"])
-            sentences = predictions_in_words(folder.path / PREDICTIONS_FILE)
-        write_card(folder.path / "README.md", content, sentences)
         write_metrics(folder.path / METRICS_FILE, content)
+        write_card(folder.path)
     for name, evaluation in evaluations.items():
         numbers = {key: value for key, value in evaluation.metrics.items() if key != "per_class"}
         accelerator.log({f"best_{name}/{key}": value for key, value in numbers.items()}, step=state.step)
@@ -403,6 +420,25 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
         tracker.finish()
     accelerator.wait_for_everyone()
     return content
+
+
+def attach_media_encoder(run: Run) -> None:
+    """Put the encoders that made the features into pretrained/, which then takes clips (main process)."""
+    load, target = run.source.load_media_encoder, run.folder.model_folder
+    model_class = MODELS[run.settings.model][1]
+    takes_features = run.processor.video_feature_size is not None or run.processor.audio_feature_size is not None
+    if not run.settings.attach_media_encoder or load is None or not takes_features:
+        return
+    if not hasattr(model_class, "attach_media_encoder"):  # a baseline
+        return
+    with quiet_transformers():
+        model = model_class.from_pretrained(target)
+        model.attach_media_encoder(load())
+        partial = target.with_name(f".{target.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        model.save_pretrained(partial)
+    run.processor.save_pretrained(partial)
+    replace_folder(partial, target)
 
 
 def report(settings: TrainingSettings, results: dict[str, dict[str, Any]]) -> None:
@@ -418,6 +454,18 @@ def report(settings: TrainingSettings, results: dict[str, dict[str, Any]]) -> No
         for sentence in predictions_in_words(predictions):
             print(f"  {sentence}")
     print(f"\nEverything is in {settings.run_folder}; load the model from {settings.run_folder / 'pretrained'}.")
+
+
+def push_to_hub(settings: TrainingSettings) -> None:
+    """Publish the run (main process). Raises HubPushError, which says how to do it later."""
+    try:
+        (commit,) = publish(settings.run_folder, settings.hub_model_id, private=settings.hub_private_repo)
+    except HubPushError as error:
+        raise HubPushError(
+            f"{error} The run is complete in {settings.run_folder}; publish it with `python -m training.publish "
+            f"{settings.run_folder} --repo {settings.hub_model_id}`."
+        ) from None
+    print(f'On the Hub: {commit.url}; load it with revision="{commit.revision}".')
 
 
 def check_finite(run: Run, loss: torch.Tensor) -> None:
@@ -446,7 +494,7 @@ def run_script() -> None:
     """`main` for the shell: what the user can mend is told without a traceback."""
     try:
         main()
-    except (SettingsError, TextModelError, LaunchError, CheckpointError, TrainingDivergedError) as error:
+    except (SettingsError, TextModelError, LaunchError, CheckpointError, TrainingDivergedError, HubPushError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     finally:
         PartialState().destroy_process_group()

@@ -14,9 +14,9 @@ import yaml
 from sklearn.metrics import f1_score
 from transformers import AutoModelForSequenceClassification, AutoProcessor
 
+from dataset_scripts.launching import LaunchError, check_launch
 from training.arguments import SettingsError
 from training.checkpointing import CheckpointError
-from training.launching import LaunchError, check_launch
 from training.train import TrainingDivergedError, main
 
 from . import tiny
@@ -246,8 +246,9 @@ def test_a_loss_that_is_no_number_stops_training(tiny_settings, tmp_path):
 
 def test_a_rendezvous_without_a_world_size_is_refused():
     launched = {"ACCELERATE_MIXED_PRECISION": "no"}
-    check_launch(launched)
-    check_launch({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"})  # a shell's, without accelerate launch
-    check_launch({**launched, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "WORLD_SIZE": "2"})
+    script = "training/train.py"
+    check_launch(launched, script)
+    check_launch({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}, script)  # a shell's, without accelerate launch
+    check_launch({**launched, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "WORLD_SIZE": "2"}, script)
     with pytest.raises(LaunchError, match="torchrun --nproc_per_node 2"):
-        check_launch({**launched, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"})
+        check_launch({**launched, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}, script)

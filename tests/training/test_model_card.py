@@ -1,0 +1,274 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The model card: what it says follows from the run folder, and the Hub's client and rules accept it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from huggingface_hub import ModelCard
+from sklearn.metrics import roc_auc_score
+from transformers import AutoModelForSequenceClassification, AutoProcessor
+
+from tests.fakehub_card_rules import card_errors
+from training.finished_run import Predictions, UnfinishedRunError
+from training.model_card import model_card
+from training.result_figures import accuracy_interval, calibration, out_of_scope, seed_statistics
+from training.train import main
+
+
+PLACEHOLDERS = re.compile(
+    r"\{\{|\{%|\}\}(?!,)|TODO|TBD|More Information|lorem|\bNone\b|\bnan\b|undefined", re.IGNORECASE
+)
+
+
+def headings(card: ModelCard) -> list[str]:
+    return re.findall(r"^#+ (.+)$", card.text, flags=re.MULTILINE)
+
+
+def section(card: ModelCard, heading: str) -> str:
+    return card.text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def table_rows(text: str) -> list[list[str]]:
+    lines = [line.strip("| ").split("|") for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line] for line in lines if not set("".join(line)) <= set("-: ")]
+
+
+def edit(folder, **values):
+    """Change what a run folder says of itself."""
+    file = folder / "metrics.json"
+    metrics = json.loads(file.read_text())
+    for name, value in values.items():
+        target = metrics["settings"] if name in metrics["settings"] else metrics
+        target[name] = value
+        if name == "seed":
+            metrics["seed"] = value
+    file.write_text(json.dumps(metrics))
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory, tiny_settings):
+    folder = tmp_path_factory.mktemp("card") / "run"
+    main([*tiny_settings, "--output_dir", str(folder), "--compare_with_text_only", "--max_train_steps", "6"])
+    return folder
+
+
+@pytest.fixture
+def copy(run_folder, tmp_path):
+    return shutil.copytree(run_folder, tmp_path / "run")
+
+
+def test_training_leaves_the_card_in_the_run_folder(run_folder):
+    card = ModelCard.load(run_folder / "README.md")
+    assert str(card) == str(model_card(run_folder))
+    assert headings(card)[1:] == [
+        "Use",
+        "Results",
+        "Seeds",
+        "What each modality adds",
+        "Calibration",
+        "Limits and misuse",
+        "Training and environment",
+        "Citation",
+    ]
+    baseline = ModelCard.load(run_folder / "text_only" / "README.md")
+    assert "`text_only`" in baseline.text and "import training.baselines" in baseline.text
+
+
+def test_the_metadata_are_the_hubs(run_folder):
+    card = ModelCard.load(run_folder / "README.md")
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    assert card_errors(str(card), "model") == []
+    assert (card.data.library_name, card.data.pipeline_tag) == ("transformers", "video-classification")
+    results = {result.metric_name: result for result in card.data.eval_results}
+    assert results["accuracy"].metric_value == pytest.approx(metrics["test"]["accuracy"], abs=1e-4)
+    assert results["macro F1"].metric_type == "f1" and results["macro F1"].dataset_split == "test"
+    # What the client reads it writes again unchanged.
+    assert str(ModelCard(str(card))) == str(card)
+
+
+def test_licence_data_and_base_models_follow_from_the_data(copy):
+    shutil.rmtree(copy / "text_only")
+    edit(copy, dataset="mintrec", data_dir="MIntRec", text_model="bert-large-uncased")
+    card = model_card(copy)
+    assert card_errors(str(card), "model") == []
+    assert card.data.license == "other" and card.data.license_name == "terms-of-mintrec"
+    assert card.data.datasets == ["THU-IAR/MIntRec"] and card.data.base_model == ["google-bert/bert-large-uncased"]
+    assert "Superstore" in card.text and "disagree" in card.text
+    assert model_card(copy, license="cc-by-nc-4.0", dataset_id="org/own").data.license == "cc-by-nc-4.0"
+    edit(copy, dataset="sample", data_dir=None, text_model="minilm")
+    card = model_card(copy, dataset_id="org/amess-sample")
+    assert card.data.license == "apache-2.0" and card.data.datasets == ["org/amess-sample"]
+    assert card.data.base_model == ["sentence-transformers/all-MiniLM-L6-v2"]
+
+
+def test_media_encoders_are_named_with_their_revisions(copy):
+    config = json.loads((copy / "pretrained" / "config.json").read_text())
+    video = {"name": "microsoft/swin-base-patch4-window7-224", "revision": "4c4f", "pooling": "pooler_output"}
+    audio = {"name": "/home/someone/own-encoder", "revision": "sha256:0123", "pooling": "last_hidden_state"}
+    config["media_encoder"] = {"video": video, "audio": audio, "preprocessing": {}}
+    config["video_config"] = {"model_type": "swin"}
+    (copy / "pretrained" / "config.json").write_text(json.dumps(config))
+    card = model_card(copy, model_id="org/amess")
+    assert card.data.base_model == [video["name"]]
+    assert "revision `4c4f`" in card.text and "`own-encoder`" in card.text and "someone" not in card.text
+    assert 'recognize("clip.mp4", text="oh, great.")' in card.text
+
+
+@pytest.mark.parametrize("model_id", ["pretrained", "org/amess-mintrec"])
+def test_there_is_no_placeholder_and_no_empty_section(run_folder, model_id):
+    card = model_card(run_folder, model_id=model_id, revision="v1")
+    assert PLACEHOLDERS.search(card.text.replace("version = {", "").replace("{{The", "")) is None
+    parts = re.split(r"^#+ .+$", card.text, flags=re.MULTILINE)[1:]
+    assert all(len(part.strip()) > 40 for part in parts[1:])
+    assert "\n\n\n" not in card.text
+    assert not re.search(r"(?<!\n)\n#+ (?=[A-Z])", card.text)  # a blank line before each heading
+
+
+def test_the_example_runs_and_is_short(run_folder, monkeypatch, capsys):
+    blocks = re.findall(r"```python\n(.*?)```", ModelCard.load(run_folder / "README.md").text, flags=re.DOTALL)
+    assert all(len(block.strip().splitlines()) <= 10 for block in blocks)
+    monkeypatch.chdir(run_folder)
+    exec(blocks[0], {})
+    assert "'out_of_scope': False" in capsys.readouterr().out
+    exec(blocks[1], {})
+    assert capsys.readouterr().out.strip() in ("Greet", "Leave", "Thank")
+    classes = {
+        type(loaded.from_pretrained("pretrained")) for loaded in (AutoModelForSequenceClassification, AutoProcessor)
+    }
+    assert {name.__name__ for name in classes} == {"AmessForIntentClassification", "AmessProcessor"}
+
+
+def test_the_tables_hold_the_figures_of_the_run(run_folder):
+    card = ModelCard.load(run_folder / "README.md")
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    by_intent = table_rows(section(card, "Results").split("By intent")[1])[1:]
+    for row, expected in zip(by_intent, metrics["test"]["per_class"], strict=True):
+        assert row == [
+            expected["label"],
+            *(f"{100 * expected[key]:.1f}" for key in ("precision", "recall", "f1")),
+            str(expected["support"]),
+        ]
+    baseline = json.loads((run_folder / "text_only" / "metrics.json").read_text())
+    modalities = table_rows(section(card, "What each modality adds"))[1:]
+    assert [row[:2] for row in modalities] == [
+        ["text, video and audio", f"{100 * metrics['test']['accuracy']:.1f}"],
+        ["text (baseline text_only)", f"{100 * baseline['test']['accuracy']:.1f}"],
+    ]
+    assert "One seed." in section(card, "Seeds")
+
+
+def test_several_seeds_give_mean_deviation_and_interval(copy, tmp_path):
+    accuracies = [json.loads((copy / "metrics.json").read_text())["test"]["accuracy"], 0.5, 0.7]
+    others = []
+    for seed, accuracy in ((2, accuracies[2]), (1, accuracies[1])):
+        others.append(shutil.copytree(copy, tmp_path / f"seed-{seed}"))
+        test = json.loads((others[-1] / "metrics.json").read_text())["test"] | {"accuracy": accuracy}
+        edit(others[-1], seed=seed, test=test)
+    rows = table_rows(section(model_card(copy, other_runs=others), "Seeds"))
+    assert [row[0] for row in rows] == ["seed", "0", "1", "2", "mean ± std", "95 % interval"]
+    percent = 100 * np.array(accuracies)
+    assert rows[4][1] == f"{percent.mean():.1f} ± {percent.std(ddof=1):.1f}"
+    half = 4.302653 * percent.std(ddof=1) / 3**0.5  # Student's t with two degrees of freedom
+    assert rows[5][1] == f"{percent.mean() - half:.1f} to {percent.mean() + half:.1f}"
+
+
+def test_runs_of_other_modalities_stand_beside_it(copy, tmp_path):
+    other = shutil.copytree(copy, tmp_path / "audio")
+    edit(other, modalities="text,audio", seed=3)
+    rows = table_rows(section(model_card(copy, other_runs=[other]), "What each modality adds"))
+    assert [row[0] for row in rows[1:]] == ["text, video and audio", "text and audio", "text (baseline text_only)"]
+
+
+def test_without_other_runs_the_section_is_left_out(copy):
+    shutil.rmtree(copy / "text_only")
+    assert "What each modality adds" not in headings(model_card(copy))
+
+
+def test_without_a_test_split_validation_is_told_and_calibration_left_out(copy):
+    metrics = json.loads((copy / "metrics.json").read_text())
+    del metrics["test"]
+    shutil.rmtree(copy / "text_only")
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    (copy / "predictions.parquet").unlink()
+    card = model_card(copy)
+    assert card_errors(str(card), "model") == [] and card.data.eval_results[0].dataset_split == "validation"
+    assert "Calibration" not in headings(card) and "there is no test split" in card.text
+
+
+def test_out_of_scope_figures_stand_where_they_were_measured(copy):
+    config = json.loads((copy / "pretrained" / "config.json").read_text())
+    (copy / "pretrained" / "config.json").write_text(json.dumps(config | {"out_of_scope_label": "Thank"}))
+    text = section(model_card(copy), "Out of scope")
+    assert text.strip().startswith("4 utterances") and "`Thank`" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dataset": "mintrec"}, ["dataset='mintrec'", "one table"]),
+        ({"seed": 1, "learning_rate": 0.5}, ["more than the seed", "learning_rate"]),
+        ({}, ["same seed"]),
+    ],
+)
+def test_runs_that_do_not_belong_together_are_refused(copy, tmp_path, changes, words):
+    other = shutil.copytree(copy, tmp_path / "other")
+    edit(other, **changes)
+    with pytest.raises(UnfinishedRunError) as error:
+        model_card(copy, other_runs=[other])
+    assert all(word in str(error.value) for word in words)
+
+
+def test_an_unfinished_run_has_no_card(copy):
+    (copy / "metrics.json").unlink()
+    with pytest.raises(UnfinishedRunError, match="metrics.json is missing"):
+        model_card(copy)
+
+
+def test_the_expected_calibration_error_is_the_mean_gap_of_the_bins():
+    # Two bins: ten samples at 0.95 of which eight are right, and ten at 0.55 of which six are.
+    scores = np.array([[0.95, 0.05]] * 10 + [[0.55, 0.45]] * 10)
+    labels = np.array([0] * 8 + [1] * 2 + [0] * 6 + [1] * 4)
+    figures = calibration(Predictions(labels, scores, ["a", "b"]))
+    assert figures.error == pytest.approx((0.15 + 0.05) / 2)
+    assert (figures.confidence, figures.accuracy) == (pytest.approx(0.75), pytest.approx(0.7))
+
+
+def test_out_of_scope_figures_agree_with_scikit_learn():
+    random = np.random.default_rng(0)
+    scores = random.dirichlet(np.ones(3), size=200).round(1)  # rounded: with ties
+    labels = random.integers(0, 3, size=200)
+    found = out_of_scope(Predictions(labels, scores, ["a", "b", "UNK"]), "UNK")
+    assert found.auroc == pytest.approx(roc_auc_score(labels == 2, scores[:, 2]))
+    assert found.recall == pytest.approx((scores.argmax(-1) == 2)[labels == 2].mean())
+    assert out_of_scope(Predictions(np.zeros(5, int), scores[:5], ["a", "b", "UNK"]), "UNK") is None
+
+
+def test_intervals():
+    # Wilson's interval for 8 of 10, and Student's for three values, from tables.
+    assert accuracy_interval(0.8, 10) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
+    assert accuracy_interval(1.0, 10)[1] == pytest.approx(1)
+    found = seed_statistics([1.0, 2.0, 3.0])
+    assert (found.mean, found.deviation) == (2, 1)
+    assert found.high - found.mean == pytest.approx(4.302653 / 3**0.5, abs=1e-5)
+    with pytest.raises(ValueError, match="at least two"):
+        seed_statistics([1.0])
+
+
+def test_label_names_with_bars_do_not_break_the_tables(copy):
+    table = pq.read_table(copy / "predictions.parquet")
+    names = ["Greet", "Leave", "Say|thanks"]
+    column = {name: [cell if cell != "Thank" else names[2] for cell in table[name].to_pylist()] for name in ("label",)}
+    table = table.set_column(table.schema.get_field_index("label"), "label", pa.array(column["label"]))
+    pq.write_table(table.replace_schema_metadata({"labels": json.dumps(names)}), copy / "predictions.parquet")
+    test = json.loads((copy / "metrics.json").read_text())["test"]
+    test["per_class"][2]["label"] = names[2]
+    edit(copy, test=test)
+    assert "| Say\\|thanks |" in model_card(copy).text

@@ -1,0 +1,165 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""A finished run's folder read back, and how other runs relate to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from dataset_scripts.sources import DataSource, data_source
+
+from .reporting import METRICS_FILE, PREDICTIONS_FILE
+from .run_folder import LOG_FILE, MODEL_FOLDER
+
+
+class UnfinishedRunError(ValueError):
+    """A folder that no finished run left, or runs that do not belong together. The message names the folder."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """predictions.parquet: what the model said of every test sample."""
+
+    labels: np.ndarray  # (samples,) gold label ids
+    scores: np.ndarray  # (samples, labels), softmax
+    label_names: list[str]
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Predicted label ids `(samples,)`."""
+        return self.scores.argmax(-1)
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """
+    What a run left.
+
+    Attributes:
+        path: the run folder.
+        metrics: metrics.json.
+        config: pretrained/config.json.
+        validations: the lines of log.jsonl that tell of an evaluation.
+        predictions: of the test split; `None` without one.
+    """
+
+    path: Path
+    metrics: dict[str, Any]
+    config: dict[str, Any]
+    validations: list[dict[str, Any]]
+    predictions: Predictions | None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of the run, those of config.yaml."""
+        return self.metrics["settings"]
+
+    @property
+    def split(self) -> str:
+        """The split that results are told of: `test`, or `validation` where there is none."""
+        return "test" if self.metrics.get("test") else "validation"
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The metrics on that split."""
+        return self.metrics[self.split]
+
+    @property
+    def num_samples(self) -> int:
+        """Samples of that split."""
+        return sum(row["support"] for row in self.results["per_class"])
+
+    @property
+    def source(self) -> DataSource:
+        """Origin and terms of the data."""
+        own_texts = "sample" if self.settings.get("data_dir") is None else "mintrec"
+        texts = self.settings.get("dataset_options", {}).get("texts") or own_texts
+        return data_source(self.settings["dataset"], texts)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that the model reads."""
+        names = self.settings["modalities"].split(",")
+        # The baseline is given all of them and leaves two aside. A-MESS always has its text input, if only its frame.
+        return ("text",) if self.settings["model"] == "text_only" else tuple(names)
+
+
+def read_run(folder: str | Path) -> FinishedRun:
+    """
+    Read a run folder.
+
+    Raises:
+        UnfinishedRunError: the folder, or a file that a finished run leaves, is missing.
+    """
+    folder = Path(folder)
+    config_file = folder / MODEL_FOLDER / "config.json"
+    for file in (folder / METRICS_FILE, config_file):
+        if not file.is_file():
+            raise UnfinishedRunError(
+                f"{folder} is not the folder of a finished run: {file.relative_to(folder)} is missing. Give the "
+                "folder that training/train.py wrote, and let the run end."
+            )
+    predictions = None
+    if (folder / PREDICTIONS_FILE).is_file():
+        table = pq.read_table(folder / PREDICTIONS_FILE)
+        names = json.loads(table.schema.metadata[b"labels"])
+        ids = {name: index for index, name in enumerate(names)}
+        labels = np.array([ids[name] for name in table["label"].to_pylist()])
+        predictions = Predictions(labels, np.array(table["scores"].to_pylist()), names)
+    log = folder / LOG_FILE
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
+    return FinishedRun(
+        path=folder,
+        metrics=json.loads((folder / METRICS_FILE).read_text(encoding="utf-8")),
+        config=json.loads(config_file.read_text(encoding="utf-8")),
+        validations=[line for line in lines if line["event"] == "validation"],
+        predictions=predictions,
+    )
+
+
+def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[FinishedRun], list[FinishedRun]]:
+    """
+    Split other runs into those that differ from `run` in the seed alone, and those that read other modalities or are
+    a baseline. `run` itself is the first of the former.
+
+    Raises:
+        UnfinishedRunError: runs on other data, which have no place in a table with `run`; the same seed twice.
+    """
+    seeds, comparisons = [run], []
+    for other in others:
+        for name in ("dataset", "scope", "dataset_options", "shots", "overfit_batches"):
+            if other.settings.get(name) != run.settings.get(name):
+                raise UnfinishedRunError(
+                    f"{other.path} is a run with {name}={other.settings.get(name)!r}, {run.path} one with "
+                    f"{run.settings.get(name)!r}: their results do not belong in one table."
+                )
+        same = other.settings["model"] == run.settings["model"] and other.modalities == run.modalities
+        (seeds if same else comparisons).append(other)
+    differing = [name for other in seeds[1:] for name in _differences(run, other)]
+    if differing:
+        raise UnfinishedRunError(
+            f"The runs of several seeds differ in more than the seed: {', '.join(sorted(set(differing)))}."
+        )
+    numbers = [other.metrics["seed"] for other in seeds]
+    if len(set(numbers)) < len(numbers):
+        raise UnfinishedRunError(f"The same seed is given twice: the runs have the seeds {numbers}.")
+    return sorted(seeds, key=lambda item: item.metrics["seed"]), comparisons
+
+
+# What a result depends on, beside the seed and what the tables tell apart.
+_COMPARED = (
+    "model_config text_model num_text_layers description_model freeze_word_embeddings num_train_epochs max_train_steps"
+    " batch_size gradient_accumulation_steps learning_rate new_learning_rate weight_decay warmup_ratio max_grad_norm"
+    " evaluate_every_epochs early_stopping_patience monitor"
+).split()
+
+
+def _differences(run: FinishedRun, other: FinishedRun) -> list[str]:
+    return [name for name in _COMPARED if run.settings.get(name) != other.settings.get(name)]

@@ -1,0 +1,275 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""
+The card of a model: the template model_card.md filled from the files of its run folder, and from those of other seeds
+and modalities where they are given. What was not measured has no place in it.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+
+from .finished_run import FinishedRun, read_run, sort_runs
+from .reporting import METRIC_TITLES, metrics_table
+from .result_figures import CALIBRATION_BINS, accuracy_interval, calibration, out_of_scope, seed_statistics
+
+
+TEMPLATE = Path(__file__).parents[1] / "model_card.md"
+CARD_FILE = "README.md"
+# The nearest of the Hub's tasks; the pipeline has a task of its own, which the Hub's list does not have.
+PIPELINE_TAG = "video-classification"
+# Names of encoders in the settings or of old on the Hub -> where they are now.
+_HUB_IDS = {
+    "minilm": "sentence-transformers/all-MiniLM-L6-v2",
+    "bert-base-uncased": "google-bert/bert-base-uncased",
+    "bert-large-uncased": "google-bert/bert-large-uncased",
+}
+
+
+def model_card(
+    run_folder: str | Path,
+    *,
+    other_runs: Sequence[str | Path] = (),
+    model_id: str = "pretrained",
+    revision: str | None = None,
+    dataset_id: str | None = None,
+    license: str | None = None,
+) -> ModelCard:
+    """
+    The card of a run's model.
+
+    Args:
+        run_folder: folder of a finished run. The text-only baseline that was trained beside it is taken into account.
+        other_runs: folders of runs with other seeds, other modalities, or of baselines.
+        model_id: what the examples load: a Hub id, or the folder beside the card.
+        revision: tag that the examples pin.
+        dataset_id: the data set's Hub id, where the publisher has put it there.
+        license: licence id for the weights; by default what follows from the data.
+
+    Raises:
+        UnfinishedRunError: a folder that is no finished run, or runs that do not belong in one table.
+    """
+    run = read_run(run_folder)
+    baseline = Path(run_folder) / "text_only"
+    folders = [*other_runs, *([baseline] if (baseline / "metrics.json").is_file() else [])]
+    seeds, comparisons = sort_runs(run, [read_run(folder) for folder in folders])
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    name = model_id.rpartition("/")[2] if "/" in model_id else f"{run.settings['model']}-{_data_name(run)}"
+    text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        metadata=_metadata(run, name, dataset_id, license).to_yaml(),
+        title=name,
+        model_id=model_id,
+        revision=f', revision="{revision}"' if revision else "",
+        **_facts(run),
+        **_results(run, seeds, comparisons),
+    )
+    return ModelCard(text)
+
+
+def write_card(run_folder: Path) -> None:
+    """Write README.md, the card, into a finished run's folder."""
+    (run_folder / CARD_FILE).write_text(str(model_card(run_folder)), encoding="utf-8")
+
+
+def _metadata(run: FinishedRun, name: str, dataset_id: str | None, license: str | None) -> ModelCardData:
+    source = run.source
+    stated = {"license": license or source.license}
+    if license is None and source.license_name is not None:
+        stated |= {"license_name": source.license_name, "license_link": source.license_link}
+    dataset = dataset_id or (source.slug if source.on_the_hub else None)
+    return ModelCardData(
+        language="en",
+        **stated,
+        library_name="transformers",
+        pipeline_tag=PIPELINE_TAG,
+        tags=["multimodal", "intent-recognition", *run.modalities, "a-mess"],
+        base_model=_base_models(run) or None,
+        datasets=[dataset] if dataset else None,
+        metrics=["accuracy", "f1", "precision", "recall"],
+        model_name=name,
+        eval_results=[
+            EvalResult(
+                task_type=PIPELINE_TAG,
+                task_name="Multimodal intent recognition",
+                dataset_type=dataset or source.slug,
+                dataset_name=source.slug.rpartition("/")[2],
+                dataset_split=run.split,
+                metric_type=key.rpartition("_")[2],
+                metric_name=title,
+                metric_value=round(run.results[key], 4),
+            )
+            for key, title in METRIC_TITLES.items()
+        ],
+    )
+
+
+def _facts(run: FinishedRun) -> dict[str, Any]:
+    """What the template says of the model and its training."""
+    settings, metrics = run.settings, run.metrics
+    sizes = {name: run.config.get(f"{name}_feature_size") for name in ("video", "audio")}
+    inputs = [f"`{name}_features` of shape (frames, {size})" for name, size in sizes.items() if size is not None]
+    encoders = run.config.get("media_encoder") or {}
+    length = f"{metrics['train_samples']:,} samples, {metrics['epochs']} epochs, {metrics['steps']:,} optimizer steps"
+    lines = [
+        f"{length}, {metrics['train_seconds']:.0f} s of training on {metrics['num_processes']} "
+        f"{'process' if metrics['num_processes'] == 1 else 'processes'} ({metrics['device']}, precision "
+        f"{metrics['mixed_precision']}).",
+        f"Text encoder: {_encoder_name(settings['text_model'])}, "
+        + (f"first {layers} layers, " if (layers := settings["num_text_layers"]) else "")
+        + f"word embeddings {'frozen' if settings['freeze_word_embeddings'] else 'trained'}.",
+        *(
+            f"{name.capitalize()} encoder (frozen): {_encoder_name(part['name'])}, revision `{part['revision']}`, "
+            f"{part['pooling']}."
+            for name in ("video", "audio")
+            if (part := encoders.get(name))
+        ),
+        f"AdamW, learning rates {settings['learning_rate']:g} (pretrained weights) and "
+        f"{settings['new_learning_rate']:g} (new ones), batches of {settings['batch_size']}"
+        + (f" x {count}" if (count := settings["gradient_accumulation_steps"]) > 1 else "")
+        + f", seed {metrics['seed']}.",
+        _choice(run),
+        "All settings stand in `metrics.json`.",
+    ]
+    return {
+        "amess": settings["model"] == "amess",
+        "model": settings["model"],
+        "modalities": _listed(run.modalities),
+        "labels": [run.config["id2label"][key] for key in sorted(run.config["id2label"], key=int)],
+        "data_title": run.source.title,
+        "domain": run.source.domain,
+        "terms": run.source.terms,
+        "takes_clips": bool(run.config.get("video_config") or run.config.get("audio_config")),
+        "feature_inputs": " and ".join(inputs),
+        "training_lines": lines,
+        "versions_table": _table(("package", "version"), sorted(metrics["versions"].items())),
+        "software_version": metrics["versions"].get("amess-hf", "1"),
+    }
+
+
+def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[FinishedRun]) -> dict[str, Any]:
+    """What the template says of results; all in percent."""
+    low, high = accuracy_interval(run.results["accuracy"], run.num_samples)
+    predictions, label = run.predictions, run.config.get("out_of_scope_label")
+    splits = {split: run.metrics[split] for split in ("validation", "test") if run.metrics.get(split)}
+    found = {
+        "split": run.split,
+        "accuracy": _percent(run.results["accuracy"]),
+        "seeds_note": f", the mean of {len(seeds)} seeds {_mean(seeds, 'accuracy')} %" if len(seeds) > 1 else "",
+        "results_sentence": f"In percent. The weights are those of the epoch with the best validation "
+        f"{run.settings['monitor'].replace('_', ' ')}"
+        + ("; the test split was read once, after that." if run.split == "test" else "; there is no test split."),
+        "results_table": metrics_table(splits),
+        "class_table": _table(
+            ("intent", "precision", "recall", "F1", "samples"),
+            [
+                (row["label"], *(_percent(row[key]) for key in ("precision", "recall", "f1")), row["support"])
+                for row in run.results["per_class"]
+            ],
+        ),
+        "seeds_table": _seeds_table(seeds),
+        "seeds_sentence": f"One seed. The 95 % interval of its accuracy for {run.num_samples} samples (Wilson) is "
+        f"{_percent(low)} to {_percent(high)} %; how much another seed would change was not measured.",
+        "comparison_table": _comparison_table(seeds, comparisons) if comparisons else "",
+        "calibration": None,
+        "out_of_scope": None,
+    }
+    if len(seeds) > 1:
+        found["seeds_sentence"] = (
+            f"The published weights are those of seed {run.metrics['seed']}. The last row is the 95 % interval of the "
+            f"mean over {len(seeds)} seeds (Student's t); for one seed the {run.num_samples} samples alone allow "
+            f"{_percent(low)} to {_percent(high)} % (Wilson)."
+        )
+    if predictions is not None:
+        figures = calibration(predictions)
+        shown = {name: _percent(getattr(figures, name)) for name in ("error", "confidence", "accuracy")}
+        found["calibration"] = shown | {"bins": CALIBRATION_BINS}
+        if label is not None and (outside := out_of_scope(predictions, label)) is not None:
+            names = ("precision", "recall", "f1", "auroc", "in_scope_accuracy")
+            shown = {name: _percent(getattr(outside, name)) for name in names}
+            found["out_of_scope"] = shown | {"label": label, "count": outside.num_samples}
+    return found
+
+
+def _seeds_table(seeds: list[FinishedRun]) -> str:
+    rows = [(run.metrics["seed"], *(_percent(run.results[key]) for key in METRIC_TITLES)) for run in seeds]
+    if len(seeds) > 1:
+        rows.append(("mean ± std", *(_mean(seeds, key) for key in METRIC_TITLES)))
+        statistics_of = [seed_statistics([run.results[key] for run in seeds]) for key in METRIC_TITLES]
+        rows.append(("95 % interval", *(f"{_percent(item.low)} to {_percent(item.high)}" for item in statistics_of)))
+    return _table(("seed", *METRIC_TITLES.values()), rows)
+
+
+def _comparison_table(seeds: list[FinishedRun], comparisons: list[FinishedRun]) -> str:
+    groups: dict[str, list[FinishedRun]] = {}
+    for run in [*seeds, *comparisons]:
+        kind = "" if run.settings["model"] == "amess" else f" (baseline {run.settings['model']})"
+        groups.setdefault(_listed(run.modalities) + kind, []).append(run)
+    keys = ("accuracy", "macro_f1", "weighted_f1")
+    rows = [(name, *(_mean(runs, key) for key in keys), len(runs)) for name, runs in groups.items()]
+    return _table(("modalities", *(METRIC_TITLES[key] for key in keys), "seeds"), rows)
+
+
+def _choice(run: FinishedRun) -> str:
+    monitor = run.settings["monitor"]
+    best = f"Best validation {monitor.replace('_', ' ')} after epoch {run.metrics['best_epoch']}"
+    values = [line[monitor] for line in run.validations]
+    if not values:
+        return f"{best}."
+    return f"{best} of {run.metrics['epochs']}: {_percent(max(values))} % (after the first: {_percent(values[0])} %)."
+
+
+def _base_models(run: FinishedRun) -> list[str]:
+    encoders = run.config.get("media_encoder") or {}
+    names = [run.settings["text_model"], *(encoders[key]["name"] for key in ("video", "audio") if encoders.get(key))]
+    return [found for name in dict.fromkeys(names) if (found := _hub_id(name))]
+
+
+def _hub_id(name: str) -> str | None:
+    """The Hub id of an encoder; `None` for a folder or for one that was never there."""
+    if name in _HUB_IDS:
+        return _HUB_IDS[name]
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return None
+    return name if "/" in name and not Path(name).exists() else None
+
+
+def _encoder_name(name: str) -> str:
+    hub_id = _hub_id(name)
+    return f"[{hub_id}](https://huggingface.co/{hub_id})" if hub_id else f"`{Path(name).name}`"
+
+
+def _data_name(run: FinishedRun) -> str:
+    return run.source.slug.rpartition("/")[2].removeprefix("amess-").lower()
+
+
+def _mean(runs: Sequence[FinishedRun], key: str) -> str:
+    values = [run.results[key] for run in runs]
+    spread = f" ± {_percent(statistics.stdev(values))}" if len(values) > 1 else ""
+    return _percent(statistics.mean(values)) + spread
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; its first column is text, the others numbers."""
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    lines = [titles, ["---", *("---:" for _ in titles[1:])], *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
