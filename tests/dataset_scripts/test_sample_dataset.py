@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import collections
-import hashlib
-import os
-import subprocess
-import sys
+import json
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from dataset_scripts import load_intent_dataset
 from dataset_scripts.labels import MINTREC_LABELS, load_label_descriptions
-from dataset_scripts.sample import (
-    AMPLITUDE,
-    AUDIO_FRAMES,
-    EXPRESSIONS,
-    INTENT_EXPRESSIONS,
-    SPLITS,
-    TONES,
-    VIDEO_FRAMES,
-    read_sample,
-)
-from dataset_scripts.synthetic_features import orthonormal_vectors, stable_seed
+from dataset_scripts.sample_clips import event_of
+from dataset_scripts.sample_features import PREPARED_FILE
+from dataset_scripts.sample_rows import EXPRESSIONS, INTENT_EXPRESSIONS, SPLITS, TONES, read_sample
+from dataset_scripts.sample_voice import plan_speech
 
 
 @pytest.fixture(scope="module")
@@ -86,57 +77,61 @@ def test_texts_are_short_lower_case_speech():
             assert 1 <= len(row["text"].split()) <= 20
 
 
-def test_the_event_of_a_row_shows_its_own_expression_and_tone(sample):
-    for modality, names, column in (("video", EXPRESSIONS, "expression"), ("audio", TONES, "tone")):
-        table = orthonormal_vectors(len(names), 64, stable_seed("sample prototypes", modality))
-        for row in sample["test"]:
-            features = row[f"{modality}_features"]
-            if len(features):
-                projected = features @ table.T
-                assert names[int(projected.max(axis=0).argmax())] == row[column]
-                assert projected.max() > AMPLITUDE / 2
-
-
-def test_lengths_are_within_their_range_and_a_few_rows_lack_one_modality(sample):
+def test_lengths_are_those_of_the_clips_and_a_few_rows_lack_one_modality(sample):
+    missing = {row["id"]: row["missing"] for split in SPLITS for row in read_sample(split)}
     for split, rows in sample.items():
-        lengths = {
-            modality: np.array([len(row[f"{modality}_features"]) for row in rows]) for modality in ("video", "audio")
-        }
-        for modality, (low, high) in (("video", VIDEO_FRAMES), ("audio", AUDIO_FRAMES)):
-            present = lengths[modality][lengths[modality] > 0]
-            assert low <= present.min() < present.max() <= high
-            assert 1 <= (lengths[modality] == 0).sum() <= 0.05 * len(rows), split
-        assert not ((lengths["video"] == 0) & (lengths["audio"] == 0)).any()
-        absent = next(row for row in rows if not len(row["video_features"]))
-        assert absent["video_features"].shape == (0, 64)
+        for modality, rate in (("video", 6.0), ("audio", 12.5)):
+            assert 1 <= sum(missing[row_id] == modality for row_id in rows["id"]) <= 0.05 * len(rows), split
+            for row in rows:
+                features = row[f"{modality}_features"]
+                assert features.shape[1] == 64
+                if missing[row["id"]] == modality:
+                    assert len(features) == 0
+                else:
+                    _, duration = plan_speech(row["id"], row["text"], row["tone"])
+                    assert len(features) == pytest.approx(duration * rate, abs=2.5)
 
 
-DIGEST = """
-import hashlib
-from dataset_scripts.sample import read_sample, sample_audio_features, sample_video_features
-digest = hashlib.sha256()
-for row in read_sample("test"):
-    digest.update(sample_video_features(row["id"], row["expression"]).tobytes())
-    digest.update(sample_audio_features(row["id"], row["tone"]).tobytes())
-print(digest.hexdigest())
-"""
+def event_frames(row) -> np.ndarray:
+    """The frames in which a row's expression is fully there."""
+    start, end = event_of(row["id"], plan_speech(row["id"], row["text"], row["tone"])[1])
+    times = np.arange(len(row["video_features"])) / 6.0
+    return row["video_features"][(times >= start) & (times <= end)]
 
 
-def test_features_are_the_same_in_every_process(project, sample):
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", DIGEST],
-            cwd=project,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        for seed in ("1", "2")
-    }
-    assert len(digests) == 1
-    complete = [row for row in sample["test"] if len(row["video_features"]) and len(row["audio_features"])]
-    assert len({hashlib.sha256(row["video_features"].tobytes()).digest() for row in complete}) == len(complete)
+def spoken_steps(row) -> np.ndarray:
+    """The steps in which a row's voice is heard."""
+    syllables, _ = plan_speech(row["id"], row["text"], row["tone"])
+    times = (np.arange(len(row["audio_features"])) + 1) * 0.08
+    heard = (times > syllables[0].start) & (times < syllables[-1].start + syllables[-1].length)
+    return row["audio_features"][heard]
+
+
+@pytest.mark.parametrize(
+    "column, names, read", [("expression", EXPRESSIONS, event_frames), ("tone", TONES, spoken_steps)]
+)
+def test_a_linear_layer_reads_the_expression_and_the_tone_from_the_features(sample, column, names, read):
+    def frames_and_rows(split):
+        parts = [(read(row), names.index(row[column])) for row in sample[split]]
+        return [(frames, name) for frames, name in parts if len(frames)]
+
+    train, test = frames_and_rows("train"), frames_and_rows("test")
+    probe = LogisticRegression(max_iter=300).fit(
+        np.concatenate([frames for frames, _ in train]),
+        np.concatenate([np.full(len(frames), name) for frames, name in train]),
+    )
+    single = np.concatenate([probe.predict(frames) == name for frames, name in test])
+    whole = [probe.predict_log_proba(frames).sum(0).argmax() == name for frames, name in test]
+    assert np.mean(single) > 0.9
+    assert np.mean(whole) > 0.95
+
+
+def test_features_are_standardised_and_small_on_disk(sample):
+    for modality in ("video", "audio"):
+        frames = np.concatenate([row[f"{modality}_features"] for row in sample["train"]])
+        np.testing.assert_allclose(frames.mean(0), 0, atol=0.05)
+        np.testing.assert_allclose(frames.std(0), 1, atol=0.05)
+    assert PREPARED_FILE.stat().st_size < 2.5e6
 
 
 def test_text_config_has_no_features(shared_cache):
@@ -157,3 +152,19 @@ def test_label_descriptions_config_has_one_row_a_label(shared_cache, name):
 def test_an_unknown_split_is_refused():
     with pytest.raises(ValueError, match="unknown split 'dev'"):
         read_sample("dev")
+
+
+def test_the_demos_examples_are_whole_clips_of_the_test_split_with_texts_that_leave_the_intent_open(project):
+    folder = project / "space" / "examples"
+    examples = json.loads((folder / "examples.json").read_text())
+    rows = {row["id"]: row for row in read_sample("test")}
+    assert len(examples) == 10
+    assert sorted(example["file"] for example in examples) == sorted(path.name for path in folder.glob("*.mp4"))
+    for example in examples:
+        row = rows[example["file"].removesuffix(".mp4")]
+        assert (row["text"], row["label"], row["missing"]) == (example["text"], example["label"], "")
+        # `amess predict` finds the text of a clip beside it.
+        assert (folder / example["file"]).with_suffix(".txt").read_text().strip() == example["text"]
+    texts = collections.Counter(example["text"] for example in examples)
+    assert sum(count for count in texts.values() if count > 1) >= 6
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 2e6

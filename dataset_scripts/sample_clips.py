@@ -1,0 +1,176 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""
+The clips of the sample data set: an avatar and a voice, whose face, gesture and tone tell what the text does not.
+
+    python -m dataset_scripts.sample_clips --output clips/ --split test
+
+A clip is drawn and sung from its row alone, so that it looks and sounds the same on every machine. Which speaker it
+shows, when the expression comes and how the head moves is drawn from the row's id and tells nothing about the label.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+from tqdm.auto import tqdm
+
+from .sample_avatar import EXPRESSION_POSES, Pose, blend, draw_poses, random_look
+from .sample_painter import SIZE
+from .sample_rows import SAMPLE_FOLDER, SPLITS, read_sample
+from .sample_voice import SAMPLING_RATE, mouth_openness, plan_speech, render_voice
+from .synthetic_features import stable_seed
+
+
+FRAME_RATE = 12
+EVENT_SECONDS = (0.6, 1.0)  # shortest and longest time for which the expression is fully there
+_EASE_SECONDS = 0.16  # in which it comes, and goes
+
+
+def event_of(row_id: str, duration: float) -> tuple[float, float]:
+    """When the expression of a row is fully there: start and end in seconds from the start of its clip."""
+    random = np.random.Generator(np.random.PCG64(stable_seed("sample event", row_id)))
+    length = float(random.uniform(*EVENT_SECONDS))
+    start = float(random.uniform(_EASE_SECONDS, duration - length - _EASE_SECONDS))
+    return start, start + length
+
+
+def render_frames(row: Mapping[str, str]) -> np.ndarray:
+    """The frames of a row's clip, uint8 `(frames, 224, 224, 3)`, 12 a second."""
+    syllables, duration = plan_speech(row["id"], row["text"], row["tone"])
+    times = np.arange(round(duration * FRAME_RATE)) / FRAME_RATE
+    speaking = mouth_openness(syllables, times)
+    start, end = event_of(row["id"], duration)
+    amounts = np.minimum(_ease((times - start) / _EASE_SECONDS + 1), _ease((end - times) / _EASE_SECONDS + 1))
+    random = np.random.Generator(np.random.PCG64(stable_seed("sample motion", row["id"])))
+    sway_x, sway_y, sway_tilt = (size * _sway(random, times) for size in (3.0, 1.5, 0.03))
+    blinks = random.uniform(0, duration, size=1 + int(duration / 2))
+    poses = []
+    for index, (time, amount) in enumerate(zip(times, amounts, strict=True)):
+        pose = blend(Pose(), EXPRESSION_POSES[row["expression"]], float(amount))
+        blinking = amount < 0.5 and np.abs(blinks - time).min() < 0.5 / FRAME_RATE
+        nod = 9.0 * amount * np.sin(2 * np.pi * 2.2 * (time - start)) if row["expression"] == "nod" else 0.0
+        poses.append(
+            replace(
+                pose,
+                head_x=pose.head_x + sway_x[index],
+                head_y=pose.head_y + sway_y[index] + nod,
+                head_tilt=pose.head_tilt + sway_tilt[index],
+                mouth_open=max(pose.mouth_open, 0.55 * speaking[index]),
+                eye_open=0.0 if blinking else pose.eye_open,
+                hand=float(amount),
+                wave=0.25 * np.sin(2 * np.pi * 2.0 * (time - start)),
+            )
+        )
+    return draw_poses(random_look(row["id"]), row["expression"], poses)
+
+
+def render_waveform(row: Mapping[str, str]) -> np.ndarray:
+    """The sound of a row's clip, float32 `(samples,)` at 16 kHz."""
+    syllables, duration = plan_speech(row["id"], row["text"], row["tone"])
+    return render_voice(row["id"], syllables, duration, row["tone"])
+
+
+def render_clip(row: Mapping[str, str], path: str | os.PathLike) -> None:
+    """Render the clip of a row of `read_sample` into an MP4 file, without the stream that `row["missing"]` names.
+
+    The file is written beside its place and renamed: a clip that exists is whole.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+            # Both streams come before the first packet: an MP4 file lists them in its header.
+            video = None if row["missing"] == "video" else _add_video(container)
+            audio = None if row["missing"] == "audio" else _add_audio(container)
+            if video is not None:
+                for index, image in enumerate(render_frames(row)):
+                    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                    frame.pts = index
+                    container.mux(video.encode(frame))
+                container.mux(video.encode())
+            if audio is not None:
+                frame = av.AudioFrame.from_ndarray(render_waveform(row)[None], format="fltp", layout="mono")
+                frame.sample_rate = SAMPLING_RATE
+                frame.pts = 0
+                container.mux(audio.encode(frame))
+                container.mux(audio.encode())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _add_video(container: av.container.OutputContainer) -> av.VideoStream:
+    stream = container.add_stream("libx264", rate=FRAME_RATE)
+    stream.width = stream.height = SIZE
+    stream.pix_fmt = "yuv420p"
+    # One thread: with several the picture depends on how many there are.
+    stream.thread_count = 1
+    stream.options = {"preset": "veryfast", "crf": "23"}
+    return stream
+
+
+def _add_audio(container: av.container.OutputContainer) -> av.AudioStream:
+    return container.add_stream("aac", rate=SAMPLING_RATE, layout="mono", bit_rate=48000)
+
+
+def render_sample(
+    folder: str | Path, splits: Sequence[str] = SPLITS, limit: int | None = None, progress: bool = True
+) -> dict[str, Path]:
+    """Render the clips of whole splits, or of the first `limit` rows of each, to `folder/<split>/<id>.mp4`; those that
+    exist are kept.
+
+    Returns:
+        The path of each row's clip by the row's id.
+    """
+    folder = Path(folder)
+    rows = [(row, folder / split / f"{row['id']}.mp4") for split in splits for row in read_sample(split)[:limit]]
+    for split in splits:
+        (folder / split).mkdir(parents=True, exist_ok=True)
+    missing = [(row, path) for row, path in rows if not path.is_file()]
+    hidden = not (progress and missing)
+    for row, path in tqdm(missing, desc="rendering the sample's clips", unit="clip", disable=hidden):
+        render_clip(row, path)
+    return {row["id"]: path for row, path in rows}
+
+
+def renderer_fingerprint() -> str:
+    """What the clips depend on, in 16 hexadecimal digits: the sample's rows and the code that renders them."""
+    digest = hashlib.sha256()
+    code = ("sample_clips", "sample_avatar", "sample_painter", "sample_voice", "synthetic_features")
+    files = [*(Path(__file__).with_name(f"{name}.py") for name in code), *sorted(SAMPLE_FOLDER.glob("*.tsv"))]
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _ease(position: np.ndarray) -> np.ndarray:
+    """0 up to position 0, 1 from position 1 on, and a soft step between."""
+    position = position.clip(0, 1)
+    return position * position * (3 - 2 * position)
+
+
+def _sway(random: np.random.Generator, times: np.ndarray) -> np.ndarray:
+    """A slow random movement between about -1 and 1."""
+    frequencies, phases = random.uniform(0.15, 0.7, 3), random.uniform(0, 2 * np.pi, 3)
+    return np.sin(2 * np.pi * np.outer(times, frequencies) + phases).mean(1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command `python -m dataset_scripts.sample_clips`."""
+    parser = argparse.ArgumentParser(prog="python -m dataset_scripts.sample_clips", description="Render the sample.")
+    parser.add_argument("--output", type=Path, required=True, help="folder for <split>/<id>.mp4")
+    parser.add_argument("--split", choices=SPLITS, action="append", help="this split only; may be given several times")
+    options = parser.parse_args(arguments)
+    render_sample(options.output, options.split or SPLITS)
+
+
+if __name__ == "__main__":
+    main()

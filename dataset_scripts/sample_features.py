@@ -1,0 +1,71 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The prepared features of the sample data set: what the extraction made of its rendered clips.
+
+They come along so that a first training does not begin with rendering and encoding 500 clips. `prepare_sample.py`
+makes the file anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .sample_rows import SAMPLE_FOLDER
+
+
+PREPARED_FILE = SAMPLE_FOLDER / "features.parquet"
+FEATURE_SIZES: dict[str, int] = {"video": 64, "audio": 64}
+_RECORD_KEY = b"media_encoder"
+_RENDERER_KEY = b"renderer"
+
+
+def sample_encoder_record() -> dict[str, Any]:
+    """The record of the encoders that made the features, as `AmessConfig.media_encoder` holds it."""
+    return json.loads(pq.read_schema(PREPARED_FILE).metadata[_RECORD_KEY])
+
+
+def prepared_renderer() -> str:
+    """The fingerprint of the renderer (`sample_clips.renderer_fingerprint`) that drew the clips of the features."""
+    return pq.read_schema(PREPARED_FILE).metadata[_RENDERER_KEY].decode()
+
+
+def read_prepared_features() -> dict[str, dict[str, np.ndarray]]:
+    """`{row id: {"video": (frames, 64), "audio": (steps, 64)}}`, float32; zero frames for a missing modality."""
+    table = pq.read_table(PREPARED_FILE)
+    columns = {
+        modality: [
+            np.asarray(flat.values, dtype=np.float32).reshape(-1, size) for flat in table[f"{modality}_features"]
+        ]
+        for modality, size in FEATURE_SIZES.items()
+    }
+    return {
+        row_id: {modality: column[index] for modality, column in columns.items()}
+        for index, row_id in enumerate(table["id"].to_pylist())
+    }
+
+
+def write_prepared_features(
+    features: Mapping[str, Mapping[str, np.ndarray]], media_encoder: Mapping[str, Any], renderer: str
+) -> None:
+    """Write the file: features by row id and modality, stored as float16."""
+    columns = {"id": pa.array(list(features), pa.string())}
+    for modality in FEATURE_SIZES:
+        flat = [row[modality].astype(np.float16).reshape(-1) for row in features.values()]
+        columns[f"{modality}_features"] = pa.array(flat, pa.list_(pa.float16()))
+    table = pa.table(columns).replace_schema_metadata(
+        {_RECORD_KEY: json.dumps(media_encoder).encode(), _RENDERER_KEY: renderer.encode()}
+    )
+    pq.write_table(
+        table,
+        PREPARED_FILE,
+        compression="zstd",
+        compression_level=19,
+        use_dictionary=False,
+        column_encoding={f"{modality}_features.list.element": "BYTE_STREAM_SPLIT" for modality in FEATURE_SIZES},
+    )

@@ -1,0 +1,60 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of the embedded sample data set, and which face and tone of voice goes with each intent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .tsv import TsvError, read_tsv
+
+
+# What the camera sees (face and gesture) and what the microphone hears.
+EXPRESSIONS: tuple[str, ...] = ("smile", "frown", "smirk", "nod", "wide_eyes")
+TONES: tuple[str, ...] = ("bright", "low", "flat", "sharp", "rising")
+
+# Intents may share a pair only where no text is said with both of them, so that text and pair together always tell
+# the intent, while the pair alone cannot (12 pairs for 20 intents) and neither can the text.
+INTENT_EXPRESSIONS: dict[str, tuple[str, str]] = {
+    "Complain": ("frown", "flat"),
+    "Praise": ("smile", "bright"),
+    "Apologise": ("frown", "low"),
+    "Thank": ("smile", "low"),
+    "Criticize": ("frown", "sharp"),
+    "Agree": ("nod", "bright"),
+    "Taunt": ("smirk", "flat"),
+    "Flaunt": ("smirk", "bright"),
+    "Joke": ("smirk", "bright"),
+    "Oppose": ("wide_eyes", "sharp"),
+    "Comfort": ("smile", "low"),
+    "Care": ("frown", "low"),
+    "Inform": ("nod", "flat"),
+    "Advise": ("nod", "rising"),
+    "Arrange": ("nod", "flat"),
+    "Introduce": ("nod", "rising"),
+    "Leave": ("frown", "flat"),
+    "Prevent": ("frown", "sharp"),
+    "Greet": ("smile", "bright"),
+    "Ask for help": ("wide_eyes", "rising"),
+}
+
+SPLITS: tuple[str, ...] = ("train", "validation", "test")
+SAMPLE_FOLDER = Path(__file__).with_name("sample")
+_COLUMNS = ("id", "text", "label", "expression", "tone", "missing")
+
+
+def read_sample(split: str) -> list[dict[str, str]]:
+    """The rows of one split: `id`, `text`, `label` (a name), `expression`, `tone`, `missing` ("", "video", "audio").
+
+    Raises:
+        ValueError: unknown split, or a row that contradicts `INTENT_EXPRESSIONS`.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}; the sample has {', '.join(SPLITS)}")
+    path = SAMPLE_FOLDER / f"{split}.tsv"
+    rows = []
+    for line, cells in read_tsv(path, _COLUMNS, required=_COLUMNS[:-1]):
+        if INTENT_EXPRESSIONS.get(cells["label"]) != (cells["expression"], cells["tone"]):
+            raise TsvError(f"{path}, line {line}: expression and tone are not those of label {cells['label']!r}")
+        rows.append(cells)
+    return rows
