@@ -11,9 +11,9 @@ FRAME_RATE = 5.0
 AUDIO_STEP_SECONDS = 80 / 16000
 
 
-def recognizer_model() -> AmessForIntentClassification:
-    """Takes clips at 5 frames a second, in eval mode."""
-    model = tiny_clip_model()
+def recognizer_model(**fields) -> AmessForIntentClassification:
+    """Takes clips at 5 frames a second, in eval mode; `fields` are of its config."""
+    model = tiny_clip_model(**fields)
     model.attach_media_encoder(tiny_media_encoder(frame_rate=FRAME_RATE))
     return model.eval()
 

@@ -1,0 +1,190 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The demo as a visitor uses it, in a real browser. Needs Chromium: see `browser.MISSING`."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from .browser import CHROMIUM, DRIVER, MISSING, Visitor
+from .server import SPACE, Server
+
+
+pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason=MISSING)
+
+TEXT = "oh, great. thanks a lot."
+BOX = "#transcript textarea, #transcript input"
+# Chromium notes each request that the demo refuses, and Gradio's script the upload that it stops itself.
+REFUSALS = ("status of 422", "upload_progress", "Response")
+
+
+@pytest.fixture(scope="module")
+def desktop(server: Server):
+    """One window for the tests of this file, empty at the start of each."""
+    visitor = Visitor(server.url)
+    yield visitor
+    visitor.close()
+
+
+@pytest.fixture
+def page(desktop: Visitor):
+    """The window; a test passes only if the page asked nothing of other servers and has not complained."""
+    desktop.clear()
+    yield desktop
+    errors = [message for message in desktop.console_errors() if not any(status in message for status in REFUSALS)]
+    assert errors == []
+    assert desktop.external_requests() == set()
+
+
+def test_each_example_loads_and_is_answered(page):
+    examples = json.loads((SPACE / "examples" / "examples.json").read_text())
+    for index, example in enumerate(examples):
+        answer = page.answer(lambda index=index: page.click("#examples button.thumbnail-item", index))
+        assert page.find(BOX)[0].get_property("value") == example["text"]
+        shown = page.wait(lambda: page.find("#clip video[src]"), "the clip")[0]
+        assert Path(shown.get_attribute("src")).name == example["file"]
+        assert answer["intent"] and "words, picture, sound" in answer["used"]
+    assert len(page.find("#anchors .thumbnail-item")) > 0
+    assert " s · " in page.text("#anchors") and " s · " in page.text("#waveform")
+    assert "strong" in page.text("#video-words") and "strong" in page.text("#audio-words")
+
+
+def test_upload_edit_mask_and_threshold(page, clip, recognizer):
+    page.upload(clip)
+    page.wait(lambda: page.find("#clip video[src]"), "the uploaded clip")
+    page.type(BOX, TEXT)
+    answer = page.answer(lambda: page.click("#run"))
+    expected = recognizer.pipeline(str(clip), text=TEXT)
+    assert answer["intent"] == expected["label"]
+    assert f"{expected['score']:.0%} probable" in answer["used"]
+
+    page.type(BOX, "no way.")
+    edited = page.answer(lambda: page.click("#run"))
+    assert edited["bars"] != answer["bars"]
+
+    masked = page.answer(lambda: page.click("#modalities input", 1))
+    assert "from words, sound" in masked["used"]
+    assert "Without picture" in page.text("#moved")
+    assert not page.find("#anchors .thumbnail-item")
+    restored = page.answer(lambda: page.click("#modalities input", 1))
+    assert restored == edited
+    assert not page.text("#moved")
+
+    slide(page, 0.99)
+    page.wait(lambda: page.text("#verdict .badge") == "out of scope", "the verdict at a high threshold")
+    assert "below the threshold of 99%" in page.text("#verdict")
+    slide(page, 0.0)
+    page.wait(lambda: page.text("#verdict .badge") == "in scope", "the verdict at a threshold of 0")
+
+
+def slide(page: Visitor, value: float) -> None:
+    page.type("#threshold input[type=number]", str(value))
+
+
+def test_own_intents(page, clip):
+    page.upload(clip)
+    page.wait(lambda: page.find("#clip video[src]"), "the uploaded clip")
+    page.type(BOX, TEXT)
+    page.type("#own-intents textarea", "Tease: To make fun.\nThank: To be grateful.\nRefuse: To say no.")
+    page.click("#compare")
+    page.wait(lambda: len(page.find("#own-similarity li")) == 3, "the similarities")
+    assert {element.text for element in page.find("#own-similarity b")} == {"Tease", "Thank", "Refuse"}
+
+    page.type("#own-intents textarea", "no colon here")
+    page.click("#compare")
+    page.wait(lambda: 'Line 1 is not of the form "name: description".' in page.text("#own-intents"), "the complaint")
+
+
+def test_a_recording_of_camera_and_microphone(page):
+    page.click("#clip [aria-label='Capture from camera']")
+    page.click("#clip [title='grant webcam access'] button")
+    page.click("#clip [aria-label='start recording']")
+    time.sleep(2)
+    page.click("#clip .capture-button")
+    page.wait(lambda: page.find("#clip video[src*='/file=']"), "the recording")
+    page.type(BOX, TEXT)
+    answer = page.answer(lambda: page.click("#run"))
+    assert "from words, picture, sound" in answer["used"], "a recording has its sound"
+
+
+def test_a_broken_clip_and_missing_words_are_said_where_they_belong(page, tmp_path, clip):
+    page.click("#run")
+    page.wait(lambda: "Give a clip, or type what is said." in page.text("#transcript"), "what is missing")
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(clip.read_bytes()[:300])
+    page.upload(broken)
+    page.wait(lambda: page.find("#clip video[src]"), "the uploaded clip")
+    page.type(BOX, TEXT)
+    page.click("#run")
+    page.wait(lambda: "could not be read" in page.text("#clip"), "what is wrong with the clip")
+
+
+def test_a_clip_that_is_too_large_is_refused_at_once(page, tmp_path):
+    large = tmp_path / "large.mp4"
+    large.write_bytes(bytes(26 * 2**20))
+    page.upload(large)
+    page.wait(lambda: "exceed" in page.text("body").lower() or "too large" in page.text("body"), "the refusal")
+    assert not page.find("#clip video[src]")
+
+
+@pytest.mark.slow
+def test_two_visitors_get_their_own_answers(server, page, recognizer, clip):
+    other = Visitor(server.url)
+    try:
+        texts = {page: "no way.", other: "great, thanks."}
+        for visitor, text in texts.items():
+            visitor.upload(clip)
+            visitor.wait(lambda visitor=visitor: visitor.find("#clip video[src]"), "the uploaded clip")
+            visitor.type(BOX, text)
+        for visitor in texts:
+            visitor.click("#run")
+        for visitor, text in texts.items():
+            expected = recognizer.pipeline(str(clip), text=text)
+            visitor.wait(lambda visitor=visitor: visitor.text("#verdict .intent"), "the answer")
+            visitor.wait(lambda visitor=visitor: visitor.text("#similarity li"), "the explanation")
+            assert visitor.text("#verdict .intent") == expected["label"]
+            assert f"{expected['score']:.0%} probable" in visitor.text("#verdict")
+        assert other.console_errors() == []
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("theme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
+def test_a_phone_shows_everything_without_scrolling_sideways(server, theme):
+    phone = Visitor(server.url, 390, 844, theme=theme, phone=True)
+    try:
+        phone.answer(lambda: phone.click("#examples button.thumbnail-item"))
+        widths = "return [document.documentElement.scrollWidth, window.innerWidth]"
+        assert phone.driver.execute_script(widths) == [390, 390]
+        for name in ("clip", "transcript", "verdict", "intents", "anchors", "waveform", "similarity", "own-intents"):
+            box = phone.find(f"#{name}")[0].rect
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 390, name
+        assert contrast(phone, "#verdict .hint") > 3
+        assert contrast(phone, "#verdict .intent") > 7
+        assert phone.console_errors() == []
+    finally:
+        phone.close()
+
+
+def contrast(visitor: Visitor, selector: str) -> float:
+    """WCAG contrast of an element's text to what lies behind it."""
+    script = """
+        const colour = text => text.match(/[\\d.]+/g).map(Number);
+        let element = document.querySelector(arguments[0]);
+        const front = colour(getComputedStyle(element).color);
+        let back = [0, 0, 0, 0];
+        while (back[3] === 0) {
+            back = colour(getComputedStyle(element).backgroundColor);
+            if (back.length === 3) back.push(1);
+            element = element.parentElement;
+        }
+        return [front.slice(0, 3), back.slice(0, 3)];
+    """
+    luminances = []
+    for colour in visitor.driver.execute_script(script, selector):
+        linear = [c / 255 / 12.92 if c / 255 <= 0.03928 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+        luminances.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    low, high = sorted(luminances)
+    return (high + 0.05) / (low + 0.05)
