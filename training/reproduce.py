@@ -1,0 +1,183 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""
+Make a table or a figure: train what is missing of it, then write Markdown, CSV and a picture into the output folder.
+
+    python -m training.reproduce --table 1 --dataset mintrec --data_dir data/mintrec --preset bert-large
+    python -m training.reproduce --table 2 --dataset mintrec2 --data_dir data/mintrec2     # with out-of-scope
+    python -m training.reproduce --table 3 --dataset planted --data_dir data/mintrec       # ablation
+    python -m training.reproduce --table modalities --dataset sample                       # also: alignments, held_out
+    python -m training.reproduce --figure 4 --dataset planted --data_dir data/mintrec      # number of anchors
+    python -m training.reproduce --figure 5 --dataset sample                               # plane of the descriptions
+    python -m training.reproduce --figure shots --dataset mintrec --data_dir data/mintrec --seeds 0 1 2 3 4
+    python -m training.reproduce --run runs/sample-amess                                   # confusions of a run
+
+Tables with a data set and a recipe of their own (training/reproduction/experiments.py):
+
+    python -m training.reproduce --experiment mintrec_text --data_dir data/mintrec --seeds 0 1 2 3 4
+    python -m training.reproduce --experiment planted --data_dir data/mintrec      # is the cross attention wired right?
+    python -m training.reproduce --experiment planted_deep --data_dir data/mintrec --rows full text_only
+
+A run that is finished is not repeated, an interrupted command goes on when it is given again, and tables on the same
+data set and size of encoder share their runs. `--jobs 2` trains two side by side: on the CPU with one thread each, on
+GPUs with a device each. `--print_jobs` writes what is missing as a Slurm array script instead of running it:
+
+    python -m training.reproduce --table 1 --dataset mintrec --data_dir data/mintrec --preset bert-large \
+        --seeds 0 1 2 3 4 --print_jobs > table1.sh && sbatch table1.sh
+
+and the same command without --print_jobs makes the table when the array is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from training.arguments import SettingsError
+from training.finished_run import UnfinishedRunError
+from training.reporting import PREDICTIONS_FILE
+from training.reproduction.experiments import EXPERIMENTS, FIGURES, TABLES, Experiment, figure, named_experiment, table
+from training.reproduction.figures import draw, draw_confusion_matrix, draw_intents
+from training.reproduction.jobs import Job, OtherRunError, check_folders, slurm_script
+from training.reproduction.results import read_predictions, read_row
+from training.reproduction.rows import DATASETS, PRESETS
+from training.reproduction.runner import run_missing
+from training.reproduction.tables import csv_text, markdown
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command.
+
+    Args:
+        arguments: the command line without the program's name; `sys.argv` by default.
+
+    Returns:
+        The exit status: 1 where a run failed and the table has a gap.
+    """
+    parser = create_parser()
+    options = parser.parse_args(arguments)
+    try:
+        if options.run is not None:
+            describe_run(options.run)
+            return 0
+        experiment = choose_rows(find_experiment(options), options.rows)
+        settings = tuple(word for pair in options.settings for word in split_setting(pair))
+        # Seed by seed, so that an interrupted table already compares all rows.
+        jobs = [
+            Job(row, seed, options.output, options.data_dir, settings)
+            for seed in options.seeds
+            for row in experiment.rows
+        ]
+        check_folders(jobs)
+        if options.print_jobs:
+            print(slurm_script(experiment.name, jobs), end="")
+            return 0
+        failed = run_missing(jobs, options.jobs, options.keep_weights)
+        write_results(experiment, jobs, options.output)
+    except (OtherRunError, SettingsError, UnfinishedRunError, ValueError) as error:
+        parser.exit(2, f"{error}\n")
+    if failed:
+        print(f"{len(failed)} of {len(jobs)} runs failed; the table has gaps:", file=sys.stderr)
+        for job in failed:
+            print(f"  {job.row.title}, seed {job.seed}: {job.log}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.reproduce",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--table", choices=TABLES, help="a table of the paper, or one like it")
+    what.add_argument("--figure", choices=FIGURES, help="a figure of the paper, or the few-shot curve")
+    what.add_argument("--experiment", choices=EXPERIMENTS, help="a table with a data set and recipe of its own")
+    what.add_argument("--run", type=Path, help="confusion matrix and bars by intent of a finished run folder")
+    parser.add_argument("--dataset", choices=DATASETS, help="for --table and --figure")
+    parser.add_argument("--preset", choices=PRESETS, default="minilm", help="size of the encoder and its recipe")
+    parser.add_argument("--data_dir", help="folder with the released files (mintrec, mintrec2, planted)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--rows", nargs="+", help="only these rows")
+    parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
+    parser.add_argument("--output", type=Path, default=Path("runs/reproduce"), help="runs and results")
+    parser.add_argument(
+        "--settings", nargs="+", default=[], metavar="KEY=VALUE", help="settings of training/train.py for every row"
+    )
+    parser.add_argument("--keep_weights", action="store_true", help="keep the trained models of finished runs")
+    parser.add_argument("--print_jobs", action="store_true", help="print a Slurm array script and run nothing")
+    return parser
+
+
+def find_experiment(options: argparse.Namespace) -> Experiment:
+    """The table or figure that the options name."""
+    if options.experiment is not None:
+        if options.dataset is not None or options.preset != "minilm":
+            raise ValueError(f"--experiment {options.experiment} has a data set and a recipe of its own.")
+        return named_experiment(options.experiment)
+    if options.dataset is None:
+        raise ValueError(f"--dataset is missing: one of {', '.join(DATASETS)}.")
+    if options.table is not None:
+        return table(options.table, options.dataset, options.preset)
+    return figure(options.figure, options.dataset, options.preset)
+
+
+def choose_rows(experiment: Experiment, titles: Sequence[str] | None) -> Experiment:
+    """The experiment with only these rows."""
+    known = [row.title for row in experiment.rows]
+    unknown = sorted(set(titles or ()) - set(known))
+    if unknown:
+        raise ValueError(f"No such rows: {', '.join(unknown)}; {experiment.name} has {', '.join(known)}.")
+    return replace(experiment, rows=tuple(row for row in experiment.rows if not titles or row.title in titles))
+
+
+def split_setting(pair: str) -> tuple[str, str]:
+    """`key=value` as the words of train.py's command line."""
+    key, equals, value = pair.partition("=")
+    if not equals:
+        raise ValueError(f"--settings {pair}: settings are given as key=value, e.g. num_train_epochs=2.")
+    return f"--{key.removeprefix('--')}", value
+
+
+def write_results(experiment: Experiment, jobs: Sequence[Job], output: Path) -> None:
+    """Read the runs, write the table as Markdown and CSV and the picture, and print the table."""
+    results = [read_row([job for job in jobs if job.row is row]) for row in experiment.rows]
+    text = markdown(experiment, results)
+    picture = output / f"{experiment.name}.png"
+    if experiment.name.startswith("figure_5"):
+        text += write_planes(experiment, next((job for job in jobs if job.finished), None), picture)
+    else:
+        draw(experiment, results, picture)
+    (output / f"{experiment.name}.md").write_text(text, encoding="utf-8")
+    (output / f"{experiment.name}.csv").write_text(csv_text(experiment, results), encoding="utf-8")
+    print(f"\n{text}\nWritten: {output / experiment.name}.md, .csv, .png")
+
+
+def write_planes(experiment: Experiment, job: Job | None, picture: Path) -> str:
+    """Figure 5's picture, of the first seed that is finished, and the Markdown of its distances."""
+    if job is None:
+        return ""
+    from training.reproduction.description_plane import distance_table, draw_planes, semantic_tokens
+
+    tokens = semantic_tokens(job.folder)
+    draw_planes(tokens, experiment.title, picture)
+    return f"\nMean distance to the plane of the intent's descriptions, seed {job.seed}:\n\n{distance_table(tokens)}\n"
+
+
+def describe_run(folder: Path) -> None:
+    """Write `confusion_matrix.png` and `intents.png` into a run folder."""
+    if not (folder / PREDICTIONS_FILE).is_file():
+        raise UnfinishedRunError(f"{folder} holds no {PREDICTIONS_FILE}: it is not the folder of a finished run.")
+    predictions = read_predictions(folder)
+    draw_confusion_matrix(predictions, folder / "confusion_matrix.png")
+    draw_intents(predictions, folder / "intents.png")
+    print(f"Written: {folder / 'confusion_matrix.png'} and {folder / 'intents.png'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
