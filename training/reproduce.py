@@ -15,7 +15,7 @@ Make a table or a figure: train what is missing of it, then write Markdown, CSV 
 Tables with a data set and a recipe of their own (training/reproduction/experiments.py):
 
     python -m training.reproduce --experiment mintrec_text --data_dir data/mintrec --seeds 0 1 2 3 4
-    python -m training.reproduce --experiment planted --data_dir data/mintrec      # is the cross attention wired right?
+    python -m training.reproduce --experiment planted --data_dir data/mintrec      # is attention wired right?
     python -m training.reproduce --experiment planted_deep --data_dir data/mintrec --rows full text_only
 
 A run that is finished is not repeated, an interrupted command goes on when it is given again, and tables on the same
@@ -38,7 +38,6 @@ from pathlib import Path
 
 from training.arguments import SettingsError
 from training.finished_run import UnfinishedRunError
-from training.reporting import PREDICTIONS_FILE
 from training.reproduction.experiments import EXPERIMENTS, FIGURES, TABLES, Experiment, figure, named_experiment, table
 from training.reproduction.figures import draw, draw_confusion_matrix, draw_intents
 from training.reproduction.jobs import Job, OtherRunError, check_folders, slurm_script
@@ -72,16 +71,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for seed in options.seeds
             for row in experiment.rows
         ]
-        check_folders(jobs)
+        # Rows that show several decisions of one model share its runs.
+        runs = list({job.folder: job for job in jobs}.values())
+        check_folders(runs)
         if options.print_jobs:
-            print(slurm_script(experiment.name, jobs), end="")
+            print(slurm_script(experiment.name, runs), end="")
             return 0
-        failed = run_missing(jobs, options.jobs, options.keep_weights)
+        failed = run_missing(runs, options.jobs, options.keep_weights)
         write_results(experiment, jobs, options.output)
     except (OtherRunError, SettingsError, UnfinishedRunError, ValueError) as error:
         parser.exit(2, f"{error}\n")
     if failed:
-        print(f"{len(failed)} of {len(jobs)} runs failed; the table has gaps:", file=sys.stderr)
+        print(f"{len(failed)} of {len(runs)} runs failed; the table has gaps:", file=sys.stderr)
         for job in failed:
             print(f"  {job.row.title}, seed {job.seed}: {job.log}", file=sys.stderr)
     return 1 if failed else 0
@@ -171,8 +172,6 @@ def write_planes(experiment: Experiment, job: Job | None, picture: Path) -> str:
 
 def describe_run(folder: Path) -> None:
     """Write `confusion_matrix.png` and `intents.png` into a run folder."""
-    if not (folder / PREDICTIONS_FILE).is_file():
-        raise UnfinishedRunError(f"{folder} holds no {PREDICTIONS_FILE}: it is not the folder of a finished run.")
     predictions = read_predictions(folder)
     draw_confusion_matrix(predictions, folder / "confusion_matrix.png")
     draw_intents(predictions, folder / "intents.png")

@@ -5,7 +5,7 @@ The paper's figure 5: where the semantic tokens of an intent lie, before and aft
 plane of that intent's descriptions.
 
 Before is the plain mean of E_f, after is T_f. Eq. 15 sees directions alone (cosines), so that all vectors are brought
-to length one first; distances are between 0 and about 1.
+to length one first; distances are between 0 and 2.
 """
 
 from __future__ import annotations

@@ -37,7 +37,8 @@ def draw(experiment: Experiment, results: Sequence[RowResults], file: Path) -> N
                 panel.set_xlabel(f"{METRICS[metric].title} (%)")
         if len({result.row.curve for result in results}) > 1:
             panels[0].legend(frameon=False)
-        figure.suptitle(experiment.title)
+        published = any(result.row.published for result in results)
+        figure.suptitle(experiment.title + ("  (◇ the paper's)" if published else ""))
         figure.savefig(file)
 
 

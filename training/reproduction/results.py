@@ -7,15 +7,17 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
+from ..finished_run import UnfinishedRunError
 from ..reporting import METRICS_FILE, PREDICTIONS_FILE
 from ..significance import Comparison, bootstrap_metrics, interval, mcnemar, paired_bootstrap
 from .jobs import Job
@@ -27,34 +29,45 @@ class Metric:
     """
     Attributes:
         title: its column.
-        place: keys that lead to it in metrics.json.
+        place: keys that lead to it in metrics.json; `{decision}` is the row's.
         resampled: its name among `bootstrap_metrics`; "" where predictions do not give it.
+        open: whether it judges the decisions between intents and out-of-scope, not the predicted labels.
     """
 
     title: str
     place: tuple[str, ...]
     resampled: str = ""
+    open: bool = False
 
 
+_OPEN_INTENT = ("out_of_scope", "test", "open_intent", "{decision}")
+_DETECTION = ("out_of_scope", "test", "ood_detection", "{decision}")
 METRICS = {
     "accuracy": Metric("ACC", ("test", "accuracy"), "accuracy"),
     "macro_f1": Metric("F1", ("test", "macro_f1"), "macro_f1"),
     "macro_precision": Metric("P", ("test", "macro_precision"), "macro_precision"),
     "macro_recall": Metric("R", ("test", "macro_recall"), "macro_recall"),
     # With out-of-scope utterances, the label for them counted as one more.
-    "open_accuracy": Metric("ACC", ("out_of_scope", "accuracy"), "accuracy"),
-    "f1_in_scope": Metric("F1-IS", ("out_of_scope", "f1_in_scope"), "f1_in_scope"),
-    "f1_out_of_scope": Metric("F1-OOS", ("out_of_scope", "f1_out_of_scope"), "f1_out_of_scope"),
-    "open_f1": Metric("F1", ("out_of_scope", "f1"), "f1"),
+    "open_accuracy": Metric("ACC", (*_OPEN_INTENT, "accuracy"), "accuracy", open=True),
+    "f1_in_scope": Metric("F1-IS", (*_OPEN_INTENT, "f1_in_scope"), "f1_in_scope", open=True),
+    "f1_out_of_scope": Metric("F1-OOS", (*_OPEN_INTENT, "f1_out_of_scope"), "f1_out_of_scope", open=True),
+    "open_f1": Metric("F1", (*_OPEN_INTENT, "f1"), "f1", open=True),
+    "auroc": Metric("AUROC", (*_DETECTION, "auroc")),
+    "aupr_in": Metric("AUPR-in", (*_DETECTION, "aupr_in")),
+    "aupr_out": Metric("AUPR-out", (*_DETECTION, "aupr_out")),
+    "fpr95": Metric("FPR95", (*_DETECTION, "fpr95")),
+    "eer": Metric("EER", (*_DETECTION, "eer")),
 }
+# The decisions that predictions.parquet holds; those by a score with a threshold stand in metrics.json alone.
+_STORED_DECISIONS = ("argmax", "doc")
 
 
 @dataclass(frozen=True)
 class LabelledPredictions:
-    """predictions.parquet of a run."""
+    """Gold and predicted label of samples, and the names of all labels."""
 
     ids: tuple[str, ...]
-    labels: tuple[str, ...]  # gold, a sample each
+    labels: tuple[str, ...]
     predicted: tuple[str, ...]
     label_names: tuple[str, ...]
 
@@ -67,27 +80,37 @@ class RowResults:
     Attributes:
         row: what was trained.
         contents: metrics.json by seed.
-        predictions: of the test split by seed.
+        predictions: of the test split by seed, over the samples that have one of the model's labels.
+        decisions: between intents and out-of-scope, over all samples, by seed; empty where there were none to make.
         missing: seeds without a finished run.
     """
 
     row: Row
     contents: Mapping[int, Mapping[str, Any]]
     predictions: Mapping[int, LabelledPredictions]
+    decisions: Mapping[int, LabelledPredictions]
     missing: tuple[int, ...]
-    _resampled: dict[tuple[int, ...], dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
+    _resampled: dict[tuple, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds that are finished."""
         return tuple(self.contents)
 
+    def by_seed(self, metric: str) -> dict[int, float]:
+        """A metric of `METRICS` by seed, in percent; without the seeds whose runs do not have it."""
+        found = {}
+        for seed, content in self.contents.items():
+            value: Any = content
+            for key in METRICS[metric].place:
+                value = (value or {}).get(key.format(decision=self.row.decision))
+            if value is not None:
+                found[seed] = 100 * value
+        return found
+
     def values(self, metric: str) -> list[float]:
-        """A metric of `METRICS` by seed, in percent; empty where the runs do not have it."""
-        found: list[Any] = list(self.contents.values())
-        for key in METRICS[metric].place:
-            found = [content.get(key) if content else None for content in found]
-        return [100 * value for value in found if value is not None]
+        """`by_seed` without the seeds."""
+        return list(self.by_seed(metric).values())
 
     def mean(self, metric: str) -> float | None:
         """Mean over the seeds, in percent."""
@@ -101,38 +124,54 @@ class RowResults:
 
     def interval(self, metric: str) -> tuple[float, float] | None:
         """The 95 % interval of the mean in percent, by bootstrap; `None` where predictions do not give it."""
-        resampled = self.resampled(tuple(self.predictions)).get(METRICS[metric].resampled)
-        if resampled is None or not self.values(metric):
-            return None
-        low, high = interval(resampled)
-        return 100 * low, 100 * high
+        resampled = self.resampled(metric, tuple(self.samples(metric)))
+        mean = self.mean(metric)
+        return None if resampled is None or mean is None else interval(100 * resampled, mean)
 
-    def resampled(self, seeds: tuple[int, ...]) -> dict[str, np.ndarray]:
-        """`bootstrap_metrics` over these seeds; empty where there is none, or each has test samples of its own."""
-        if seeds not in self._resampled:
-            self._resampled[seeds] = _resample([self.predictions[seed] for seed in seeds])
-        return self._resampled[seeds]
+    def samples(self, metric: str) -> Mapping[int, LabelledPredictions]:
+        """By seed the predictions that a metric judges; empty where they were not kept."""
+        if not METRICS[metric].resampled:
+            return {}
+        if METRICS[metric].open:
+            return self.decisions if self.row.decision in _STORED_DECISIONS else {}
+        return self.predictions
+
+    def resampled(self, metric: str, seeds: tuple[int, ...]) -> np.ndarray | None:
+        """
+        The metric on resampled samples and seeds, as a fraction; `None` where there is none, or each seed has test
+        samples of its own.
+        """
+        known = METRICS[metric]
+        if (seeds, known.open) not in self._resampled:
+            samples = self.samples(metric)
+            self._resampled[seeds, known.open] = _resample([samples[seed] for seed in seeds])
+        return self._resampled[seeds, known.open].get(known.resampled)
 
 
 def read_row(jobs: Sequence[Job]) -> RowResults:
     """Read the runs of one row, a job for each seed."""
     finished = [job for job in jobs if job.finished]
     contents = {job.seed: json.loads((job.folder / METRICS_FILE).read_text(encoding="utf-8")) for job in finished}
-    predictions = {
-        job.seed: read_predictions(job.folder) for job in finished if (job.folder / PREDICTIONS_FILE).is_file()
-    }
-    missing = tuple(job.seed for job in jobs if not job.finished)
-    return RowResults(jobs[0].row, contents, predictions, missing)
+    tables = {job.seed: pq.read_table(job.folder / PREDICTIONS_FILE) for job in finished}
+    return RowResults(
+        row=jobs[0].row,
+        contents=contents,
+        predictions={seed: _predictions(table) for seed, table in tables.items()},
+        decisions={seed: _decisions(table) for seed, table in tables.items() if "decision" in table.column_names},
+        missing=tuple(job.seed for job in jobs if not job.finished),
+    )
 
 
 def read_predictions(folder: Path) -> LabelledPredictions:
-    """predictions.parquet of a run folder."""
-    table = pq.read_table(folder / PREDICTIONS_FILE, columns=["id", "label", "prediction"])
-    labels, predicted = tuple(table["label"].to_pylist()), tuple(table["prediction"].to_pylist())
-    names = json.loads((table.schema.metadata or {}).get(b"labels", b"[]"))
-    # A label that the model has no score for, such as the out-of-scope label found by a threshold, comes last.
-    names += sorted({*labels, *predicted} - set(names))
-    return LabelledPredictions(tuple(table["id"].to_pylist()), labels, predicted, tuple(names))
+    """
+    predictions.parquet of a run folder.
+
+    Raises:
+        UnfinishedRunError: there is none.
+    """
+    if not (folder / PREDICTIONS_FILE).is_file():
+        raise UnfinishedRunError(f"{folder} holds no {PREDICTIONS_FILE}: it is not the folder of a finished run.")
+    return _predictions(pq.read_table(folder / PREDICTIONS_FILE))
 
 
 def compare(first: RowResults, second: RowResults, metric: str) -> Comparison | None:
@@ -143,35 +182,41 @@ def compare(first: RowResults, second: RowResults, metric: str) -> Comparison | 
         The paired bootstrap's comparison, for the accuracy of one seed with McNemar's p-value; `None` where there is
         no common seed or the test samples differ.
     """
-    seeds = tuple(seed for seed in first.predictions if seed in second.predictions)
-    name = METRICS[metric].resampled
-    one, other = first.resampled(seeds), second.resampled(seeds)
-    if name not in one or name not in other or not _same_samples(first, second, seeds):
+    one, other = first.samples(metric), second.samples(metric)
+    seeds = tuple(seed for seed in one if seed in other)
+    resampled = [part.resampled(metric, seeds) for part in (first, second)]
+    if any(values is None for values in resampled) or not _same_samples(one[seeds[0]], other[seeds[0]]):
         return None
-    means = [
-        statistics.mean(value for seed, value in zip(part.seeds, part.values(metric), strict=True) if seed in seeds)
-        for part in (first, second)
-    ]
-    found = paired_bootstrap(100 * one[name], 100 * other[name], means[1] - means[0])
-    if len(seeds) == 1 and name == "accuracy":
-        right = [
-            np.array(part.predictions[seeds[0]].predicted) == np.array(part.predictions[seeds[0]].labels)
-            for part in (first, second)
-        ]
-        return Comparison(found.difference, found.low, found.high, mcnemar(*right), "McNemar")
+    values = [[part.by_seed(metric)[seed] for seed in seeds] for part in (first, second)]
+    difference = statistics.mean(values[1]) - statistics.mean(values[0])
+    found = paired_bootstrap(100 * resampled[0], 100 * resampled[1], difference)
+    if len(seeds) == 1 and METRICS[metric].resampled == "accuracy":
+        right = [np.array(part[seeds[0]].predicted) == np.array(part[seeds[0]].labels) for part in (one, other)]
+        return replace(found, p_value=mcnemar(*right), test="McNemar")
     return found
 
 
-def _same_samples(first: RowResults, second: RowResults, seeds: Sequence[int]) -> bool:
-    parts = [part.predictions[seed] for part in (first, second) for seed in seeds]
-    return all((part.ids, part.labels) == (parts[0].ids, parts[0].labels) for part in parts)
+def _predictions(table: pa.Table) -> LabelledPredictions:
+    names = tuple(json.loads(table.schema.metadata[b"labels"]))
+    known = [label in names for label in table["label"].to_pylist()]
+    table = table.filter(pa.array(known))
+    return LabelledPredictions(*(tuple(table[name].to_pylist()) for name in ("id", "label", "prediction")), names)
+
+
+def _decisions(table: pa.Table) -> LabelledPredictions:
+    intents = [name for name in json.loads(table.schema.metadata[b"labels"]) if name != OUT_OF_SCOPE_LABEL]
+    columns = (tuple(table[name].to_pylist()) for name in ("id", "label", "decision"))
+    return LabelledPredictions(*columns, (*intents, OUT_OF_SCOPE_LABEL))
+
+
+def _same_samples(first: LabelledPredictions, second: LabelledPredictions) -> bool:
+    return (first.ids, first.labels, first.label_names) == (second.ids, second.labels, second.label_names)
 
 
 def _resample(parts: Sequence[LabelledPredictions]) -> dict[str, np.ndarray]:
-    if not parts or any((part.ids, part.labels) != (parts[0].ids, parts[0].labels) for part in parts):
+    if not parts or not all(_same_samples(parts[0], part) for part in parts):
         return {}
-    # Names of the first run, then what only other seeds predicted.
-    names = list(dict.fromkeys(name for part in parts for name in part.label_names))
+    names = parts[0].label_names
     ids = {name: index for index, name in enumerate(names)}
     labels = np.array([ids[name] for name in parts[0].labels])
     predicted = np.array([[ids[name] for name in part.predicted] for part in parts])

@@ -30,6 +30,8 @@ class Row:
         keep_weights: whether something is computed from the trained model afterwards.
         title: its name in the table.
         published: the paper's figures by metric, in percent.
+        decision: which decision or score the out-of-scope metrics are of: `argmax` of a model with a label for them,
+            `doc`, or a score.
         place: where it stands on a figure's axis.
         curve: which of a figure's curves it belongs to.
     """
@@ -40,6 +42,7 @@ class Row:
     keep_weights: bool = False
     title: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
+    decision: str = ""
     place: str = ""
     curve: str = ""
 
@@ -129,7 +132,10 @@ def pool_rows(dataset: str, preset: str) -> dict[str, Row]:
     settings = {
         "text_only": f"--model text_only {pooling}",
         "mean_fusion": f"--model mean_fusion {pooling}",
-        **{model: f"--model {model}" for model in ("mag_bert", "mult", "tcl_map", "cagc")},
+        "mag_bert": f"--model mag_bert {pooling}",
+        "mult": "--model mult",
+        "tcl_map": f"--model tcl_map {pooling}",
+        "cagc": "--model cagc",
         "full": NO_SYNCHRONIZATION,
         "full, with SS": "",
         "literal": f"{NO_SYNCHRONIZATION} {LITERAL}",
@@ -145,7 +151,8 @@ def pool_rows(dataset: str, preset: str) -> dict[str, Row]:
             for protocol in ("class", "outlier_exposure")
         },
         **{
-            f"{model}, a third held out": f"--held_out_intents 0.33 --held_out_seed {{seed}} --model {model}"
+            f"{model}, a third held out": "--held_out_intents 0.33 --held_out_seed {seed} --out_of_scope none "
+            f"--model {model}"
             for model in ("text_only", "amess")
         },
         "full, with SS, weights kept": "",

@@ -1,0 +1,149 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""From run folders to Markdown, CSV and pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.reproduction.experiments import Experiment
+from training.reproduction.figures import confusion_matrix, draw, draw_confusion_matrix, draw_intents
+from training.reproduction.jobs import Job
+from training.reproduction.results import compare, read_predictions, read_row
+from training.reproduction.rows import Row
+from training.reproduction.tables import csv_text, markdown
+
+from .run_folders import write_run
+
+
+NAMES = ["Greet", "Leave", "Thank"]
+GOLD = NAMES * 30
+
+
+def mistaken(number, start=0):
+    """Predictions with so many mistakes among the 90 samples."""
+    return [NAMES[(NAMES.index(name) + (start <= i < start + number)) % 3] for i, name in enumerate(GOLD)]
+
+
+def jobs(tmp_path, row, seeds):
+    return [Job(row, seed, tmp_path) for seed in seeds]
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Two rows with two seeds each, and a third row of which one seed is missing."""
+    rows = (
+        Row("pool/first", "sample", title="first", published={"accuracy": 71.5}),
+        Row("pool/second", "sample", title="second|row"),
+        Row("pool/third", "sample", title="third"),
+    )
+    for row, seed, mistakes in ((0, 0, 45), (0, 1, 27), (1, 0, 18), (1, 1, 9), (2, 1, 0)):
+        write_run(tmp_path / rows[row].folder / f"seed-{seed}", NAMES, GOLD, mistaken(mistakes))
+    experiment = Experiment("some-table", "Some table", rows, differences="the data.", reference="third")
+    return experiment, [read_row(jobs(tmp_path, row, (0, 1))) for row in rows]
+
+
+def test_markdown_tells_means_deviations_intervals_differences_and_gaps(table):
+    experiment, results = table
+    text = markdown(experiment, results)
+    lines = [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in text.splitlines() if line[:1] == "|"
+    ]
+    assert lines[0] == [
+        "row", "ACC", "F1", "paper ACC", "paper F1", "ACC against the row above", "third against this row", "seeds"
+    ]  # fmt: skip
+    first, second, third = lines[2:]
+    # 50 % and 70 % right; standard deviation with n - 1.
+    assert first[1].startswith("60.0 ± 14.1 [") and first[3:6] == ["71.50", "", ""]
+    low, high = (float(number) for number in re.findall(r"\[([\d.]+), ([\d.]+)\]", first[1])[0])
+    assert low < 60 < high
+    assert second[0] == r"second\|row" and second[5].startswith("+25.0 [")
+    # The third row has seed 1 alone: it is compared on that seed, by McNemar's test: nine mistakes against none.
+    assert third[1].startswith("100.0 [") and third[7] == "1"
+    assert third[5].startswith("+10.0 [") and third[5].endswith(f"p = {2 / 2**9:.3f}")
+    assert first[6].startswith("+30.0 [") and third[6] == ""
+    assert "Missing: third, seed 0." in text and "differs from the paper's setting: the data." in text
+
+
+def test_csv_has_a_line_for_every_row_and_metric(table):
+    experiment, results = table
+    lines = list(csv.DictReader(io.StringIO(csv_text(experiment, results))))
+    assert [(line["row"], line["metric"]) for line in lines[:3]] == [
+        ("first", "accuracy"),
+        ("first", "macro_f1"),
+        ("second|row", "accuracy"),
+    ]
+    assert (lines[0]["mean"], lines[0]["std"], lines[0]["paper"]) == ("60.00", "14.14", "71.50")
+    assert (lines[0]["seeds"], lines[0]["values"]) == ("0 1", "50.00 70.00")
+    assert float(lines[0]["low"]) < 60 < float(lines[0]["high"])
+    assert (lines[2]["above_difference"], lines[2]["above_test"]) == ("25.00", "paired bootstrap")
+    assert (lines[4]["above_test"], float(lines[4]["above_p"])) == ("McNemar", pytest.approx(2 / 2**9, rel=1e-3))
+
+
+def test_runs_on_other_test_samples_are_not_compared(tmp_path):
+    write_run(tmp_path / "a" / "seed-0", NAMES, GOLD, mistaken(5))
+    write_run(tmp_path / "b" / "seed-0", NAMES, GOLD[:60], mistaken(5)[:60])
+    first, second = (read_row(jobs(tmp_path, Row(name, "sample"), (0,))) for name in "ab")
+    assert compare(first, second, "accuracy") is None
+    assert compare(first, first, "accuracy").p_value == 1
+
+
+def test_out_of_scope_metrics_are_those_of_the_rows_decision(tmp_path):
+    gold = [*GOLD, *["UNK"] * 30]
+    closed = [*mistaken(9), *["Greet"] * 30]
+    decisions = [*mistaken(9), *["UNK"] * 20, *["Greet"] * 10]
+    own = {"accuracy": 101 / 120, "f1_in_scope": 0.8, "f1_out_of_scope": 0.8, "f1": 0.8}
+    energy = {"accuracy": 0.5, "f1_in_scope": 0.4, "f1_out_of_scope": 0.6, "f1": 0.45}
+    outside = {"open_intent": {"doc": own, "energy": energy}, "ood_detection": {"energy": {"auroc": 0.75}}}
+    write_run(tmp_path / "run" / "seed-0", NAMES, gold, closed, decisions, out_of_scope={"test": outside})
+    results = {
+        decision: read_row(jobs(tmp_path, Row("run", "sample", decision=decision), (0,)))
+        for decision in ("doc", "energy")
+    }
+    assert results["doc"].values("accuracy") == [pytest.approx(90)]  # of the 90 that have an intent
+    assert results["doc"].values("open_accuracy") == [pytest.approx(100 * 101 / 120)]
+    low, high = results["doc"].interval("f1_out_of_scope")
+    assert low < 80 < high
+    assert results["energy"].values("open_accuracy") == [50]
+    assert results["energy"].values("auroc") == [75]
+    # Its decisions stand nowhere sample by sample.
+    assert results["energy"].interval("open_accuracy") is None
+    assert results["doc"].values("auroc") == []
+
+
+def test_a_figure_compares_curves_at_the_same_place_only(tmp_path):
+    rows = []
+    for place, mistakes in (("1", 40), ("2", 20)):
+        for curve, fewer in (("A-MESS", 10), ("text_only", 0)):
+            rows.append(Row(f"pool/{curve}{place}", "sample", title=f"{curve}, {place}", place=place, curve=curve))
+            write_run(tmp_path / rows[-1].folder / "seed-0", NAMES, GOLD, mistaken(mistakes - fewer))
+    experiment = Experiment("f", "F", tuple(rows), ("accuracy",), reference="A-MESS", axis="samples")
+    results = [read_row(jobs(tmp_path, row, (0,))) for row in rows]
+    lines = list(csv.DictReader(io.StringIO(csv_text(experiment, results))))
+    assert [line["above_difference"] for line in lines] == ["", "-11.11", "", "-11.11"]
+    assert [line["reference_difference"] for line in lines] == ["", "11.11", "", "11.11"]
+    draw(experiment, results, tmp_path / "curves.png")
+    assert_is_a_picture(tmp_path / "curves.png")
+
+
+def test_the_confusion_matrix_counts_samples_and_pictures_are_small(tmp_path, table):
+    experiment, results = table
+    draw(experiment, results, tmp_path / "table.png")
+    predictions = read_predictions(tmp_path / "pool" / "first" / "seed-1")
+    draw_confusion_matrix(predictions, tmp_path / "confusion.png")
+    draw_intents(predictions, tmp_path / "intents.png")
+    np.testing.assert_array_equal(confusion_matrix(predictions), [[21, 9, 0], [0, 21, 9], [9, 0, 21]])
+    for name in ("table", "confusion", "intents"):
+        assert_is_a_picture(tmp_path / f"{name}.png")
+
+
+def assert_is_a_picture(file):
+    pixels = np.asarray(Image.open(file).convert("RGB"))
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10
+    assert file.stat().st_size < 200_000
