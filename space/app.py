@@ -10,6 +10,7 @@ except ImportError:
 import functools
 import json
 import logging
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -275,6 +276,8 @@ def main() -> None:
         recognizer = Recognizer.from_environment()
     except ModelSourceError as error:
         raise SystemExit(str(error)) from None
+    # Gradio's video shows files of the working directory only: the examples, wherever the demo was started from.
+    os.chdir(FOLDER)
     serve(Demo(recognizer).build())
 
 

@@ -29,7 +29,12 @@ class Visitor:
         width, height: of the window, in pixels.
         theme: `light` or `dark`.
         phone: whether it is a touch screen of that size.
+
+    Attributes:
+        seconds_to_load: from asking for the page until it can be used.
     """
+
+    SETTLING = 0.3  # seconds that the page may take to draw what it has received
 
     def __init__(self, url: str, width: int = 1200, height: int = 1000, theme: str = "light", phone: bool = False):
         options = webdriver.ChromeOptions()
@@ -55,7 +60,7 @@ class Visitor:
         started = time.monotonic()
         self.driver.get(f"{url}?__theme={theme}")
         self.wait(lambda: self.find("#run"), "the page")
-        self.first_paint = time.monotonic() - started
+        self.seconds_to_load = time.monotonic() - started
 
     def close(self) -> None:
         """Ends the browser."""
@@ -118,7 +123,7 @@ class Visitor:
         """
         self.wait(lambda: self.driver.execute_script(drawn), "the answer")
         self.wait(lambda: self.find("#verdict .verdict"), "the verdict")
-        time.sleep(0.3)  # the page draws
+        time.sleep(self.SETTLING)
         return {
             "intent": self.text("#verdict .intent"),
             "badge": self.text("#verdict .badge"),

@@ -163,6 +163,8 @@ def test_a_phone_shows_everything_without_scrolling_sideways(server, theme):
             assert box["x"] >= 0 and box["x"] + box["width"] <= 390, name
         assert contrast(phone, "#verdict .hint") > 3
         assert contrast(phone, "#verdict .intent") > 7
+        assert contrast(phone, "#video-words .highlighted") > 4.5
+        assert contrast(phone, "#audio-words .legend-item") > 4.5
         assert phone.console_errors() == []
     finally:
         phone.close()
@@ -174,10 +176,11 @@ def contrast(visitor: Visitor, selector: str) -> float:
         const colour = text => text.match(/[\\d.]+/g).map(Number);
         let element = document.querySelector(arguments[0]);
         const front = colour(getComputedStyle(element).color);
-        let back = [0, 0, 0, 0];
-        while (back[3] === 0) {
-            back = colour(getComputedStyle(element).backgroundColor);
-            if (back.length === 3) back.push(1);
+        let back = [0, 0, 0, 0];  // what the layers so far show, and how opaque they are together
+        while (back[3] < 0.999) {
+            const [red, green, blue, alpha = 1] = colour(getComputedStyle(element).backgroundColor);
+            const share = alpha * (1 - back[3]);
+            back = [back[0] + share * red, back[1] + share * green, back[2] + share * blue, back[3] + share];
             element = element.parentElement;
         }
         return [front.slice(0, 3), back.slice(0, 3)];

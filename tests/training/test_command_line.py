@@ -106,6 +106,15 @@ def test_one_text_a_clip_in_their_order(capsys, model, clips):
     assert "2 clips and 1 --text" in err
 
 
+def test_a_recording_of_a_browser_is_a_clip(capsys, model):
+    recording = PROJECT / "tests" / "modeling_amess" / "recordings" / "chromium.webm"  # no duration in its header
+    status, out, err = amess(capsys, "predict", recording, "--text", "oh, great.", "--model", model, "--json")
+    result = json.loads(out)
+    assert (status, result["modalities"]) == (0, ["text", "video", "audio"]), err
+    times = [anchor["time"] for anchor in result["explanation"]["video_anchors"]]
+    assert times and all(0 <= time < 2.2 for time in times)
+
+
 def test_text_alone(capsys, model):
     status, out, _ = amess(capsys, "predict", "--text", "oh, great.", "--model", model, "--json")
     result = json.loads(out)
