@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -37,7 +36,7 @@ class Job:
         seed: of the run.
         output: folder of all runs.
         data_dir: the released files of the data set; `None` where it has none.
-        settings: further settings of every row of `training.train`, as words `--key value`.
+        settings: further settings of every row, as words `--key value`.
     """
 
     row: Row
@@ -64,9 +63,7 @@ class Job:
     @property
     def arguments(self) -> list[str]:
         """What the result depends on: preset, settings, data and seed."""
-        words = self.row.arguments.replace("{seed}", str(self.seed)).split()
-        if self.row.module == TRAIN:
-            words += self.settings
+        words = [*self.row.arguments.replace("{seed}", str(self.seed)).split(), *self.settings]
         if self.data_dir is not None:
             words += ["--data_dir", self.data_dir]
         return [*words, "--seed", str(self.seed)]
@@ -74,7 +71,7 @@ class Job:
     def command(self) -> list[str]:
         """The command that starts the run, or goes on with it from its newest checkpoint."""
         words = [sys.executable, "-m", self.row.module, *self.arguments, "--output_dir", str(self.folder)]
-        if self.row.module == TRAIN and not complete_checkpoints(self.folder / CHECKPOINT_FOLDER):
+        if not complete_checkpoints(self.folder / CHECKPOINT_FOLDER):
             # What an interrupted run without a checkpoint left is of no use.
             words += ["--overwrite", "true"]
         return words
@@ -120,29 +117,24 @@ def slurm_script(name: str, jobs: Sequence[Job]) -> str:
 
 
 def _differences(job: Job) -> list[str]:
-    if job.row.module != TRAIN:
-        return _differing_words(job)
-    wanted = result_settings(parse_settings(job.arguments))
+    arguments = job.arguments
+    # A module other than train.py takes the name of its method first, and tells of it as the model.
+    method = [] if job.row.module == TRAIN else [arguments.pop(0)]
+    wanted = result_settings(parse_settings(arguments))
     file = job.folder / SETTINGS_FILE
     if not file.is_file():
         return []
+    saved = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if method:
+        if saved["model"] != method[0]:
+            return [f"model was {saved['model']!r} and is {method[0]!r}"]
+        saved.update({name: wanted[name] for name in ("model", "model_config", "modalities")})
     try:
         # A setting that did not exist yet had what is now its default.
-        found = result_settings(TrainingSettings(**yaml.safe_load(file.read_text(encoding="utf-8"))))
+        found = result_settings(TrainingSettings(**saved))
     except (TypeError, SettingsError) as error:
         return [f"{file.name} cannot be read ({error})"]
     for settings in (found, wanted):
         if settings["data_dir"] is not None:
             settings["data_dir"] = str(Path(settings["data_dir"]).resolve())
     return describe_differences(found, wanted)
-
-
-def _differing_words(job: Job) -> list[str]:
-    """The options of a command other than train.py's that its metrics.json tells otherwise."""
-    if not job.finished:
-        return []
-    found = json.loads((job.folder / METRICS_FILE).read_text(encoding="utf-8")).get("settings", {})
-    words = job.arguments
-    wanted = {key.removeprefix("--"): value for key, value in zip(words, words[1:], strict=False) if key[:2] == "--"}
-    recorded = {key: str(found[key]) for key in wanted if key in found}
-    return describe_differences(recorded, {key: wanted[key] for key in recorded})

@@ -26,7 +26,8 @@ class Row:
         folder: of its runs, under the output folder: `<pool>/<name>`; a seed's run is in `seed-N` there.
         arguments: the command line of `module` without `--data_dir`, `--seed` and `--output_dir`, which the runner
             adds; `{seed}` stands for the seed.
-        module: what is run, as `python -m module`: something that leaves metrics.json and predictions.parquet.
+        module: what is run, as `python -m module`: `training.train`, or something that takes the name of a method and
+            then the same settings, and leaves config.yaml, metrics.json and predictions.parquet as train.py does.
         keep_weights: whether something is computed from the trained model afterwards.
         title: its name in the table.
         published: the paper's figures by metric, in percent.
@@ -86,13 +87,16 @@ _BERT = (
     "--num_text_layers null --freeze_word_embeddings false --num_train_epochs 40 --early_stopping_patience 8 "
     "--batch_size 8 --learning_rate 2e-5 --new_learning_rate 2e-5 --checkpoint_every_epochs 1"
 )
-_BERT_BASE = (
-    "--text_model google-bert/bert-base-uncased --description_model sentence-transformers/all-mpnet-base-v2 " + _BERT
-)
-_BERT_LARGE = (
-    "--text_model google-bert/bert-large-uncased --description_model sentence-transformers/all-roberta-large-v1 "
-    + _BERT
-)
+_TEXT_MODELS = {
+    "bert-base": "google-bert/bert-base-uncased",
+    "bert-large": "google-bert/bert-large-uncased",
+}
+_DESCRIPTION_MODELS = {
+    "bert-base": "sentence-transformers/all-mpnet-base-v2",
+    "bert-large": "sentence-transformers/all-roberta-large-v1",
+}
+# Baselines with a preset of their own, of the settings published for MIntRec: mintrec_mult and so on.
+_PUBLISHED_RECIPES = ("mag_bert", "mult", "tcl_map", "cagc")
 _SAMPLE = "--compare_with_text_only false --attach_media_encoder false"
 
 
@@ -102,7 +106,21 @@ def base_settings(dataset: str, preset: str) -> str:
     if preset == "minilm":
         # The presets of planted and sample are MiniLM's recipes already.
         return f"{start} {_ANEW if dataset in ('planted', 'sample') else _MINILM}"
-    return f"{start} {_BERT_BASE if preset == 'bert-base' else _BERT_LARGE}"
+    return f"{start} --text_model {_TEXT_MODELS[preset]} --description_model {_DESCRIPTION_MODELS[preset]} {_BERT}"
+
+
+def method_settings(model: str, dataset: str, preset: str) -> str:
+    """Preset file and settings of a method: with BERT the recipe published with it, with MiniLM that of all rows."""
+    if model in _PUBLISHED_RECIPES and preset != "minilm" and dataset in ("mintrec", "mintrec2"):
+        text_model = f"--text_model {_TEXT_MODELS[preset]}"
+        return f"mintrec_{model} --dataset {dataset} {text_model} --checkpoint_every_epochs 1"
+    base = base_settings(dataset, preset)
+    if model == "amess":
+        return base
+    # On the planted benchmark baselines pool as A-MESS does: from the mean they learn in fewer epochs than from the
+    # first token.
+    has_choice = dataset == "planted" and model != "mult"
+    return f"{base} --model {model} {'--model_config.pooling mean' if has_choice else ''}"
 
 
 def folder_name(row: str) -> str:
@@ -125,19 +143,11 @@ def pool_of(dataset: str, preset: str) -> str:
 def pool_rows(dataset: str, preset: str) -> dict[str, Row]:
     """All rows of the tables of the paper, and of further ablations, on a data set, by name."""
     base = base_settings(dataset, preset)
-    # On the planted benchmark baselines pool as A-MESS does: from the mean they learn in fewer epochs than from the
-    # first token. Anchors are counted without SS there, which tells more of them and takes half the time.
-    pooling = "--model_config.pooling mean" if dataset == "planted" else ""
+    methods = {model: method_settings(model, dataset, preset) for model in (*BASELINES, "mean_fusion", "amess")}
+    # On the planted benchmark anchors are counted without SS, which tells more of them and takes half the time.
     anchors = NO_SYNCHRONIZATION if dataset == "planted" else ""
-    settings = {
-        "text_only": f"--model text_only {pooling}",
-        "mean_fusion": f"--model mean_fusion {pooling}",
-        "mag_bert": f"--model mag_bert {pooling}",
-        "mult": "--model mult",
-        "tcl_map": f"--model tcl_map {pooling}",
-        "cagc": "--model cagc",
+    ablations = {
         "full": NO_SYNCHRONIZATION,
-        "full, with SS": "",
         "literal": f"{NO_SYNCHRONIZATION} {LITERAL}",
         "w/o A-ME": NO_ANCHOR_EMBEDDING,
         "w/o both": f"{NO_ANCHOR_EMBEDDING} {NO_SYNCHRONIZATION}",
@@ -145,25 +155,30 @@ def pool_rows(dataset: str, preset: str) -> dict[str, Row]:
         **{f"{number} descriptions": f"--num_descriptions {number}" for number in DESCRIPTIONS if number != 3},
         **{name: f"--modalities {modalities}" for name, modalities in MODALITIES.items() if name != "TAV"},
         **{f"alignment {kind}": f"--model_config.alignment {kind}" for kind in ALIGNMENTS if kind != "none"},
+        "full, with SS, weights kept": "",
+    }
+    arguments = {
+        **{model: words for model, words in methods.items() if model != "amess"},
+        "full, with SS": methods["amess"],
+        **{name: f"{base} {words}" for name, words in ablations.items()},
         **{
-            f"{model}, {protocol}": f"--scope all --out_of_scope {protocol} --model {model}"
-            for model in (*BASELINES, "amess")
+            f"{model}, {protocol}": f"{words} --scope all --out_of_scope {protocol}"
+            for model, words in methods.items()
             for protocol in ("class", "outlier_exposure")
         },
         **{
-            f"{model}, a third held out": "--held_out_intents 0.33 --held_out_seed {seed} --out_of_scope none "
-            f"--model {model}"
-            for model in ("text_only", "amess")
+            f"{model}, a third held out": f"{words} --held_out_intents 0.33 --held_out_seed {{seed}} "
+            "--out_of_scope none"
+            for model, words in methods.items()
         },
-        "full, with SS, weights kept": "",
     }
     pool = pool_of(dataset, preset)
     return {
         name: Row(
             folder=f"{pool}/{folder_name(name)}",
-            arguments=" ".join(f"{base} {words}".split()),
+            arguments=" ".join(words.split()),
             keep_weights=name.endswith("weights kept"),
             title=name,
         )
-        for name, words in settings.items()
+        for name, words in arguments.items()
     }
