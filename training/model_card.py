@@ -19,7 +19,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from .finished_run import FinishedRun, read_run, sort_runs
 from .reporting import METRIC_TITLES, metrics_table
-from .result_figures import CALIBRATION_BINS, accuracy_interval, calibration, out_of_scope, seed_statistics
+from .result_figures import CALIBRATION_BINS, calibration, metric_intervals, out_of_scope
 
 
 TEMPLATE = Path(__file__).parents[1] / "model_card.md"
@@ -158,7 +158,6 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
 
 def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[FinishedRun]) -> dict[str, Any]:
     """What the template says of results; all in percent."""
-    low, high = accuracy_interval(run.results["accuracy"], run.num_samples)
     predictions, label = run.predictions, run.config.get("out_of_scope_label")
     splits = {split: run.metrics[split] for split in ("validation", "test") if run.metrics.get(split)}
     found = {
@@ -177,8 +176,7 @@ def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[Finis
             ],
         ),
         "seeds_table": _seeds_table(seeds),
-        "seeds_sentence": f"One seed. The 95 % interval of its accuracy for {run.num_samples} samples (Wilson) is "
-        f"{_percent(low)} to {_percent(high)} %; how much another seed would change was not measured.",
+        "seeds_sentence": f"One seed. {_interval_sentence(run)}How much another seed would change was not measured.",
         "comparison_table": _comparison_table(seeds, comparisons) if comparisons else "",
         "calibration": None,
         "out_of_scope": None,
@@ -186,8 +184,7 @@ def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[Finis
     if len(seeds) > 1:
         found["seeds_sentence"] = (
             f"The published weights are those of seed {run.metrics['seed']}. The last row is the 95 % interval of the "
-            f"mean over {len(seeds)} seeds (Student's t); for one seed the {run.num_samples} samples alone allow "
-            f"{_percent(low)} to {_percent(high)} % (Wilson)."
+            f"mean, by bootstrap over the {run.num_samples} samples and the {len(seeds)} seeds."
         )
     if predictions is not None:
         figures = calibration(predictions)
@@ -200,12 +197,22 @@ def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[Finis
     return found
 
 
+def _interval_sentence(run: FinishedRun) -> str:
+    bounds = metric_intervals([run])
+    if bounds is None:
+        return ""
+    low, high = (_percent(bound) for bound in bounds["accuracy"])
+    return (
+        f"The 95 % interval of its accuracy, by bootstrap over the {run.num_samples} samples, is {low} to {high} %. "
+    )
+
+
 def _seeds_table(seeds: list[FinishedRun]) -> str:
     rows = [(run.metrics["seed"], *(_percent(run.results[key]) for key in METRIC_TITLES)) for run in seeds]
     if len(seeds) > 1:
         rows.append(("mean ± std", *(_mean(seeds, key) for key in METRIC_TITLES)))
-        statistics_of = [seed_statistics([run.results[key] for run in seeds]) for key in METRIC_TITLES]
-        rows.append(("95 % interval", *(f"{_percent(item.low)} to {_percent(item.high)}" for item in statistics_of)))
+        if (bounds := metric_intervals(seeds)) is not None:
+            rows.append(("95 % interval", *(f"{_percent(low)} to {_percent(high)}" for low, high in bounds.values())))
     return _table(("seed", *METRIC_TITLES.values()), rows)
 
 

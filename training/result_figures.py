@@ -9,46 +9,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
-from .finished_run import Predictions
+from .finished_run import FinishedRun, Predictions
+from .reporting import METRIC_TITLES
+from .significance import bootstrap_metrics, interval
 
 
 CALIBRATION_BINS = 15
 
 
-@dataclass(frozen=True)
-class SeedStatistics:
-    """Mean of a metric over seeds, its standard deviation (n - 1) and the 95 % interval of the mean (Student's t)."""
-
-    mean: float
-    deviation: float
-    low: float
-    high: float
-
-
-def seed_statistics(values: Sequence[float]) -> SeedStatistics:
+def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, float]] | None:
     """
-    Args:
-        values: one result for each seed.
-
-    Raises:
-        ValueError: fewer than two values, which have no deviation.
+    The 95 % interval of each metric's mean over runs that differ in the seed, by bootstrap over test samples and
+    seeds; `None` where a run has no predictions.
     """
-    if len(values) < 2:
-        raise ValueError(f"A deviation over seeds needs at least two runs; there is {len(values)}.")
-    mean, deviation = statistics.mean(values), statistics.stdev(values)
-    half = float(stdtrit(len(values) - 1, 0.975)) * deviation / len(values) ** 0.5
-    return SeedStatistics(mean, deviation, mean - half, mean + half)
-
-
-def accuracy_interval(accuracy: float, num_samples: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of an accuracy on so many samples: what another test split of that size might give."""
-    z = float(ndtri(0.975))
-    scale = 1 + z**2 / num_samples
-    centre = (accuracy + z**2 / (2 * num_samples)) / scale
-    half = z / scale * (accuracy * (1 - accuracy) / num_samples + z**2 / (4 * num_samples**2)) ** 0.5
-    return centre - half, centre + half
+    parts = [run.predictions for run in runs]
+    if any(part is None for part in parts):
+        return None
+    labels, num_labels = parts[0].labels, len(parts[0].label_names)
+    resampled = bootstrap_metrics(labels, np.stack([part.predicted for part in parts]), num_labels)
+    means = {name: statistics.mean(run.results[name] for run in runs) for name in METRIC_TITLES}
+    return {name: interval(resampled[name], mean) for name, mean in means.items()}
 
 
 @dataclass(frozen=True)
