@@ -171,6 +171,7 @@ def test_commands_that_cannot_be_are_refused_before_anything_is_trained(argument
 def test_after_five_kills_the_tables_equal_an_undisturbed_runs(tiny_command, tmp_path):
     # Checkpoints, so that runs go on in their middle, too.
     training = ["max_train_steps=null", "num_train_epochs=4", "checkpoint_every_epochs=1"]
+    training += ["learning_rate=2e-3", "new_learning_rate=5e-3"]  # so that a random model learns something
     command = [sys.executable, "-m", "training.reproduce", *tiny_command, *training, *ROWS, "--seeds", "0", "1"]
     command += ["--jobs", "2", "--output"]
     log = (tmp_path / "log.txt").open("w")
