@@ -15,8 +15,9 @@ from .results import METRICS, RowResults, compare
 
 EXPLANATION = (
     "In percent, on the test split: mean ± standard deviation over the seeds (n - 1), [95 % interval of the mean by "
-    "bootstrap over test samples and seeds; too narrow where a few seeds differ much]. Differences are paired: the same samples and seeds; p is two-sided, of "
-    "the paired bootstrap or, for one seed's accuracy, McNemar's exact test."
+    "bootstrap over test samples and seeds; too narrow where a few seeds differ much]. Differences are paired: the "
+    "same samples and seeds; p is two-sided, of the paired bootstrap or, for one seed's accuracy, McNemar's exact "
+    "test."
 )
 
 
