@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from dataclasses import asdict
@@ -15,9 +16,12 @@ from dataset_scripts.hub_push import HubPushError
 
 from .arguments import TrainingSettings
 from .baselines import MODELS
-from .checkpointing import replace_folder
+from .calibration import calibration, fit_temperature
+from .checkpointing import replace_folder, write_json
+from .evaluation import Evaluation
 from .model_card import write_card
-from .model_setup import quiet_transformers
+from .model_setup import model_config_fields, quiet_transformers
+from .out_of_scope.results import out_of_scope_results, pipeline_threshold
 from .preparation import Run
 from .publish import publish
 from .reporting import (
@@ -37,13 +41,25 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
     and write the results. Returns the content of metrics.json.
     """
     settings, accelerator, state, folder = run.settings, run.accelerator, run.state, run.folder
+    scope = run.rows["train"].scope
     with quiet_transformers():
         best = MODELS[settings.model][1].from_pretrained(folder.model_folder)
+    classifier = best.classifier
     best = accelerator.prepare_model(best, evaluation_mode=True)
-    evaluations = {name: evaluator.evaluate(best) for name, evaluator in run.evaluators.items()}
+    has_out_of_scope = scope.out_of_scope_id is not None
+    evaluations = {name: evaluator.evaluate(best, has_out_of_scope) for name, evaluator in run.evaluators.items()}
+    threshold = pipeline_threshold(evaluations["validation"], scope)
+    outside = None
+    if has_out_of_scope:
+        train = run.train_evaluator.evaluate(best, has_out_of_scope)
+        layer = tuple(part.detach().float().cpu().numpy() for part in (classifier.weight, classifier.bias))
+        outside = out_of_scope_results(train, evaluations, scope, layer, threshold)
     content = {
         "model": settings.model,
         **{name: evaluation.metrics for name, evaluation in evaluations.items()},
+        "out_of_scope_threshold": asdict(threshold),
+        "calibration": calibration_figures(evaluations),
+        **({} if outside is None else {"out_of_scope": {"held_out_intents": [*scope.held_out], **outside.figures}}),
         "seed": settings.seed,
         "best_epoch": state.best_epoch,
         "epochs": state.epoch,
@@ -59,9 +75,10 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
         "settings": asdict(settings),
     }
     if accelerator.is_main_process:
+        save_threshold(run, threshold.value)
         attach_media_encoder(run)
         if "test" in evaluations:
-            write_predictions(folder.path / PREDICTIONS_FILE, run.rows["test"], evaluations["test"])
+            write_predictions(folder.path / PREDICTIONS_FILE, run.rows["test"], evaluations["test"], outside)
         write_metrics(folder.path / METRICS_FILE, content)
         write_card(folder.path)
     for name, evaluation in evaluations.items():
@@ -71,6 +88,34 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
         tracker.finish()
     accelerator.wait_for_everyone()
     return content
+
+
+def calibration_figures(evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+    """
+    For each split its calibration as it is and `scaled` by the `temperature` fitted on the validation split, of the
+    rows that the model has a label for.
+    """
+    known = {}
+    for name, evaluation in evaluations.items():
+        chosen = evaluation.labels < evaluation.logits.shape[-1]
+        known[name] = evaluation.logits[chosen], evaluation.labels[chosen]
+    temperature = fit_temperature(*known["validation"])
+    return {"temperature": temperature} | {
+        name: asdict(calibration(*rows)) | {"scaled": asdict(calibration(*rows, temperature))}
+        for name, rows in known.items()
+    }
+
+
+def save_threshold(run: Run, threshold: float) -> None:
+    """Put the threshold into pretrained/config.json, unless the settings did (main process)."""
+    file = run.folder.model_folder / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    fields = model_config_fields(run.settings.model)
+    if "out_of_scope_threshold" not in fields or config.get("out_of_scope_threshold") is not None:
+        return
+    partial = file.with_name(".config.json.partial")
+    write_json(partial, config | {"out_of_scope_threshold": threshold})
+    partial.replace(file)  # a new file: the old one may be linked to from a checkpoint
 
 
 def attach_media_encoder(run: Run) -> None:

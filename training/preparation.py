@@ -16,9 +16,9 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .arguments import TrainingSettings
+from .batch_sampler import BucketBatchSampler
 from .checkpointing import TrainerState, load_checkpoint
 from .data import (
-    BucketBatchSampler,
     IntentCollator,
     IntentRows,
     create_train_loader,
@@ -30,6 +30,7 @@ from .evaluation import Evaluator
 from .feature_source import FeatureSource, feature_source
 from .model_setup import create_model, create_processor
 from .optimization import create_optimizer, create_scheduler
+from .out_of_scope.outlier_exposure import expose_to_outliers
 from .run_folder import LOG_FILE, RunFolder, result_settings
 from .training_log import TrainingLog
 
@@ -47,6 +48,7 @@ class Run:
     loader: DataLoaderShard
     sampler: BucketBatchSampler
     evaluators: dict[str, Evaluator]
+    train_evaluator: Evaluator | None  # where there are rows out of scope: their scores are fitted on this split
     model: nn.Module
     optimizer: AcceleratedOptimizer
     scheduler: AcceleratedScheduler
@@ -78,15 +80,18 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     collator = IntentCollator(processor, settings.modality_names)
     lengths = {name: text_lengths(part, processor.tokenizer, processor.max_text_length) for name, part in rows.items()}
     loader, sampler = create_train_loader(rows["train"], collator, lengths["train"], settings, accelerator)
+    evaluated = ["validation", "test", *(["train"] if rows["train"].scope.out_of_scope_id is not None else [])]
     evaluators = {
         name: Evaluator(rows[name], collator, lengths[name], settings.eval_batch_size, accelerator)
-        for name in ("validation", "test")
+        for name in evaluated
         if name in rows
     }
 
     total_steps = settings.num_train_epochs * sampler.num_steps
     if settings.max_train_steps is not None:
         total_steps = min(total_steps, settings.max_train_steps)
+    if settings.out_of_scope == "outlier_exposure":
+        expose_to_outliers(model, settings.outlier_exposure_weight)
     # Parameters are grouped by name, so before `prepare` wraps the model and changes the names.
     optimizer = create_optimizer(model, model.new_parameter_names(), settings)
     scheduler = create_scheduler(optimizer, total_steps, settings)
@@ -120,6 +125,7 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
         processor=processor,
         loader=loader,
         sampler=sampler,
+        train_evaluator=evaluators.pop("train", None),
         evaluators=evaluators,
         model=model,
         optimizer=optimizer,

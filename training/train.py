@@ -173,7 +173,7 @@ def train_one_epoch(run: Run) -> None:
         if is_due(state.step, settings.logging_steps):
             # Of the main process's samples. A ragged last step may have fewer passes; its weights make up for it.
             values = {"epoch": state.epoch + 1, "loss": sum(step_losses) / settings.gradient_accumulation_steps}
-            for name in ("classification_loss", "contrastive_loss"):
+            for name in ("classification_loss", "contrastive_loss", "outlier_loss"):
                 if getattr(output, name, None) is not None:
                     values[name] = getattr(output, name).item()
             values |= {"learning_rate": learning_rates[0], "new_learning_rate": learning_rates[-1]}
