@@ -134,6 +134,8 @@ def read_label_descriptions(
             raise SettingsError(
                 f"{settings.label_descriptions} must be a JSON object: intent -> list of descriptions."
             )
+        if settings.held_out_intents is not None:  # theirs may be in the file
+            content = {name: texts for name, texts in content.items() if name in label_names}
         unknown = sorted(set(content) - set(label_names))
         if unknown:
             raise SettingsError(

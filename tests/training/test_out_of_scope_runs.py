@@ -181,6 +181,13 @@ def test_shared_outlier_exposure_equals_the_larger_batch(arguments, tmp_path, ho
     )
 
 
+def test_the_descriptions_of_held_out_intents_may_stay_in_the_file(tiny_settings, tmp_path):
+    settings = [*tiny_settings, "--out_of_scope", "none", "--held_out_intents", "0.3", "--max_train_steps", "2"]
+    main([*settings, "--output_dir", str(tmp_path / "run")])
+    config = read_run(tmp_path / "run").config
+    assert len(config["label2id"]) == 2 and set(config["label_descriptions"]) == set(config["label2id"])
+
+
 def test_held_out_intents_are_not_trained_on_and_tested_as_out_of_scope(arguments, tmp_path):
     folder = tiny.make_released_mintrec2(tmp_path / "MIntRec2.0", test_split=False)
     settings = [*arguments, "--data_dir", folder, "--scope", "in-scope", "--out_of_scope", "none"]

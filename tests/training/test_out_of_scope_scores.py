@@ -89,6 +89,16 @@ def test_vim_equals_the_virtual_softmax_probability(clusters):
     np.testing.assert_allclose(1 / (1 + np.exp(score)), probability, rtol=1e-4)
 
 
+def test_scores_are_finite_with_one_training_row_an_intent(clusters):
+    inputs, labels, weight, bias, logits = clusters
+    few = [int(np.flatnonzero(labels == label)[0]) for label in range(LABELS)]
+    for scores in (
+        MahalanobisScore(inputs[few], labels[few])(inputs),
+        VimScore(inputs[few], logits[few], weight, bias)(inputs, logits),
+    ):
+        assert np.isfinite(scores).all()
+
+
 def test_far_points_are_out_of_scope_by_distance_whatever_the_logits(clusters):
     inputs, labels, weight, bias, logits = clusters
     # Along the classifier's null space nothing changes but the representation.

@@ -64,7 +64,7 @@ class VimScore:
         logits: theirs `(rows, labels)`.
         weight, bias: the classifier's `(labels, size)` and `(labels,)`.
         num_dimensions: of the principal subspace; by default as in its authors' code 1000 of 2048 and more, 512 of
-            768 and more, else half.
+            768 and more, else half, but never more than half the number of rows, which would leave them no residual.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class VimScore:
         size = representations.shape[-1]
         if num_dimensions is None:
             num_dimensions = 1000 if size >= 2048 else 512 if size >= 768 else size // 2
+            num_dimensions = min(num_dimensions, len(representations) // 2)
         self.origin = -np.linalg.pinv(weight.astype(np.float64)) @ bias.astype(np.float64)
         centred = representations.astype(np.float64) - self.origin
         # The eigenvalues ascend: the subspace's complement comes first.
