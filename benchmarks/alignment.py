@@ -23,7 +23,8 @@ from benchmarks.training_step import SIZES, StepTime, TrainingStep, create_rando
 from benchmarks.utterances import RandomUtterances, load_tokenizer
 from modeling_amess import AmessProcessor
 from modeling_amess.fusion_amess import AmessAlignment
-from training.data import BucketBatchSampler, IntentCollator
+from training.batch_sampler import BucketBatchSampler
+from training.data import IntentCollator
 
 
 KINDS = ("none", "avg_pool", "conv1d", "ctc")

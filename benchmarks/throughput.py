@@ -25,7 +25,8 @@ from torch import nn
 from benchmarks.training_step import SIZES, StepTime, TrainingStep, create_random_model, machine
 from benchmarks.utterances import RandomUtterances, load_tokenizer
 from modeling_amess import AmessProcessor
-from training.data import BucketBatchSampler, IntentCollator
+from training.batch_sampler import BucketBatchSampler
+from training.data import IntentCollator
 
 
 MAX_LENGTHS = {"text": 50, "video": 180, "audio": 400}

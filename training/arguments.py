@@ -26,6 +26,7 @@ _CHOICES = {
     "mixed_precision": ("no", "bf16", "fp16"),
     "report_to": ("none", "trackio", "tensorboard", "wandb"),
     "scope": ("in-scope", "out-of-scope", "all"),
+    "out_of_scope": ("class", "outlier_exposure", "none"),
 }
 _AT_LEAST_ONE = (
     "batch_size eval_batch_size gradient_accumulation_steps logging_steps keep_checkpoints num_text_layers shots"
@@ -34,7 +35,7 @@ _AT_LEAST_ONE = (
 ).split()
 _NOT_NEGATIVE = (
     "learning_rate new_learning_rate weight_decay max_grad_norm dataloader_num_workers checkpoint_every_epochs seed"
-    " cpu_threads"
+    " cpu_threads outlier_exposure_weight held_out_seed"
 ).split()
 
 
@@ -68,6 +69,23 @@ class TrainingSettings:
         None, "Folder with the released files of the data set (mintrec, mintrec2, planted)."
     )
     scope: str = setting("in-scope", "Which utterances of mintrec2: in-scope, out-of-scope or all.")
+    out_of_scope: str = setting(
+        "class",
+        "What becomes of utterances of no intent (label UNK; mintrec2 with scope=all): class: one more label. "
+        "outlier_exposure: trained towards undecided logits. none: not trained on. The last two decide by DOC.",
+    )
+    outlier_exposure_weight: float = setting(1.0, "Weight of an out-of-scope row's loss in outlier exposure.")
+    held_out_intents: float | None = setting(
+        None,
+        "Share of the intents that are out of scope: not trained on, and to be found out in evaluation. Needs "
+        "out_of_scope=none. null: none.",
+    )
+    held_out_seed: int = setting(0, "Draws the held-out intents.")
+    test_from_validation: bool = setting(
+        False,
+        "For data without a test split: half of the validation split's dialogues are the test split, the other half "
+        "chooses epoch, threshold and temperature.",
+    )
     dataset_options: dict = setting({}, "Further options of the data set, e.g. --dataset_options.generator token_cue.")
     modalities: str = setting("text,video,audio", "Any of text, video, audio, joined by commas.")
     shots: int | None = setting(None, "Training samples of each intent, drawn by the seed. null: all.")
@@ -164,6 +182,20 @@ class TrainingSettings:
                     raise SettingsError(f"{name}={value} must be at least {least}.")
         if not 0 <= self.warmup_ratio < 1:
             raise SettingsError(f"warmup_ratio={self.warmup_ratio} must be at least 0 and below 1.")
+        if self.held_out_intents is not None and not 0 < self.held_out_intents < 1:
+            raise SettingsError(
+                f"held_out_intents={self.held_out_intents} must be a share of the intents, above 0 and below 1."
+            )
+        if self.held_out_intents is not None and self.out_of_scope != "none":
+            raise SettingsError(
+                f"held_out_intents are not trained on, which out_of_scope={self.out_of_scope} would need: add "
+                "--out_of_scope none."
+            )
+        if self.shots is not None and self.out_of_scope == "outlier_exposure":
+            raise SettingsError(
+                "shots draws rows of the intents and has no number for outlier_exposure's: use --out_of_scope class "
+                "or none."
+            )
         if self.push_to_hub and self.hub_model_id is None:
             raise SettingsError("push_to_hub needs --hub_model_id owner/name, the model's id on the Hub.")
         if self.push_to_hub and self.model != "amess":

@@ -1,10 +1,10 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""From a data set's columns to batches: rows with the chosen modalities, length buckets, collation."""
+"""From a data set's columns to batches: rows with the chosen modalities and labels, collation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,12 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.data_loader import DataLoaderShard
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from .arguments import SettingsError, TrainingSettings
+from .batch_sampler import BucketBatchSampler
 from .feature_source import is_extraction
-
-
-# Sorting by length happens inside windows of this many optimizer steps: nearly the padding of a full sort, while which
-# utterances meet in a batch still changes every epoch.
-STEPS_PER_WINDOW = 32
+from .out_of_scope.label_scope import LabelScope, label_scope
 
 
 class IntentRows(Dataset):
@@ -33,9 +30,16 @@ class IntentRows(Dataset):
         split: a `datasets.Dataset`, or a map-style data set with its columns (and `set_epoch` if it changes by epoch).
         modalities: of text, video, audio; the text of a run without text is "".
         indices: which rows of the split; all by default. A selection is fixed: `set_epoch` does not reach the split.
+        scope: the model's labels; by default all of the data set's.
     """
 
-    def __init__(self, split: Any, modalities: Sequence[str], indices: Sequence[int] | None = None):
+    def __init__(
+        self,
+        split: Any,
+        modalities: Sequence[str],
+        indices: Sequence[int] | None = None,
+        scope: LabelScope | None = None,
+    ):
         self.modalities = tuple(modalities)
         self.feature_names = [f"{name}_features" for name in ("video", "audio") if name in self.modalities]
         missing = [name for name in ("text", "label", *self.feature_names) if name not in split.column_names]
@@ -44,7 +48,9 @@ class IntentRows(Dataset):
                 f"The data set has no column {', '.join(missing)} (its columns: {', '.join(split.column_names)}). "
                 f"Choose --modalities accordingly."
             )
-        self.label_names = list(split.features["label"].names)
+        names = split.features["label"].names
+        self.scope = scope or LabelScope(tuple(names), tuple(range(len(names))), None)
+        self.label_names = list(self.scope.label_names)
         self.table = split if isinstance(split, datasets.Dataset) else None
         if self.table is not None:
             columns = [name for name in ("id", "text", "label") if name in split.column_names]
@@ -62,7 +68,7 @@ class IntentRows(Dataset):
         return {
             "id": str(row.get("id", index)),
             "text": str(row["text"]) if "text" in self.modalities else "",
-            "label": int(row["label"]),
+            "label": self.scope.label_ids[int(row["label"])],
             **{name: row[name] for name in self.feature_names},
         }
 
@@ -82,11 +88,14 @@ class IntentRows(Dataset):
             if name not in self.table.column_names:
                 return None
             values = self.table[name][:]
+            if name == "label":
+                values = [self.scope.label_ids[label] for label in values]
             return values if self.indices is None else [values[index] for index in self.indices]
         if name in ("text", "label") and hasattr(self.split, "clip"):
             # A planted row without its features; of the present epoch.
             indices = range(len(self.split)) if self.indices is None else self.indices
-            return [getattr(self.split.clip(index), name) for index in indices]
+            values = [getattr(self.split.clip(index), name) for index in indices]
+            return [self.scope.label_ids[label] for label in values] if name == "label" else values
         return None
 
     def feature_sizes(self) -> dict[str, int | None]:
@@ -156,32 +165,70 @@ def _load_extraction(folder: str) -> dict[str, Any]:
 
 def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processes: int) -> dict[str, IntentRows]:
     """
-    The rows that a run trains, validates and tests on, after `shots` and `overfit_batches`.
+    The rows that a run trains, validates and tests on, by their label's scope, `shots`, `overfit_batches` and
+    `test_from_validation`.
 
     Raises:
-        SettingsError: no `train` or `validation` split, a class with fewer samples than `shots`.
+        SettingsError: no `train` or `validation` split, a class with fewer samples than `shots`, a split without any
+            utterance in scope, settings that the data cannot follow.
     """
     for name in ("train", "validation"):
         if name not in splits:
             raise SettingsError(f"The data set has no {name} split; it has {', '.join(splits)}.")
+    modalities = settings.modality_names
+    scope = label_scope(splits["train"].features["label"].names, settings)
     indices = None
-    if settings.shots is not None:
-        train = IntentRows(splits["train"], settings.modality_names)
+    if settings.shots is not None or not scope.trains_on_out_of_scope:
+        train = IntentRows(splits["train"], modalities, scope=scope)
         labels = train.column("label")
         if labels is None or train.changes_by_epoch:
-            raise SettingsError(f"shots cannot be drawn from {settings.dataset}, whose labels change by epoch.")
-        indices = draw_shots(labels, splits["train"].features["label"].names, settings.shots, settings.seed)
+            asked = "shots" if settings.shots is not None else "held_out_intents"
+            raise SettingsError(f"{asked} cannot be drawn from {settings.dataset}, whose labels change by epoch.")
+        if settings.shots is not None:
+            indices = draw_shots(labels, scope.label_names, settings.shots, settings.seed)
+        else:
+            indices = np.flatnonzero(np.asarray(labels) != scope.out_of_scope_id)
     if settings.overfit_batches is not None:
         pool = np.arange(len(splits["train"])) if indices is None else np.asarray(indices)
         wanted = settings.overfit_batches * settings.batch_size * num_processes * settings.gradient_accumulation_steps
         indices = np.random.default_rng(settings.seed).permutation(pool)[:wanted]
-        few = IntentRows(splits["train"], settings.modality_names, indices)
-        return {"train": few, "validation": few, "test": few}
-    rows = {"train": IntentRows(splits["train"], settings.modality_names, indices)}
-    for name in ("validation", "test"):
-        if name in splits:
-            rows[name] = IntentRows(splits[name], settings.modality_names)
+        few = IntentRows(splits["train"], modalities, indices, scope)
+        rows = {"train": few, "validation": few, "test": few}
+    else:
+        rows = {"train": IntentRows(splits["train"], modalities, indices, scope)}
+        selections = {name: (splits[name], None) for name in ("validation", "test") if name in splits}
+        if settings.test_from_validation:
+            if "test" in splits:
+                raise SettingsError("test_from_validation is for data without a test split; these have one.")
+            halves = halve_dialogues(splits["validation"])
+            selections = {name: (splits["validation"], halves[name]) for name in halves}
+        rows |= {name: IntentRows(split, modalities, chosen, scope) for name, (split, chosen) in selections.items()}
+    if scope.out_of_scope_id == len(scope.label_names):
+        for name, part in rows.items():
+            if all(label == scope.out_of_scope_id for label in part.column("label")):
+                raise SettingsError(f"The {name} split has no utterance in scope: use --scope all or in-scope.")
     return rows
+
+
+def halve_dialogues(split: Any) -> dict[str, list[int]]:
+    """
+    The rows of a split in two halves, `validation` and `test`, always the same ones. Rows of one dialogue stay
+    together where the split says by `dialogue_id` which they are: what is tested has not been seen in the choice of
+    the epoch, not even in part.
+
+    Raises:
+        SettingsError: there is nothing to halve.
+    """
+    named = "dialogue_id" in split.column_names
+    dialogues = np.asarray(split["dialogue_id"][:] if named else range(len(split)))
+    present = np.random.default_rng(0).permutation(np.unique(dialogues))
+    if len(present) < 2:
+        raise SettingsError("test_from_validation needs a validation split of at least two dialogues.")
+    sizes = np.array([(dialogues == dialogue).sum() for dialogue in present])
+    needed = int(np.searchsorted(np.cumsum(sizes), len(dialogues) / 2)) + 1
+    first = present[: min(needed, len(present) - 1)]
+    chosen = np.isin(dialogues, first)
+    return {"validation": np.flatnonzero(chosen).tolist(), "test": np.flatnonzero(~chosen).tolist()}
 
 
 def draw_shots(labels: Sequence[int], label_names: Sequence[str], shots: int, seed: int) -> list[int]:
@@ -213,122 +260,6 @@ def text_lengths(rows: IntentRows, tokenizer: Any, max_length: int) -> np.ndarra
         encoded = tokenizer(texts[start : start + 1000], truncation=True, max_length=max_length, padding=False)
         lengths += [len(ids) for ids in encoded["input_ids"]]
     return np.array(lengths, dtype=np.int64)
-
-
-class BucketBatchSampler(Sampler[list[int]]):
-    """
-    Batches of indices of similar length for one of several processes.
-
-    An epoch is a list of optimizer steps; a step is `batch_size * num_processes * gradient_accumulation_steps`
-    samples, cut by length into one batch for every process and forward pass. Which samples make a step depends on
-    `seed`, the epoch and that product only. So processes see disjoint batches of one global order, every sample comes
-    once an epoch, any step can be returned to without replaying those before it, and two processes, or two accumulated
-    passes, see the samples that one process with twice the batch size sees.
-
-    The last step of an epoch holds the remainder, spread evenly over the processes (`loss_weight` makes up for it).
-
-    Args:
-        num_samples: samples of an epoch.
-        batch_size: samples per process and forward pass.
-        seed: of the order.
-        lengths: `(num_samples,)`; without it batches are random.
-        gradient_accumulation_steps: forward passes per optimizer step.
-        process_index, num_processes: whose batches these are.
-
-    Raises:
-        ValueError: fewer samples than processes.
-    """
-
-    def __init__(
-        self,
-        num_samples: int,
-        batch_size: int,
-        *,
-        seed: int,
-        lengths: Sequence[int] | np.ndarray | None = None,
-        gradient_accumulation_steps: int = 1,
-        process_index: int = 0,
-        num_processes: int = 1,
-    ):
-        if num_samples < num_processes:
-            raise ValueError(f"{num_samples} training samples cannot be shared among {num_processes} processes.")
-        if lengths is not None and len(lengths) != num_samples:
-            raise ValueError(f"{len(lengths)} lengths for {num_samples} samples.")
-        self.num_samples = num_samples
-        self.batch_size = batch_size
-        self.seed = seed
-        self.lengths = None if lengths is None else np.asarray(lengths)
-        self.gradient_accumulation_steps = gradient_accumulation_steps
-        self.process_index = process_index
-        self.num_processes = num_processes
-        self.epoch = 0
-        self.first_step = 0
-        # The same in every epoch: only the last step may differ from the others.
-        self.step_sizes = [len(step) for step in self._steps()]
-        self.num_steps = len(self.step_sizes)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose batches come next."""
-        self.epoch = epoch
-
-    def start_at(self, step: int) -> None:
-        """Leave out the first `step` optimizer steps of the epochs to come, until told otherwise; nothing is read."""
-        self.first_step = step
-
-    def step_size(self, step: int) -> int:
-        """Samples of an optimizer step, over all processes."""
-        return self.step_sizes[step]
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for step in self._steps()[self.first_step :]:
-            yield from self._own_batches(step)
-
-    def __len__(self) -> int:
-        return sum(len(self._own_batches(step)) for step in self._steps()[self.first_step :])
-
-    def loss_weights(self) -> list[float]:
-        """
-        For each batch of `__iter__` the factor of its mean loss that makes the optimizer step's gradient the mean over
-        all its samples, after the averages over processes and over accumulated passes. 1 for full batches.
-        """
-        weights = []
-        for step in self._steps()[self.first_step :]:
-            parts = self.num_processes * self.gradient_accumulation_steps
-            weights.extend(len(batch) * parts / len(step) for batch in self._own_batches(step))
-        return weights
-
-    def _steps(self) -> list[np.ndarray]:
-        """The epoch's optimizer steps, each an array of indices sorted by length."""
-        generator = np.random.default_rng([self.seed, self.epoch])
-        size = self.batch_size * self.num_processes * self.gradient_accumulation_steps
-        order = generator.permutation(self.num_samples)
-        num_full = self.num_samples // size
-        full, rest = order[: num_full * size], order[num_full * size :]
-        if self.lengths is not None:
-            windows = [
-                full[start : start + size * STEPS_PER_WINDOW] for start in range(0, len(full), size * STEPS_PER_WINDOW)
-            ]
-            full = np.concatenate([self._sorted(window) for window in windows]) if windows else full
-        steps = [full[start : start + size] for start in range(0, len(full), size)]
-        steps = [steps[index] for index in generator.permutation(len(steps))]
-        if len(rest) >= self.num_processes or not steps:
-            steps.append(rest)
-        elif len(rest):  # Too few for one each: they join the step before.
-            steps[-1] = np.concatenate([steps[-1], rest])
-        return [self._sorted(step) for step in steps if len(step)]
-
-    def _sorted(self, indices: np.ndarray) -> np.ndarray:
-        if self.lengths is None:
-            return indices
-        return indices[np.argsort(self.lengths[indices], kind="stable")]
-
-    def _own_batches(self, step: np.ndarray) -> list[list[int]]:
-        wanted = -(-len(step) // (self.batch_size * self.num_processes))
-        # Where a remainder joined the last step, or is too small to give every process something in every pass,
-        # batches are one sample larger instead.
-        passes = min(wanted, self.gradient_accumulation_steps, len(step) // self.num_processes)
-        parts = np.array_split(step, passes * self.num_processes)
-        return [part.tolist() for part in parts[self.process_index :: self.num_processes]]
 
 
 class IntentCollator:

@@ -22,8 +22,10 @@ class Evaluation:
     """Results on one split, the same on every process. Arrays are in the order of the split's rows."""
 
     logits: np.ndarray  # (rows, labels), float32
-    labels: np.ndarray  # (rows,)
-    metrics: dict[str, Any]  # of the `intent_classification` metric, with `per_class`
+    labels: np.ndarray  # (rows,); the number of labels for a row out of scope that the model has no label for
+    metrics: dict[str, Any]  # of the `intent_classification` metric, with `per_class`, over the rows with a label
+    representations: np.ndarray | None = None  # (rows, size), the classifier's input, where it was asked for
+    description_similarity: np.ndarray | None = None  # (rows, labels), where the model gives it
 
     @property
     def predictions(self) -> np.ndarray:
@@ -69,17 +71,37 @@ class Evaluator:
         self.loader = accelerator.prepare_data_loader(loader)
 
     @torch.no_grad()
-    def evaluate(self, model: nn.Module) -> Evaluation:
-        """Run `model`, as prepared by the Accelerator, over the split; it is left in evaluation mode."""
+    def evaluate(self, model: nn.Module, with_representations: bool = False) -> Evaluation:
+        """
+        Run `model`, as prepared by the Accelerator, over the split; it is left in evaluation mode.
+
+        Args:
+            with_representations: keep what reaches the classifier, too. Every model of `MODELS` has its last linear
+                layer as `classifier`, so none needs to know of it.
+        """
         model.eval()
-        logits, labels = [], []
+        parts: dict[str, list[np.ndarray]] = {}
+        captured: list[torch.Tensor] = []
+        hooks = []
+        if with_representations:
+            classifier = self.accelerator.unwrap_model(model).classifier
+            hooks.append(classifier.register_forward_pre_hook(lambda _, inputs: captured.append(inputs[0])))
         for batch in self.loader:
-            gold = batch.pop("labels")
-            output = model(**batch).logits.float()
-            output, gold = self.accelerator.gather_for_metrics((output, gold))
-            logits.append(output.cpu().numpy())
-            labels.append(gold.cpu().numpy())
+            found = {"labels": batch.pop("labels")}
+            output = model(**batch)
+            found["logits"] = output.logits.float()
+            if with_representations:
+                found["representations"] = captured[-1].float()
+                captured.clear()
+                if getattr(output, "description_similarity", None) is not None:
+                    found["description_similarity"] = output.description_similarity.float()
+            for name, values in self.accelerator.gather_for_metrics(found).items():
+                parts.setdefault(name, []).append(values.cpu().numpy())
+        for hook in hooks:
+            hook.remove()
         back = np.argsort(self.order, kind="stable")
-        all_logits, all_labels = np.concatenate(logits)[back], np.concatenate(labels)[back]
-        metrics = intent_classification(all_logits.argmax(-1), all_labels, self.label_names)
-        return Evaluation(all_logits, all_labels, metrics)
+        whole = {name: np.concatenate(values)[back] for name, values in parts.items()}
+        known = whole["labels"] < len(self.label_names)
+        predictions = whole["logits"].argmax(-1)
+        metrics = intent_classification(predictions[known], whole["labels"][known], self.label_names)
+        return Evaluation(metrics=metrics, **whole)

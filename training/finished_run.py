@@ -27,7 +27,7 @@ class UnfinishedRunError(ValueError):
 class Predictions:
     """predictions.parquet: what the model said of every test sample."""
 
-    labels: np.ndarray  # (samples,) gold label ids
+    labels: np.ndarray  # (samples,) gold label ids; the number of labels for one out of scope without a label
     scores: np.ndarray  # (samples, labels), softmax
     label_names: list[str]
 
@@ -111,7 +111,7 @@ def read_run(folder: str | Path) -> FinishedRun:
         table = pq.read_table(folder / PREDICTIONS_FILE)
         names = json.loads(table.schema.metadata[b"labels"])
         ids = {name: index for index, name in enumerate(names)}
-        labels = np.array([ids[name] for name in table["label"].to_pylist()])
+        labels = np.array([ids.get(name, len(names)) for name in table["label"].to_pylist()])
         predictions = Predictions(labels, np.array(table["scores"].to_pylist()), names)
     log = folder / LOG_FILE
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
@@ -134,7 +134,7 @@ def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[Fin
     """
     seeds, comparisons = [run], []
     for other in others:
-        for name in ("dataset", "scope", "dataset_options", "shots", "overfit_batches"):
+        for name in _SAME_DATA:
             if other.settings.get(name) != run.settings.get(name):
                 raise UnfinishedRunError(
                     f"{other.path} is a run with {name}={other.settings.get(name)!r}, {run.path} one with "
@@ -153,11 +153,16 @@ def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[Fin
     return sorted(seeds, key=lambda item: item.metrics["seed"]), comparisons
 
 
+# What decides the rows of a run, and which of them count as what.
+_SAME_DATA = (
+    "dataset scope out_of_scope held_out_intents held_out_seed test_from_validation dataset_options shots"
+    " overfit_batches"
+).split()
 # What a result depends on, beside the seed and what the tables tell apart.
 _COMPARED = (
     "model_config text_model num_text_layers description_model freeze_word_embeddings num_train_epochs max_train_steps"
     " batch_size gradient_accumulation_steps learning_rate new_learning_rate weight_decay warmup_ratio max_grad_norm"
-    " evaluate_every_epochs early_stopping_patience monitor"
+    " evaluate_every_epochs early_stopping_patience monitor outlier_exposure_weight"
 ).split()
 
 

@@ -18,8 +18,10 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
 from .finished_run import FinishedRun, read_run, sort_runs
+from .markdown import listed, percent, table
+from .out_of_scope.card_sections import calibration_section, out_of_scope_section
 from .reporting import METRIC_TITLES, metrics_table
-from .result_figures import CALIBRATION_BINS, calibration, metric_intervals, out_of_scope
+from .result_figures import metric_intervals
 
 
 TEMPLATE = Path(__file__).parents[1] / "model_card.md"
@@ -103,7 +105,7 @@ def _metadata(run: FinishedRun, name: str, dataset_id: str | None, license: str 
                 task_name="Multimodal intent recognition",
                 dataset_type=dataset or source.slug,
                 dataset_name=source.slug.rpartition("/")[2],
-                dataset_split=run.split,
+                dataset_split="validation" if run.settings.get("test_from_validation") else run.split,
                 metric_type=key.rpartition("_")[2],
                 metric_name=title,
                 metric_value=round(run.results[key], 4),
@@ -143,7 +145,7 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
     return {
         "amess": settings["model"] == "amess",
         "model": settings["model"],
-        "modalities": _listed(run.modalities),
+        "modalities": listed(run.modalities),
         "labels": [run.config["id2label"][key] for key in sorted(run.config["id2label"], key=int)],
         "data_title": run.source.title,
         "domain": run.source.domain,
@@ -151,27 +153,32 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
         "takes_clips": bool(run.config.get("video_config") or run.config.get("audio_config")),
         "feature_inputs": " and ".join(inputs),
         "training_lines": lines,
-        "versions_table": _table(("package", "version"), sorted(metrics["versions"].items())),
+        "versions_table": table(("package", "version"), sorted(metrics["versions"].items())),
         "software_version": metrics["versions"].get("amess-hf", "1"),
     }
 
 
 def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[FinishedRun]) -> dict[str, Any]:
     """What the template says of results; all in percent."""
-    predictions, label = run.predictions, run.config.get("out_of_scope_label")
     splits = {split: run.metrics[split] for split in ("validation", "test") if run.metrics.get(split)}
     found = {
         "split": run.split,
-        "accuracy": _percent(run.results["accuracy"]),
+        "accuracy": percent(run.results["accuracy"]),
         "seeds_note": f", the mean of {len(seeds)} seeds {_mean(seeds, 'accuracy')} %" if len(seeds) > 1 else "",
         "results_sentence": f"In percent. The weights are those of the epoch with the best validation "
         f"{run.settings['monitor'].replace('_', ' ')}"
-        + ("; the test split was read once, after that." if run.split == "test" else "; there is no test split."),
+        + ("; the test split was read once, after that." if run.split == "test" else "; there is no test split.")
+        + (
+            " These test figures are of half of the validation split's dialogues, which the choice of the epoch did "
+            "not see."
+            if run.settings.get("test_from_validation")
+            else ""
+        ),
         "results_table": metrics_table(splits),
-        "class_table": _table(
+        "class_table": table(
             ("intent", "precision", "recall", "F1", "samples"),
             [
-                (row["label"], *(_percent(row[key]) for key in ("precision", "recall", "f1")), row["support"])
+                (row["label"], *(percent(row[key]) for key in ("precision", "recall", "f1")), row["support"])
                 for row in run.results["per_class"]
             ],
         ),
@@ -186,14 +193,10 @@ def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[Finis
             f"The published weights are those of seed {run.metrics['seed']}. The last row is the 95 % interval of the "
             f"mean, by bootstrap over the {run.num_samples} samples and the {len(seeds)} seeds."
         )
-    if predictions is not None:
-        figures = calibration(predictions)
-        shown = {name: _percent(getattr(figures, name)) for name in ("error", "confidence", "accuracy")}
-        found["calibration"] = shown | {"bins": CALIBRATION_BINS}
-        if label is not None and (outside := out_of_scope(predictions, label)) is not None:
-            names = ("precision", "recall", "f1", "auroc", "in_scope_accuracy")
-            shown = {name: _percent(getattr(outside, name)) for name in names}
-            found["out_of_scope"] = shown | {"label": label, "count": outside.num_samples}
+    if "calibration" in run.metrics:
+        found["calibration"] = calibration_section(run)
+    if run.split in run.metrics.get("out_of_scope", {}):
+        found["out_of_scope"] = out_of_scope_section(run)
     return found
 
 
@@ -201,29 +204,29 @@ def _interval_sentence(run: FinishedRun) -> str:
     bounds = metric_intervals([run])
     if bounds is None:
         return ""
-    low, high = (_percent(bound) for bound in bounds["accuracy"])
+    low, high = (percent(bound) for bound in bounds["accuracy"])
     return (
         f"The 95 % interval of its accuracy, by bootstrap over the {run.num_samples} samples, is {low} to {high} %. "
     )
 
 
 def _seeds_table(seeds: list[FinishedRun]) -> str:
-    rows = [(run.metrics["seed"], *(_percent(run.results[key]) for key in METRIC_TITLES)) for run in seeds]
+    rows = [(run.metrics["seed"], *(percent(run.results[key]) for key in METRIC_TITLES)) for run in seeds]
     if len(seeds) > 1:
         rows.append(("mean ± std", *(_mean(seeds, key) for key in METRIC_TITLES)))
         if (bounds := metric_intervals(seeds)) is not None:
-            rows.append(("95 % interval", *(f"{_percent(low)} to {_percent(high)}" for low, high in bounds.values())))
-    return _table(("seed", *METRIC_TITLES.values()), rows)
+            rows.append(("95 % interval", *(f"{percent(low)} to {percent(high)}" for low, high in bounds.values())))
+    return table(("seed", *METRIC_TITLES.values()), rows)
 
 
 def _comparison_table(seeds: list[FinishedRun], comparisons: list[FinishedRun]) -> str:
     groups: dict[str, list[FinishedRun]] = {}
     for run in [*seeds, *comparisons]:
         kind = "" if run.settings["model"] == "amess" else f" (baseline {run.settings['model']})"
-        groups.setdefault(_listed(run.modalities) + kind, []).append(run)
+        groups.setdefault(listed(run.modalities) + kind, []).append(run)
     keys = ("accuracy", "macro_f1", "weighted_f1")
     rows = [(name, *(_mean(runs, key) for key in keys), len(runs)) for name, runs in groups.items()]
-    return _table(("modalities", *(METRIC_TITLES[key] for key in keys), "seeds"), rows)
+    return table(("modalities", *(METRIC_TITLES[key] for key in keys), "seeds"), rows)
 
 
 def _choice(run: FinishedRun) -> str:
@@ -232,7 +235,7 @@ def _choice(run: FinishedRun) -> str:
     values = [line[monitor] for line in run.validations]
     if not values:
         return f"{best}."
-    return f"{best} of {run.metrics['epochs']}: {_percent(max(values))} % (after the first: {_percent(values[0])} %)."
+    return f"{best} of {run.metrics['epochs']}: {percent(max(values))} % (after the first: {percent(values[0])} %)."
 
 
 def _base_models(run: FinishedRun) -> list[str]:
@@ -263,20 +266,5 @@ def _data_name(run: FinishedRun) -> str:
 
 def _mean(runs: Sequence[FinishedRun], key: str) -> str:
     values = [run.results[key] for run in runs]
-    spread = f" ± {_percent(statistics.stdev(values))}" if len(values) > 1 else ""
-    return _percent(statistics.mean(values)) + spread
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; its first column is text, the others numbers."""
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-    lines = [titles, ["---", *("---:" for _ in titles[1:])], *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    spread = f" ± {percent(statistics.stdev(values))}" if len(values) > 1 else ""
+    return percent(statistics.mean(values)) + spread

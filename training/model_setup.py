@@ -15,6 +15,7 @@ import transformers
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer, PreTrainedModel
 
+from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 from modeling_amess import AmessProcessor
 from modeling_amess.media_encoder_amess import PREPROCESSING
 
@@ -59,9 +60,8 @@ def create_model(
         encoder = _sentence_encoder(settings)
         config["description_size"] = encoder.get_embedding_dimension()
         config["description_encoder"] = settings.description_model
-        undescribed = [name for name in label_names if name not in descriptions]
-        if len(undescribed) == 1:
-            config["out_of_scope_label"] = undescribed[0]
+    if "out_of_scope_label" in valid and OUT_OF_SCOPE_LABEL in label_names:
+        config["out_of_scope_label"] = OUT_OF_SCOPE_LABEL
     try:
         with quiet_transformers():
             model = model_class.from_text_pretrained(
@@ -134,6 +134,8 @@ def read_label_descriptions(
             raise SettingsError(
                 f"{settings.label_descriptions} must be a JSON object: intent -> list of descriptions."
             )
+        if settings.held_out_intents is not None:  # theirs may be in the file
+            content = {name: texts for name, texts in content.items() if name in label_names}
         unknown = sorted(set(content) - set(label_names))
         if unknown:
             raise SettingsError(

@@ -31,51 +31,25 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
-from accelerate import Accelerator, PartialState
-from accelerate.data_loader import DataLoaderShard
-from accelerate.optimizer import AcceleratedOptimizer
-from accelerate.scheduler import AcceleratedScheduler
-from accelerate.utils import broadcast_object_list, gather_object, set_seed
-from torch import nn
-from tqdm.auto import tqdm
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, gather_object
 
 from dataset_scripts.hub_push import HubPushError, check_access, check_repo_id
 from dataset_scripts.launching import LaunchError
 from training.arguments import SettingsError, TrainingSettings, parse_settings
-from training.baselines import MODELS
-from training.checkpointing import CheckpointError, TrainerState, load_checkpoint, replace_folder, save_checkpoint
-from training.data import (
-    BucketBatchSampler,
-    IntentCollator,
-    IntentRows,
-    create_train_loader,
-    load_splits,
-    select_rows,
-    text_lengths,
-)
-from training.evaluation import Evaluator
-from training.feature_source import FeatureSource, feature_source
+from training.checkpointing import CheckpointError, replace_folder, save_checkpoint
+from training.finishing import evaluate_best, push_to_hub, report
 from training.launching import create_accelerator
 from training.model_card import write_card
-from training.model_setup import create_model, create_processor, quiet_transformers
-from training.optimization import create_optimizer, create_scheduler
-from training.publish import publish
-from training.reporting import (
-    METRICS_FILE,
-    PREDICTIONS_FILE,
-    metrics_table,
-    predictions_in_words,
-    versions,
-    write_metrics,
-    write_predictions,
-)
-from training.run_folder import LOG_FILE, RunFolder, open_run_folder, result_settings
+from training.model_setup import quiet_transformers
+from training.preparation import Run, prepare
+from training.reporting import METRICS_FILE
+from training.run_folder import open_run_folder
 from training.text_models import TextModelError
-from training.training_log import TrainingLog
 
 
 class TrainingDivergedError(RuntimeError):
@@ -161,104 +135,6 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
     return content
 
 
-@dataclass
-class Run:
-    """The parts of one training run. Model, optimizer and scheduler are as prepared by the Accelerator."""
-
-    settings: TrainingSettings
-    accelerator: Accelerator
-    folder: RunFolder
-    rows: dict[str, IntentRows]
-    source: FeatureSource
-    processor: Any
-    loader: DataLoaderShard
-    sampler: BucketBatchSampler
-    evaluators: dict[str, Evaluator]
-    model: nn.Module
-    optimizer: AcceleratedOptimizer
-    scheduler: AcceleratedScheduler
-    total_steps: int
-    facts: dict[str, Any]  # what a continued run must have the same
-    state: TrainerState
-    log: TrainingLog
-    progress: tqdm
-
-
-def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFolder) -> Run:
-    """Load data and model, put them into the Accelerator's hands and go to where training stopped, if it did."""
-    # The main process goes first: it writes the Arrow files that the others then find.
-    with accelerator.main_process_first():
-        splits = load_splits(settings)
-    rows = select_rows(splits, settings, accelerator.num_processes)
-    source = feature_source(settings)
-
-    # The same seed in every process: all start from the same weights.
-    set_seed(settings.seed)
-    model = create_model(settings, rows["train"].label_names, rows["train"].feature_sizes(), source)
-    processor = create_processor(settings, model)
-    accelerator.print(
-        f"{settings.model} on {settings.dataset}: {len(rows['train'])} training samples, "
-        f"{len(rows['train'].label_names)} intents, {model.num_parameters() / 1e6:.1f} million parameters, "
-        f"{accelerator.num_processes} process(es) on {accelerator.device.type}; run folder {folder.path}"
-    )
-
-    collator = IntentCollator(processor, settings.modality_names)
-    lengths = {name: text_lengths(part, processor.tokenizer, processor.max_text_length) for name, part in rows.items()}
-    loader, sampler = create_train_loader(rows["train"], collator, lengths["train"], settings, accelerator)
-    evaluators = {
-        name: Evaluator(rows[name], collator, lengths[name], settings.eval_batch_size, accelerator)
-        for name in ("validation", "test")
-        if name in rows
-    }
-
-    total_steps = settings.num_train_epochs * sampler.num_steps
-    if settings.max_train_steps is not None:
-        total_steps = min(total_steps, settings.max_train_steps)
-    # Parameters are grouped by name, so before `prepare` wraps the model and changes the names.
-    optimizer = create_optimizer(model, model.new_parameter_names(), settings)
-    scheduler = create_scheduler(optimizer, total_steps, settings)
-    model, optimizer, scheduler = accelerator.prepare(model, optimizer, scheduler)
-    if settings.report_to != "none":
-        plain = {name: value for name, value in asdict(settings).items() if isinstance(value, (bool, int, float, str))}
-        accelerator.init_trackers("amess", config=plain)
-
-    facts = {
-        **result_settings(settings),
-        "num_processes": accelerator.num_processes,
-        "mixed_precision": accelerator.mixed_precision,
-        "train_samples": len(rows["train"]),
-        "label_names": rows["train"].label_names,
-    }
-    # From here on every process draws dropout of its own.
-    set_seed(settings.seed, device_specific=True)
-    state = TrainerState(loss_sums=[0.0] * accelerator.num_processes)
-    if folder.checkpoint is not None:
-        state = load_checkpoint(accelerator, folder.checkpoint, facts)
-        if accelerator.is_main_process:
-            folder.restore(state.step)
-        accelerator.wait_for_everyone()
-
-    return Run(
-        settings=settings,
-        accelerator=accelerator,
-        folder=folder,
-        rows=rows,
-        source=source,
-        processor=processor,
-        loader=loader,
-        sampler=sampler,
-        evaluators=evaluators,
-        model=model,
-        optimizer=optimizer,
-        scheduler=scheduler,
-        total_steps=total_steps,
-        facts=facts,
-        state=state,
-        log=TrainingLog(folder.path / LOG_FILE, accelerator),
-        progress=tqdm(total=total_steps, desc=settings.model, unit="step", disable=not accelerator.is_main_process),
-    )
-
-
 def train_one_epoch(run: Run) -> None:
     """Train from where `run.state` stands to the end of the epoch, or to the last step of the run."""
     settings, accelerator, state = run.settings, run.accelerator, run.state
@@ -297,7 +173,7 @@ def train_one_epoch(run: Run) -> None:
         if is_due(state.step, settings.logging_steps):
             # Of the main process's samples. A ragged last step may have fewer passes; its weights make up for it.
             values = {"epoch": state.epoch + 1, "loss": sum(step_losses) / settings.gradient_accumulation_steps}
-            for name in ("classification_loss", "contrastive_loss"):
+            for name in ("classification_loss", "contrastive_loss", "outlier_loss"):
                 if getattr(output, name, None) is not None:
                     values[name] = getattr(output, name).item()
             values |= {"learning_rate": learning_rates[0], "new_learning_rate": learning_rates[-1]}
@@ -378,94 +254,6 @@ def write_checkpoint(run: Run) -> None:
     save_checkpoint(
         run.accelerator, run.folder.checkpoint_folder, run.state, run.facts, best, run.settings.keep_checkpoints
     )
-
-
-def evaluate_best(run: Run, started: float) -> dict[str, Any]:
-    """
-    Read the best epoch's weights back from the folder that users get, let them see the test split, for the only time,
-    and write the results. Returns the content of metrics.json.
-    """
-    settings, accelerator, state, folder = run.settings, run.accelerator, run.state, run.folder
-    with quiet_transformers():
-        best = MODELS[settings.model][1].from_pretrained(folder.model_folder)
-    best = accelerator.prepare_model(best, evaluation_mode=True)
-    evaluations = {name: evaluator.evaluate(best) for name, evaluator in run.evaluators.items()}
-    content = {
-        "model": settings.model,
-        **{name: evaluation.metrics for name, evaluation in evaluations.items()},
-        "seed": settings.seed,
-        "best_epoch": state.best_epoch,
-        "epochs": state.epoch,
-        "steps": state.step,
-        "train_samples": len(run.rows["train"]),
-        "train_samples_per_second": state.samples_seen / max(state.train_seconds, 1e-9),
-        "train_seconds": state.train_seconds,
-        "wall_seconds": time.perf_counter() - started,
-        "num_processes": accelerator.num_processes,
-        "device": accelerator.device.type,
-        "mixed_precision": accelerator.mixed_precision,
-        "versions": versions(),
-        "settings": asdict(settings),
-    }
-    if accelerator.is_main_process:
-        attach_media_encoder(run)
-        if "test" in evaluations:
-            write_predictions(folder.path / PREDICTIONS_FILE, run.rows["test"], evaluations["test"])
-        write_metrics(folder.path / METRICS_FILE, content)
-        write_card(folder.path)
-    for name, evaluation in evaluations.items():
-        numbers = {key: value for key, value in evaluation.metrics.items() if key != "per_class"}
-        accelerator.log({f"best_{name}/{key}": value for key, value in numbers.items()}, step=state.step)
-    for tracker in accelerator.trackers:
-        tracker.finish()
-    accelerator.wait_for_everyone()
-    return content
-
-
-def attach_media_encoder(run: Run) -> None:
-    """Put the encoders that made the features into pretrained/, which then takes clips (main process)."""
-    load, target = run.source.load_media_encoder, run.folder.model_folder
-    model_class = MODELS[run.settings.model][1]
-    takes_features = run.processor.video_feature_size is not None or run.processor.audio_feature_size is not None
-    if not run.settings.attach_media_encoder or load is None or not takes_features:
-        return
-    if not hasattr(model_class, "attach_media_encoder"):  # a baseline
-        return
-    with quiet_transformers():
-        model = model_class.from_pretrained(target)
-        model.attach_media_encoder(load())
-        partial = target.with_name(f".{target.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        model.save_pretrained(partial)
-    run.processor.save_pretrained(partial)
-    replace_folder(partial, target)
-
-
-def report(settings: TrainingSettings, results: dict[str, dict[str, Any]]) -> None:
-    """Print the table of results and three predictions (main process)."""
-    if not PartialState().is_main_process:
-        return
-    split = "test" if all("test" in content for content in results.values()) else "validation"
-    print(f"\n{split}, percent ({settings.dataset}, seed {settings.seed}):")
-    print(metrics_table({name: content[split] for name, content in results.items()}))
-    predictions = settings.run_folder / PREDICTIONS_FILE
-    if predictions.is_file():
-        print(f"\nThree of {settings.model}'s predictions:")
-        for sentence in predictions_in_words(predictions):
-            print(f"  {sentence}")
-    print(f"\nEverything is in {settings.run_folder}; load the model from {settings.run_folder / 'pretrained'}.")
-
-
-def push_to_hub(settings: TrainingSettings) -> None:
-    """Publish the run (main process). Raises HubPushError, which says how to do it later."""
-    try:
-        (commit,) = publish(settings.run_folder, settings.hub_model_id, private=settings.hub_private_repo)
-    except HubPushError as error:
-        raise HubPushError(
-            f"{error} The run is complete in {settings.run_folder}; publish it with `python -m training.publish "
-            f"{settings.run_folder} --repo {settings.hub_model_id}`."
-        ) from None
-    print(f'On the Hub: {commit.url}; load it with revision="{commit.revision}".')
 
 
 def check_finite(run: Run, loss: torch.Tensor) -> None:

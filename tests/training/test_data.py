@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from modeling_amess import AmessProcessor
 from training.arguments import SettingsError, parse_settings
-from training.data import BucketBatchSampler, IntentCollator, IntentRows, draw_shots, load_splits, select_rows
+from training.batch_sampler import BucketBatchSampler
+from training.data import IntentCollator, IntentRows, draw_shots, load_splits, select_rows
 
 from . import tiny
 

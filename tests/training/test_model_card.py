@@ -13,13 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import ModelCard
-from sklearn.metrics import roc_auc_score
 from transformers import AutoModelForSequenceClassification, AutoProcessor
 
 from tests.fakehub_card_rules import card_errors
-from training.finished_run import Predictions, UnfinishedRunError
+from training.finished_run import UnfinishedRunError
 from training.model_card import model_card
-from training.result_figures import calibration, out_of_scope
 from training.train import main
 
 from . import tiny
@@ -139,7 +137,7 @@ def test_the_example_runs_and_is_short(run_folder, monkeypatch, capsys):
     assert all(len(block.strip().splitlines()) <= 10 for block in blocks)
     monkeypatch.chdir(run_folder)
     exec(blocks[0], {})
-    assert "'out_of_scope': False" in capsys.readouterr().out
+    assert "'out_of_scope': " in capsys.readouterr().out
     exec(blocks[1], {})
     assert capsys.readouterr().out.strip() in ("Greet", "Leave", "Thank")
     classes = {
@@ -203,7 +201,7 @@ def test_without_other_runs_the_section_is_left_out(copy):
     assert "What each modality adds" not in headings(model_card(copy))
 
 
-def test_without_a_test_split_validation_is_told_and_calibration_left_out(copy):
+def test_without_a_test_split_validation_is_told(copy):
     metrics = json.loads((copy / "metrics.json").read_text())
     del metrics["test"]
     shutil.rmtree(copy / "text_only")
@@ -211,14 +209,19 @@ def test_without_a_test_split_validation_is_told_and_calibration_left_out(copy):
     (copy / "predictions.parquet").unlink()
     card = model_card(copy)
     assert card_errors(str(card), "model") == [] and card.data.eval_results[0].dataset_split == "validation"
-    assert "Calibration" not in headings(card) and "there is no test split" in card.text
+    assert "there is no test split" in card.text and "On the validation split the mean" in card.text
 
 
-def test_out_of_scope_figures_stand_where_they_were_measured(copy):
-    config = json.loads((copy / "pretrained" / "config.json").read_text())
-    (copy / "pretrained" / "config.json").write_text(json.dumps(config | {"out_of_scope_label": "Thank"}))
-    text = section(model_card(copy), "Out of scope")
-    assert text.strip().startswith("4 utterances") and "`Thank`" in text
+def test_calibration_and_the_threshold_are_told(run_folder):
+    metrics = json.loads((run_folder / "metrics.json").read_text())
+    text = section(model_card(run_folder), "Calibration")
+    figures = metrics["calibration"]["test"]
+    values = (figures["confidence"], figures["accuracy"], figures["error"], figures["scaled"]["error"])
+    percents = re.findall(r"(\d+\.\d) %", text)
+    assert percents[:4] == [f"{100 * value:.1f}" for value in values]
+    assert f"below {100 * metrics['out_of_scope_threshold']['value']:.1f} %" in text
+    assert "95 % of the validation split" in text
+    assert "Out of scope" not in headings(model_card(run_folder))  # every utterance has an intent
 
 
 @pytest.mark.parametrize(
@@ -241,25 +244,6 @@ def test_an_unfinished_run_has_no_card(copy):
     (copy / "metrics.json").unlink()
     with pytest.raises(UnfinishedRunError, match="metrics.json is missing"):
         model_card(copy)
-
-
-def test_the_expected_calibration_error_is_the_mean_gap_of_the_bins():
-    # Two bins: ten samples at 0.95 of which eight are right, and ten at 0.55 of which six are.
-    scores = np.array([[0.95, 0.05]] * 10 + [[0.55, 0.45]] * 10)
-    labels = np.array([0] * 8 + [1] * 2 + [0] * 6 + [1] * 4)
-    figures = calibration(Predictions(labels, scores, ["a", "b"]))
-    assert figures.error == pytest.approx((0.15 + 0.05) / 2)
-    assert (figures.confidence, figures.accuracy) == (pytest.approx(0.75), pytest.approx(0.7))
-
-
-def test_out_of_scope_figures_agree_with_scikit_learn():
-    random = np.random.default_rng(0)
-    scores = random.dirichlet(np.ones(3), size=200).round(1)  # rounded: with ties
-    labels = random.integers(0, 3, size=200)
-    found = out_of_scope(Predictions(labels, scores, ["a", "b", "UNK"]), "UNK")
-    assert found.auroc == pytest.approx(roc_auc_score(labels == 2, scores[:, 2]))
-    assert found.recall == pytest.approx((scores.argmax(-1) == 2)[labels == 2].mean())
-    assert out_of_scope(Predictions(np.zeros(5, int), scores[:5], ["a", "b", "UNK"]), "UNK") is None
 
 
 def test_label_names_with_bars_do_not_break_the_tables(copy):

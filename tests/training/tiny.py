@@ -100,6 +100,34 @@ def make_descriptions(file: Path) -> str:
     return str(file)
 
 
+def make_released_mintrec2(folder: Path, train: int = 24, other: int = 12, test_split: bool = True) -> str:
+    """
+    MIntRec2.0's released layout, both parts, without features: dialogues of four utterances of four intents, a word
+    of which gives the intent away, and for every three of them one of no intent, all fillers.
+    """
+    random = np.random.default_rng(0)
+    header = "Dialogue_id\tUtterance_id\tText\tLabel\tStart_timestamp\tEnd_timestamp\tSource\tspeakername\n"
+    words = {**WORDS, "Joke": ["hello bye", "bye hi", "hi later"]}
+    dialogue = 0
+    for split, number in (("train", train), ("dev", other), ("test", other if test_split else 0)):
+        lines: dict[str, list[str]] = {"in-scope": [], "out-of-scope/MIntRec2.0-OOD": []}
+        for index in range(number):
+            dialogue += index % 4 == 0
+            label = [*words][index % 4]
+            texts = {label: [*random.choice(FILLERS, 2), random.choice(words[label])]}
+            if index % 3 == 0:
+                texts["UNK"] = random.choice(FILLERS, random.integers(2, 5))
+            for name, text in texts.items():
+                utterance = index % 4 + 10 * (name == "UNK")
+                part = [*lines][name == "UNK"]
+                lines[part].append(f"{dialogue}\t{utterance}\t{' '.join(text)}\t{name}\t\t\tfriends\tRoss\n")
+        for part, rows in lines.items():
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            if rows:
+                (folder / part / f"{split}.tsv").write_text(header + "".join(rows), encoding="utf-8")
+    return str(folder)
+
+
 def environment(**variables: str) -> dict[str, str]:
     """The environment of a child process: one thread, the loopback interface, the project importable."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("ACCELERATE_", "MASTER_"))}
