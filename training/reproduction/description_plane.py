@@ -23,7 +23,7 @@ from transformers import AutoModelForSequenceClassification, AutoProcessor
 from modeling_amess.modeling_amess import masked_mean
 
 from ..arguments import TrainingSettings
-from ..data import IntentCollator, IntentRows, load_splits
+from ..data import IntentCollator, load_splits, select_rows
 from ..finished_run import read_run
 from ..run_folder import MODEL_FOLDER
 from .figures import COLOURS
@@ -67,7 +67,7 @@ def semantic_tokens(folder: Path) -> SemanticTokens:
             f"{model.config.hidden_size}: figure 5 needs a description encoder of the text encoder's size."
         )
     processor = AutoProcessor.from_pretrained(folder / MODEL_FOLDER)
-    rows = IntentRows(load_splits(settings)["test"], settings.modality_names)
+    rows = select_rows(load_splits(settings), settings, num_processes=1)["test"]
     collator = IntentCollator(processor, settings.modality_names)
     before, after, labels = [], [], []
     with torch.no_grad():
