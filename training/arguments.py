@@ -30,7 +30,7 @@ _CHOICES = {
 _AT_LEAST_ONE = (
     "batch_size eval_batch_size gradient_accumulation_steps logging_steps keep_checkpoints num_text_layers shots"
     " num_train_epochs max_train_steps overfit_batches checkpoint_every_steps early_stopping_patience"
-    " evaluate_every_epochs"
+    " evaluate_every_epochs num_descriptions"
 ).split()
 _NOT_NEGATIVE = (
     "learning_rate new_learning_rate weight_decay max_grad_norm dataloader_num_workers checkpoint_every_epochs seed"
@@ -73,6 +73,9 @@ class TrainingSettings:
     shots: int | None = setting(None, "Training samples of each intent, drawn by the seed. null: all.")
     label_descriptions: str | None = setting(
         None, "JSON file: intent -> list of descriptions. null: the data set's own."
+    )
+    num_descriptions: int | None = setting(
+        None, "Descriptions of each intent: the first so many. null: all of the file, or the paper's three."
     )
 
     # Model.
