@@ -16,6 +16,8 @@ from accelerate.data_loader import DataLoaderShard
 from torch.utils.data import Dataset, Sampler
 
 from .arguments import SettingsError, TrainingSettings
+from .dialogue_context import COLUMNS as DIALOGUE_COLUMNS
+from .dialogue_context import dialogue_contexts
 from .feature_source import is_extraction
 
 
@@ -33,9 +35,20 @@ class IntentRows(Dataset):
         split: a `datasets.Dataset`, or a map-style data set with its columns (and `set_epoch` if it changes by epoch).
         modalities: of text, video, audio; the text of a run without text is "".
         indices: which rows of the split; all by default. A selection is fixed: `set_epoch` does not reach the split.
+        context_utterances: so many previous utterances of the same dialogue and split come with a row as `context`,
+            whether they are among `indices` or not; 0 for no such entry.
+
+    Raises:
+        SettingsError: the split lacks a column that is needed.
     """
 
-    def __init__(self, split: Any, modalities: Sequence[str], indices: Sequence[int] | None = None):
+    def __init__(
+        self,
+        split: Any,
+        modalities: Sequence[str],
+        indices: Sequence[int] | None = None,
+        context_utterances: int = 0,
+    ):
         self.modalities = tuple(modalities)
         self.feature_names = [f"{name}_features" for name in ("video", "audio") if name in self.modalities]
         missing = [name for name in ("text", "label", *self.feature_names) if name not in split.column_names]
@@ -44,6 +57,15 @@ class IntentRows(Dataset):
                 f"The data set has no column {', '.join(missing)} (its columns: {', '.join(split.column_names)}). "
                 f"Choose --modalities accordingly."
             )
+        self.contexts = None
+        if context_utterances:
+            if not set(DIALOGUE_COLUMNS) <= set(split.column_names):
+                raise SettingsError(
+                    f"context_utterances={context_utterances} needs the columns {' and '.join(DIALOGUE_COLUMNS)}, "
+                    f"which the data set does not have (its columns: {', '.join(split.column_names)})."
+                )
+            columns = split.select_columns([*DIALOGUE_COLUMNS, "text"]).with_format(None)
+            self.contexts = dialogue_contexts(*(columns[name][:] for name in columns.column_names), context_utterances)
         self.label_names = list(split.features["label"].names)
         self.table = split if isinstance(split, datasets.Dataset) else None
         if self.table is not None:
@@ -58,11 +80,13 @@ class IntentRows(Dataset):
         return len(self.split) if self.indices is None else len(self.indices)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        row = self.split[int(index) if self.indices is None else self.indices[index]]
+        position = int(index) if self.indices is None else self.indices[index]
+        row = self.split[position]
         return {
             "id": str(row.get("id", index)),
             "text": str(row["text"]) if "text" in self.modalities else "",
             "label": int(row["label"]),
+            **({} if self.contexts is None else {"context": self.contexts[position]}),
             **{name: row[name] for name in self.feature_names},
         }
 
@@ -77,7 +101,14 @@ class IntentRows(Dataset):
         return self.indices is None and hasattr(self.split, "set_epoch")
 
     def column(self, name: str) -> list | None:
-        """All values of `id`, `text` or `label`, without reading features; `None` where the split has no such way."""
+        """
+        All values of `id`, `text`, `label` or `context`, without reading features; `None` where the split has no such
+        way.
+        """
+        if name == "context":
+            if self.contexts is None or self.indices is None:
+                return self.contexts
+            return [self.contexts[index] for index in self.indices]
         if self.table is not None:
             if name not in self.table.column_names:
                 return None
@@ -175,12 +206,12 @@ def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processe
         pool = np.arange(len(splits["train"])) if indices is None else np.asarray(indices)
         wanted = settings.overfit_batches * settings.batch_size * num_processes * settings.gradient_accumulation_steps
         indices = np.random.default_rng(settings.seed).permutation(pool)[:wanted]
-        few = IntentRows(splits["train"], settings.modality_names, indices)
+        few = IntentRows(splits["train"], settings.modality_names, indices, settings.context_utterances)
         return {"train": few, "validation": few, "test": few}
-    rows = {"train": IntentRows(splits["train"], settings.modality_names, indices)}
+    rows = {"train": IntentRows(splits["train"], settings.modality_names, indices, settings.context_utterances)}
     for name in ("validation", "test"):
         if name in splits:
-            rows[name] = IntentRows(splits[name], settings.modality_names)
+            rows[name] = IntentRows(splits[name], settings.modality_names, None, settings.context_utterances)
     return rows
 
 
@@ -202,15 +233,18 @@ def draw_shots(labels: Sequence[int], label_names: Sequence[str], shots: int, se
     return sorted(int(index) for index in chosen)
 
 
-def text_lengths(rows: IntentRows, tokenizer: Any, max_length: int) -> np.ndarray | None:
-    """Tokens of every row's text `(rows,)`, or `None` where texts cannot be had without reading the features."""
+def text_lengths(rows: IntentRows, processor: Any) -> np.ndarray | None:
+    """
+    Tokens of every row's text and context `(rows,)`, or `None` where texts cannot be had without reading the features.
+    """
     texts = rows.column("text")
     if texts is None or "text" not in rows.modalities:
         return None
-    texts, lengths = list(texts), []
+    texts, contexts, lengths = list(texts), rows.column("context"), []
     # In parts: the ids of all texts at once would be the one thing in memory that grows with the number of samples.
     for start in range(0, len(texts), 1000):
-        encoded = tokenizer(texts[start : start + 1000], truncation=True, max_length=max_length, padding=False)
+        part = slice(start, start + 1000)
+        encoded = processor.encode_text(texts[part], None if contexts is None else contexts[part])
         lengths += [len(ids) for ids in encoded["input_ids"]]
     return np.array(lengths, dtype=np.int64)
 
@@ -343,8 +377,10 @@ class IntentCollator:
         ]
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        features = {name: [row[name] for row in rows] for name in self.feature_names}
-        batch = self.processor(text=[row["text"] for row in rows], return_tensors="pt", **features)
+        parts = {name: [row[name] for row in rows] for name in self.feature_names}
+        if "context" in rows[0]:
+            parts["context"] = [row["context"] for row in rows]
+        batch = self.processor(text=[row["text"] for row in rows], return_tensors="pt", **parts)
         return {**batch, "labels": torch.tensor([row["label"] for row in rows])}
 
 

@@ -94,7 +94,11 @@ def encoder_record(source: FeatureSource, feature_sizes: Mapping[str, int | None
 def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> AmessProcessor:
     """
     The processor of a model, with the tokenizer of its text encoder and the model's own sizes and lengths. It takes
-    clips, too, where the encoders that made the features are known.
+    clips, too, where the encoders that made the features are known. How many utterances of context the model is
+    trained with is the processor's own: the model sees tokens alone.
+
+    Raises:
+        SettingsError: text and context do not fit into the text encoder.
     """
     tokenizer = AutoTokenizer.from_pretrained(resolve_text_model(settings.text_model))
     names = (
@@ -106,7 +110,15 @@ def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> Ames
     )
     sizes = {name: getattr(model.config, name) for name in names if hasattr(model.config, name)}
     record = getattr(model.config, "media_encoder", None) or {}
-    return AmessProcessor(tokenizer, **sizes, **record.get("preprocessing", {}))
+    context = {name: getattr(settings, name) for name in ("context_utterances", "max_context_length")}
+    processor = AmessProcessor(tokenizer, **sizes, **context, **record.get("preprocessing", {}))
+    most = min(model.config.text_config.max_position_embeddings, tokenizer.model_max_length)
+    if settings.context_utterances and processor.max_text_length + processor.max_context_length > most:
+        raise SettingsError(
+            f"max_text_length={processor.max_text_length} and max_context_length={processor.max_context_length} are "
+            f"together more than the {most} tokens that {settings.text_model} reads: lower --max_context_length."
+        )
+    return processor
 
 
 def model_config_fields(model: str) -> tuple[str, ...]:
