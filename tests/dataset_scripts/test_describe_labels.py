@@ -51,7 +51,7 @@ def describe(chat, project, tmp_path):
             tmp_path / "out.json", "--model", "parrot", "--base_url", url or chat.url, *arguments, **options
         )
         variables = {"OPENAI_API_KEY": token, "HF_TOKEN": HUB_TOKEN}
-        done = subprocess.run(words, env=environment(project, **variables), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(words, env=environment(project, **variables), capture_output=True, text=True, timeout=240)
         assert TOKEN not in done.stdout + done.stderr and HUB_TOKEN not in done.stdout + done.stderr
         return done.returncode, done.stdout + done.stderr
 
@@ -151,7 +151,7 @@ def test_a_kill_in_the_middle_costs_the_label_in_hand_only(chat, project, tmp_pa
     words = command(tmp_path / "out.json", "--model", "parrot", "--base_url", chat.url)
     chat.hold_at = 3
     process = subprocess.Popen(words, env=environment(project), stdout=subprocess.DEVNULL)
-    assert chat.reached.wait(timeout=60)
+    assert chat.reached.wait(timeout=240)
     process.kill()
     process.wait()
     assert written(tmp_path) == expected("Greet", "Leave")
