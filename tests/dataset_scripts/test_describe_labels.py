@@ -51,9 +51,11 @@ def describe(chat, project, tmp_path):
             tmp_path / "out.json", "--model", "parrot", "--base_url", url or chat.url, *arguments, **options
         )
         variables = {"OPENAI_API_KEY": token, "HF_TOKEN": HUB_TOKEN}
-        done = subprocess.run(words, env=environment(project, **variables), capture_output=True, text=True, timeout=240)
-        assert TOKEN not in done.stdout + done.stderr and HUB_TOKEN not in done.stdout + done.stderr
-        return done.returncode, done.stdout + done.stderr
+        known = environment(project, **variables)
+        done = subprocess.run(words, env=known, capture_output=True, text=True, timeout=240)
+        printed = done.stdout + done.stderr
+        assert TOKEN not in printed and HUB_TOKEN not in printed
+        return done.returncode, printed
 
     return run
 
