@@ -87,7 +87,7 @@ def read_once(files: list[str]) -> dict[str, float]:
     before = resident_memory()
     split = datasets.concatenate_datasets([datasets.Dataset.from_file(file) for file in files])
     rows = IntentRows(split, settings.modality_names)
-    lengths = text_lengths(rows, tokenizer, processor.max_text_length)
+    lengths = text_lengths(rows, processor)
     collator = IntentCollator(processor, settings.modality_names)
     loader, _ = create_train_loader(rows, collator, lengths, settings, accelerator)
     peak, samples = dict(before), 0

@@ -5,8 +5,10 @@
 Names and order are those of the released repositories (thuiar/MIntRec, thuiar/MIntRec2.0): the position is the label
 id. Checkpoints of other code bases order the labels differently (TCL-MAP moves `Care` up): compare names, never ids.
 
-The descriptions in `label_descriptions/*.json` are the three sentences per label that A-MESS prints in its appendix
-(arXiv 2503.19474), under the data sets' own label names.
+The descriptions in `label_descriptions/mintrec.json` and `mintrec2.json` are the three sentences per label that A-MESS
+prints in its appendix (arXiv 2503.19474), under the data sets' own label names. The five more per label in
+`additional.json` were written for this project: the paper also reports two, five and eight descriptions (its Table IV)
+and does not print those beyond the three.
 """
 
 from __future__ import annotations
@@ -172,6 +174,7 @@ _DESCRIPTION_FILES = {
     "planted": "mintrec.json",
     "mintrec2": "mintrec2.json",
 }
+_ADDITIONAL_FILE = "additional.json"
 _DESCRIPTIONS_FOLDER = Path(__file__).with_name("label_descriptions")
 
 
@@ -228,16 +231,23 @@ def normalize_label(label: str, labels: Sequence[str] = MINTREC_LABELS) -> str:
     )
 
 
-def load_label_descriptions(name: str) -> dict[str, list[str]]:
+def load_label_descriptions(name: str, num_descriptions: int = 3) -> dict[str, list[str]]:
     """The label descriptions of a data set, label -> sentences, in label-id order; the out-of-scope label has none.
 
     Args:
         name: `sample`, `mintrec`, `mintrec2` or `planted`.
+        num_descriptions: of each label, 1 to 8: first the paper's three, then this project's five.
 
     Raises:
-        ValueError: unknown data set name.
+        ValueError: unknown data set name, or another number.
     """
     labels = label_names(name)
-    with open(_DESCRIPTIONS_FOLDER / _DESCRIPTION_FILES[name], encoding="utf-8") as file:
-        descriptions = json.load(file)
-    return {label: list(descriptions[label]) for label in labels}
+    descriptions, additional = (
+        json.loads((_DESCRIPTIONS_FOLDER / file).read_text(encoding="utf-8"))
+        for file in (_DESCRIPTION_FILES[name], _ADDITIONAL_FILE)
+    )
+    ordered = {label: descriptions[label] + additional[label] for label in labels}
+    most = min(len(sentences) for sentences in ordered.values())
+    if not 1 <= num_descriptions <= most:
+        raise ValueError(f"num_descriptions={num_descriptions}: {name} has 1 to {most} descriptions a label")
+    return {label: sentences[:num_descriptions] for label, sentences in ordered.items()}

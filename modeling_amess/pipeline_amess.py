@@ -20,7 +20,7 @@ from .media_arrays_amess import resampled_waveform
 from .media_limits_amess import MediaLimits, NoMediaStreamError
 
 
-PARTS = ("video", "frame_rate", "audio", "sampling_rate", "text", "video_features", "audio_features")
+PARTS = ("video", "frame_rate", "audio", "sampling_rate", "text", "context", "video_features", "audio_features")
 # Whisper hears 16 kHz in windows of 30 seconds; for longer sound it must predict time stamps to know where to go on.
 _WHISPER_RATE = 16000
 _WHISPER_WINDOW = 30
@@ -33,7 +33,7 @@ class Utterance:
     One input, decoded.
 
     Attributes:
-        arguments: what the processor is given for it: `text`, and the clip or the features.
+        arguments: what the processor is given for it: `text`, its `context`, and the clip or the features.
         clip: frames and sound; `None` without a clip.
     """
 
@@ -47,8 +47,9 @@ class IntentRecognitionPipeline(Pipeline):
 
     An input is a clip (path, bytes or binary file), or a dict of parts: `video` (a clip, or frames as uint8
     `(frames, height, width, 3)` with `frame_rate`), `audio` (a file, or samples as float `(samples,)` with
-    `sampling_rate`; by default the sound of `video`), `text`, or precomputed `video_features` and `audio_features`. A
-    list of inputs gives a list of results, a generator or `torch` data set gives an iterator that reads it as it goes.
+    `sampling_rate`; by default the sound of `video`), `text`, or precomputed `video_features` and `audio_features`;
+    and for a model of dialogues `context`, the utterances before this one, oldest first, or one as a string. A list
+    of inputs gives a list of results, a generator or `torch` data set gives an iterator that reads it as it goes.
 
     Args, at construction or of a call:
         text (`str`): of a call with one input: what is said in it.
@@ -165,7 +166,7 @@ class IntentRecognitionPipeline(Pipeline):
             # Sound without a video must not stand in the way of the video's features.
             arguments |= {"video": clip} if "video" in parts else {"audio": clip.waveform}
         arguments["text"] = parts["text"] if "text" in parts else self._transcribe(parts, asr_model, limits)
-        arguments |= {name: parts[name] for name in ("video_features", "audio_features") if name in parts}
+        arguments |= {name: parts[name] for name in ("context", "video_features", "audio_features") if name in parts}
         return Utterance(arguments, clip)
 
     def _transcribe(self, parts: dict[str, Any], asr_model: str, limits: MediaLimits | None) -> str:
@@ -256,7 +257,7 @@ def input_parts(input_: Any) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"Unknown parts of an input: {', '.join(map(repr, unknown))}. Known are {', '.join(PARTS)}.")
     parts = {name: value for name, value in input_.items() if value is not None}
-    if not set(parts) - {"sampling_rate", "frame_rate"}:
+    if not set(parts) - {"sampling_rate", "frame_rate", "context"}:
         raise ValueError("An input is empty: give at least one of video, audio, text, video_features, audio_features.")
     if not isinstance(parts.get("text", ""), str):
         raise ValueError(f"The text of an input must be a string, not {type(parts['text']).__name__}.")

@@ -14,6 +14,7 @@ from transformers.processing_utils import ProcessorMixin
 from transformers.utils import logging
 
 from .clip_amess import Clip
+from .context_amess import add_context, previous_utterances
 from .media_arrays_amess import resampled_waveform, resized_frames, sampled_frames
 from .media_limits_amess import MediaLimits
 
@@ -44,6 +45,8 @@ class AmessProcessor(ProcessorMixin):
         normalize_audio (`bool`): whether each clip's sound is brought to mean 0 and variance 1.
         audio_step, audio_window (`int`, *optional*): samples from one audio step to the next, and those that one step
             covers. Without them the sound is not cut.
+        context_utterances (`int`): previous utterances of a dialogue that the model was trained with; 0 for none.
+        max_context_length (`int`): tokens that are kept of them, beside `max_text_length` for the utterance itself.
 
     Example:
 
@@ -73,6 +76,8 @@ class AmessProcessor(ProcessorMixin):
         normalize_audio: bool = False,
         audio_step: int | None = None,
         audio_window: int | None = None,
+        context_utterances: int = 0,
+        max_context_length: int = 50,
         **kwargs,
     ):
         if tokenizer is None:
@@ -97,6 +102,8 @@ class AmessProcessor(ProcessorMixin):
         self.normalize_audio = normalize_audio
         self.audio_step = audio_step
         self.audio_window = audio_window
+        self.context_utterances = context_utterances
+        self.max_context_length = max_context_length
 
     @property
     def model_input_names(self) -> list[str]:
@@ -126,6 +133,7 @@ class AmessProcessor(ProcessorMixin):
         sampling_rate: int | None = None,
         frame_rate: float | None = None,
         limits: MediaLimits | None = None,
+        context: str | Sequence[str] | Sequence[str | Sequence[str] | None] | None = None,
         return_tensors: str | None = "pt",
     ) -> BatchFeature:
         """
@@ -139,16 +147,19 @@ class AmessProcessor(ProcessorMixin):
             sampling_rate: of `audio` given as arrays, in Hz.
             frame_rate: frames a second of `video` given as arrays; by default what the processor takes from a clip.
             limits: what a clip may cost.
+            context: of a text its previous utterances in the dialogue, oldest first, or a string for one; of a list of
+                texts a list with such an entry, or `None`, for each. The last `context_utterances` of them are read.
             return_tensors: `"pt"` or `"np"`.
 
         Returns:
-            `input_ids`, `attention_mask` `(batch, text)`; for each modality of which features are given
-            `<modality>_features` `(batch, frames, feature_size)` in float32 with `<modality>_attention_mask`
-            `(batch, frames)`; for clips what [`AmessProcessor.clip_inputs`] returns.
+            `input_ids`, `attention_mask` and, where the tokenizer knows segments, `token_type_ids` `(batch, text)`;
+            for each modality of which features are given `<modality>_features` `(batch, frames, feature_size)` in
+            float32 with `<modality>_attention_mask` `(batch, frames)`; for clips what
+            [`AmessProcessor.clip_inputs`] returns.
 
         Raises:
             ValueError: nothing given, unequal numbers of utterances, features of a wrong size or with non-finite
-                values, a clip and features of one modality, clips for a model that takes none.
+                values, a clip and features of one modality, clips or context for a model that takes none.
             MediaError: a clip that cannot be decoded.
         """
         if return_tensors not in ("pt", "np"):
@@ -174,13 +185,10 @@ class AmessProcessor(ProcessorMixin):
             if len(rows) != len(texts):
                 raise ValueError(f"{len(texts)} texts but {len(rows)} {name}: give one for each utterance.")
 
-        # "longest_first" truncation of the tokenizer is silent; too long a text is worth one line in the log.
-        encoded = self.tokenizer(
-            texts, truncation=True, max_length=self.max_text_length, padding=True, return_tensors=return_tensors
-        )
-        batch = dict(encoded)
-        if encoded["input_ids"].shape[1] == self.max_text_length:
-            self._warn_truncation("text", "tokens", self.max_text_length)
+        contexts = None
+        if context is not None:
+            contexts = previous_utterances(text, context, len(texts), self.context_utterances)
+        batch = dict(self.tokenizer.pad(self.encode_text(texts, contexts), return_tensors=return_tensors))
         if "video" in given or "audio" in given:
             nothing = [None] * len(texts)
             rows = zip(given.get("video", nothing), given.get("audio", nothing), strict=True)
@@ -195,6 +203,25 @@ class AmessProcessor(ProcessorMixin):
                     features, mask = torch.from_numpy(features), torch.from_numpy(mask)
                 batch[f"{modality}_features"], batch[f"{modality}_attention_mask"] = features, mask
         return BatchFeature(batch)
+
+    def encode_text(
+        self, texts: Sequence[str], contexts: Sequence[Sequence[str]] | None = None
+    ) -> dict[str, list[list[int]]]:
+        """
+        The tokens of utterances, not padded: what the tokenizer gives, cut to `max_text_length`, and after it the
+        context, cut to `max_context_length`.
+
+        Args:
+            texts: the utterances.
+            contexts: what was said before each, oldest first.
+        """
+        encoded = dict(self.tokenizer(list(texts), truncation=True, max_length=self.max_text_length, padding=False))
+        # The tokenizer truncates in silence; too long a text is worth one line in the log.
+        if any(len(ids) == self.max_text_length for ids in encoded["input_ids"]):
+            self._warn_truncation("text", "tokens", self.max_text_length)
+        if contexts is not None and add_context(self.tokenizer, encoded, texts, contexts, self.max_context_length):
+            self._warn_truncation("context", "tokens", self.max_context_length)
+        return encoded
 
     def decode(
         self,

@@ -31,11 +31,11 @@ _CHOICES = {
 _AT_LEAST_ONE = (
     "batch_size eval_batch_size gradient_accumulation_steps logging_steps keep_checkpoints num_text_layers shots"
     " num_train_epochs max_train_steps overfit_batches checkpoint_every_steps early_stopping_patience"
-    " evaluate_every_epochs"
+    " evaluate_every_epochs num_descriptions max_context_length"
 ).split()
 _NOT_NEGATIVE = (
     "learning_rate new_learning_rate weight_decay max_grad_norm dataloader_num_workers checkpoint_every_epochs seed"
-    " cpu_threads outlier_exposure_weight held_out_seed"
+    " cpu_threads outlier_exposure_weight held_out_seed context_utterances"
 ).split()
 
 
@@ -91,6 +91,13 @@ class TrainingSettings:
     shots: int | None = setting(None, "Training samples of each intent, drawn by the seed. null: all.")
     label_descriptions: str | None = setting(
         None, "JSON file: intent -> list of descriptions. null: the data set's own."
+    )
+    context_utterances: int = setting(
+        0, "Previous utterances of the same dialogue as a second text segment (mintrec2, or columns like its)."
+    )
+    max_context_length: int = setting(50, "Tokens kept of them; where they are more, the oldest are cut.")
+    num_descriptions: int | None = setting(
+        None, "Descriptions of each intent: the first so many. null: all of the file, or the paper's three."
     )
 
     # Model.
@@ -196,6 +203,8 @@ class TrainingSettings:
                 "shots draws rows of the intents and has no number for outlier_exposure's: use --out_of_scope class "
                 "or none."
             )
+        if self.context_utterances and "text" not in self.modality_names:
+            raise SettingsError("context_utterances adds to the text: modalities must hold text.")
         if self.push_to_hub and self.hub_model_id is None:
             raise SettingsError("push_to_hub needs --hub_model_id owner/name, the model's id on the Hub.")
         if self.push_to_hub and self.model != "amess":

@@ -17,6 +17,8 @@ from torch.utils.data import Dataset
 
 from .arguments import SettingsError, TrainingSettings
 from .batch_sampler import BucketBatchSampler
+from .dialogue_context import COLUMNS as DIALOGUE_COLUMNS
+from .dialogue_context import dialogue_contexts
 from .feature_source import is_extraction
 from .out_of_scope.label_scope import LabelScope, label_scope
 
@@ -31,6 +33,11 @@ class IntentRows(Dataset):
         modalities: of text, video, audio; the text of a run without text is "".
         indices: which rows of the split; all by default. A selection is fixed: `set_epoch` does not reach the split.
         scope: the model's labels; by default all of the data set's.
+        context_utterances: so many previous utterances of the same dialogue and split come with a row as `context`,
+            whether they are among `indices` or not; 0 for no such entry.
+
+    Raises:
+        SettingsError: the split lacks a column that is needed.
     """
 
     def __init__(
@@ -39,6 +46,7 @@ class IntentRows(Dataset):
         modalities: Sequence[str],
         indices: Sequence[int] | None = None,
         scope: LabelScope | None = None,
+        context_utterances: int = 0,
     ):
         self.modalities = tuple(modalities)
         self.feature_names = [f"{name}_features" for name in ("video", "audio") if name in self.modalities]
@@ -51,6 +59,15 @@ class IntentRows(Dataset):
         names = split.features["label"].names
         self.scope = scope or LabelScope(tuple(names), tuple(range(len(names))), None)
         self.label_names = list(self.scope.label_names)
+        self.contexts = None
+        if context_utterances:
+            if not set(DIALOGUE_COLUMNS) <= set(split.column_names):
+                raise SettingsError(
+                    f"context_utterances={context_utterances} needs the columns {' and '.join(DIALOGUE_COLUMNS)}, "
+                    f"which the data set does not have (its columns: {', '.join(split.column_names)})."
+                )
+            columns = split.select_columns([*DIALOGUE_COLUMNS, "text"]).with_format(None)
+            self.contexts = dialogue_contexts(*(columns[name][:] for name in columns.column_names), context_utterances)
         self.table = split if isinstance(split, datasets.Dataset) else None
         if self.table is not None:
             columns = [name for name in ("id", "text", "label") if name in split.column_names]
@@ -64,11 +81,13 @@ class IntentRows(Dataset):
         return len(self.split) if self.indices is None else len(self.indices)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        row = self.split[int(index) if self.indices is None else self.indices[index]]
+        position = int(index) if self.indices is None else self.indices[index]
+        row = self.split[position]
         return {
             "id": str(row.get("id", index)),
             "text": str(row["text"]) if "text" in self.modalities else "",
             "label": self.scope.label_ids[int(row["label"])],
+            **({} if self.contexts is None else {"context": self.contexts[position]}),
             **{name: row[name] for name in self.feature_names},
         }
 
@@ -83,7 +102,14 @@ class IntentRows(Dataset):
         return self.indices is None and hasattr(self.split, "set_epoch")
 
     def column(self, name: str) -> list | None:
-        """All values of `id`, `text` or `label`, without reading features; `None` where the split has no such way."""
+        """
+        All values of `id`, `text`, `label` or `context`, without reading features; `None` where the split has no such
+        way.
+        """
+        if name == "context":
+            if self.contexts is None or self.indices is None:
+                return self.contexts
+            return [self.contexts[index] for index in self.indices]
         if self.table is not None:
             if name not in self.table.column_names:
                 return None
@@ -192,17 +218,20 @@ def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processe
         pool = np.arange(len(splits["train"])) if indices is None else np.asarray(indices)
         wanted = settings.overfit_batches * settings.batch_size * num_processes * settings.gradient_accumulation_steps
         indices = np.random.default_rng(settings.seed).permutation(pool)[:wanted]
-        few = IntentRows(splits["train"], modalities, indices, scope)
+        few = IntentRows(splits["train"], modalities, indices, scope, settings.context_utterances)
         rows = {"train": few, "validation": few, "test": few}
     else:
-        rows = {"train": IntentRows(splits["train"], modalities, indices, scope)}
+        rows = {"train": IntentRows(splits["train"], modalities, indices, scope, settings.context_utterances)}
         selections = {name: (splits[name], None) for name in ("validation", "test") if name in splits}
         if settings.test_from_validation:
             if "test" in splits:
                 raise SettingsError("test_from_validation is for data without a test split; these have one.")
             halves = halve_dialogues(splits["validation"])
             selections = {name: (splits["validation"], halves[name]) for name in halves}
-        rows |= {name: IntentRows(split, modalities, chosen, scope) for name, (split, chosen) in selections.items()}
+        rows |= {
+            name: IntentRows(split, modalities, chosen, scope, settings.context_utterances)
+            for name, (split, chosen) in selections.items()
+        }
     if scope.out_of_scope_id == len(scope.label_names):
         for name, part in rows.items():
             if all(label == scope.out_of_scope_id for label in part.column("label")):
@@ -249,15 +278,18 @@ def draw_shots(labels: Sequence[int], label_names: Sequence[str], shots: int, se
     return sorted(int(index) for index in chosen)
 
 
-def text_lengths(rows: IntentRows, tokenizer: Any, max_length: int) -> np.ndarray | None:
-    """Tokens of every row's text `(rows,)`, or `None` where texts cannot be had without reading the features."""
+def text_lengths(rows: IntentRows, processor: Any) -> np.ndarray | None:
+    """
+    Tokens of every row's text and context `(rows,)`, or `None` where texts cannot be had without reading the features.
+    """
     texts = rows.column("text")
     if texts is None or "text" not in rows.modalities:
         return None
-    texts, lengths = list(texts), []
+    texts, contexts, lengths = list(texts), rows.column("context"), []
     # In parts: the ids of all texts at once would be the one thing in memory that grows with the number of samples.
     for start in range(0, len(texts), 1000):
-        encoded = tokenizer(texts[start : start + 1000], truncation=True, max_length=max_length, padding=False)
+        part = slice(start, start + 1000)
+        encoded = processor.encode_text(texts[part], None if contexts is None else contexts[part])
         lengths += [len(ids) for ids in encoded["input_ids"]]
     return np.array(lengths, dtype=np.int64)
 
@@ -274,8 +306,10 @@ class IntentCollator:
         ]
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        features = {name: [row[name] for row in rows] for name in self.feature_names}
-        batch = self.processor(text=[row["text"] for row in rows], return_tensors="pt", **features)
+        parts = {name: [row[name] for row in rows] for name in self.feature_names}
+        if "context" in rows[0]:
+            parts["context"] = [row["context"] for row in rows]
+        batch = self.processor(text=[row["text"] for row in rows], return_tensors="pt", **parts)
         return {**batch, "labels": torch.tensor([row["label"] for row in rows])}
 
 

@@ -46,6 +46,8 @@ def create_model(
     config_class, model_class = MODELS[settings.model]
     valid = model_config_fields(settings.model)
     check_keys(settings.model_config, valid, f"model_config of {settings.model}")
+    if "num_descriptions" in settings.model_config:
+        raise SettingsError("model_config.num_descriptions follows from the descriptions: give --num_descriptions.")
     text_model = resolve_text_model(settings.text_model)
     known = {**feature_sizes, **source.max_lengths, "media_encoder": encoder_record(source, feature_sizes)}
     config = {name: value for name, value in known.items() if name in valid}
@@ -92,7 +94,11 @@ def encoder_record(source: FeatureSource, feature_sizes: Mapping[str, int | None
 def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> AmessProcessor:
     """
     The processor of a model, with the tokenizer of its text encoder and the model's own sizes and lengths. It takes
-    clips, too, where the encoders that made the features are known.
+    clips, too, where the encoders that made the features are known. How many utterances of context the model is
+    trained with is the processor's own: the model sees tokens alone.
+
+    Raises:
+        SettingsError: text and context do not fit into the text encoder.
     """
     tokenizer = AutoTokenizer.from_pretrained(resolve_text_model(settings.text_model))
     names = (
@@ -104,7 +110,15 @@ def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> Ames
     )
     sizes = {name: getattr(model.config, name) for name in names if hasattr(model.config, name)}
     record = getattr(model.config, "media_encoder", None) or {}
-    return AmessProcessor(tokenizer, **sizes, **record.get("preprocessing", {}))
+    context = {name: getattr(settings, name) for name in ("context_utterances", "max_context_length")}
+    processor = AmessProcessor(tokenizer, **sizes, **context, **record.get("preprocessing", {}))
+    most = min(model.config.text_config.max_position_embeddings, tokenizer.model_max_length)
+    if settings.context_utterances and processor.max_text_length + processor.max_context_length > most:
+        raise SettingsError(
+            f"max_text_length={processor.max_text_length} and max_context_length={processor.max_context_length} are "
+            f"together more than the {most} tokens that {settings.text_model} reads: lower --max_context_length."
+        )
+    return processor
 
 
 def model_config_fields(model: str) -> tuple[str, ...]:
@@ -118,11 +132,13 @@ def read_label_descriptions(
     settings: TrainingSettings, label_names: Sequence[str], described_as: str | None
 ) -> dict[str, list[str]]:
     """
-    Descriptions by label: those of `settings.label_descriptions`, else the data set's own, by the name `described_as`.
+    Descriptions by label: those of `settings.label_descriptions`, else the data set's own, by the name `described_as`;
+    of each label the first `settings.num_descriptions`.
 
     Raises:
-        SettingsError: there are none, or the file is not a JSON object of lists.
+        SettingsError: there are none or fewer, or the file is not a JSON object of lists.
     """
+    number = settings.num_descriptions
     if settings.label_descriptions is not None:
         try:
             content = json.loads(Path(settings.label_descriptions).read_text(encoding="utf-8"))
@@ -141,16 +157,21 @@ def read_label_descriptions(
             raise SettingsError(
                 f"{settings.label_descriptions} describes labels that the data do not have: {unknown}."
             )
-        return content
+        few = [name for name, texts in content.items() if number is not None and len(texts) < number]
+        if few:
+            raise SettingsError(
+                f"num_descriptions={number}: {settings.label_descriptions} has fewer descriptions of {few}."
+            )
+        return {name: texts[:number] for name, texts in content.items()}
     from dataset_scripts.labels import load_label_descriptions
 
+    dataset = described_as or settings.dataset
     try:
-        known = load_label_descriptions(described_as or settings.dataset)
-    except (ValueError, FileNotFoundError) as error:
+        known = load_label_descriptions(dataset) if number is None else load_label_descriptions(dataset, number)
+    except ValueError as error:
         raise SettingsError(
-            f"There are no label descriptions for the data set {settings.dataset}, which semantic synchronization "
-            "needs. Give a JSON file by --label_descriptions, or train without it: "
-            "--model_config.use_semantic_synchronization false."
+            f"There are no such label descriptions, which semantic synchronization needs: {error}. Give a JSON file "
+            "by --label_descriptions, or train without it: --model_config.use_semantic_synchronization false."
         ) from error
     return {name: texts for name, texts in known.items() if name in label_names}
 

@@ -78,7 +78,7 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     )
 
     collator = IntentCollator(processor, settings.modality_names)
-    lengths = {name: text_lengths(part, processor.tokenizer, processor.max_text_length) for name, part in rows.items()}
+    lengths = {name: text_lengths(part, processor) for name, part in rows.items()}
     loader, sampler = create_train_loader(rows["train"], collator, lengths["train"], settings, accelerator)
     evaluated = ["validation", "test", *(["train"] if rows["train"].scope.out_of_scope_id is not None else [])]
     evaluators = {

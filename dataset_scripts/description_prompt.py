@@ -1,0 +1,149 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The prompt that asks a language model for descriptions of a label, and the strict reading of its answer.
+
+What the prompt says is what A-MESS (arXiv 2503.19474, section III-D and appendix) reports of its own: the model is
+told that it is a language assistant, that it is given nouns and writes so many different descriptions of each for the
+detection of intents, accurate, concise and with no other output, and it is shown one label with numbered descriptions.
+The paper prints this twice, with "Complain" and with "Complaint" as the example; both are here as variants. The facts
+are the paper's; the sentences, those of the examples included, are ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+MAX_DESCRIPTIONS = 8
+# A description is a short sentence: a word is none, and a paragraph would fill the description encoder's input.
+_WORDS = range(3, 41)
+
+
+class AnswerError(ValueError):
+    """An answer that is not what was asked for; the message says why, to the user and to the model's next attempt."""
+
+
+@dataclass(frozen=True)
+class DescriptionPrompt:
+    """
+    One variant of the prompt.
+
+    Attributes:
+        instructions: with `{number}`, how many descriptions are wanted.
+        example: the label that is shown described.
+        example_descriptions: `MAX_DESCRIPTIONS` sentences, of which as many are shown as are wanted: an example of
+            another number would contradict the instructions.
+    """
+
+    instructions: str
+    example: str
+    example_descriptions: tuple[str, ...]
+
+    def messages(self, label: str, number: int) -> list[dict[str, str]]:
+        """
+        The conversation that asks for `number` descriptions of `label`.
+
+        Departures from the paper, which gives all nouns in one prompt: a request a label, so that a failure costs one
+        label; and everything in the user's message, because not every chat template has a system role.
+        """
+        example = "\n".join(f"{index}. {text}" for index, text in enumerate(self.example_descriptions[:number], 1))
+        instructions = self.instructions.format(number=number)
+        content = f"{instructions}\n\nNoun: {self.example}\n{example}\n\nNoun: {label}"
+        return [{"role": "user", "content": content}]
+
+
+PROMPTS: dict[str, DescriptionPrompt] = {
+    "section": DescriptionPrompt(
+        "You are a language assistant. You are given a noun that names an intent, and write {number} different "
+        "descriptions of it, by which the intent can be recognised in what people say. Keep them accurate and "
+        "concise, one numbered line each, and write nothing else.",
+        "Complain",
+        (
+            "To say that one is unhappy with how things are.",
+            "To let out annoyance about something that went wrong.",
+            "To object to bad treatment or poor service.",
+            "To grumble about a burden that one has to bear.",
+            "To tell someone about a trouble and expect it to be put right.",
+            "To lament an unfair or tiresome situation.",
+            "To point at what is disappointing or not good enough.",
+            "To protest because something is unbearable.",
+        ),
+    ),
+    "appendix": DescriptionPrompt(
+        "Act as a language assistant for intent detection. For the noun that you receive, give {number} descriptions "
+        "that differ from each other. Each must be precise and short. Answer with the numbered list alone, without "
+        "any other output.",
+        "Complaint",
+        (
+            "A remark that something is not as it should be.",
+            "An expression of irritation about another person or an event.",
+            "A statement of grievance that calls for a remedy.",
+            "A sigh or outburst over a nuisance.",
+            "A report of a fault together with displeasure at it.",
+            "An objection raised against how one is being treated.",
+            "A voiced disappointment with a result.",
+            "A lament over hardship or inconvenience.",
+        ),
+    ),
+}
+
+_NUMBERED = re.compile(r"(\d+)[.)]\s*(.*)")
+# Reasoning models put their thoughts before the answer.
+_THOUGHTS = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
+
+
+def parse_descriptions(answer: str, label: str, number: int, others: Mapping[str, Sequence[str]]) -> list[str]:
+    """
+    The descriptions in a model's answer: the lines `1. ...` to `number. ...`, and nothing but blank lines beside them.
+
+    Args:
+        answer: what the model wrote.
+        label: what was asked for.
+        number: how many descriptions.
+        others: the descriptions of other labels.
+
+    Raises:
+        AnswerError: another line, a wrong count or numbering, an empty, very short or very long sentence, a sentence
+            that occurs twice, or that is another label's.
+    """
+    text = _THOUGHTS.sub("", answer, count=1)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise AnswerError("the answer is empty")
+    descriptions = []
+    for place, line in enumerate(lines, start=1):
+        match = _NUMBERED.fullmatch(line)
+        if match is None:
+            raise AnswerError(f"the line {_shortened(line)!r} is not of the form '{place}. description'")
+        if int(match[1]) != place:
+            raise AnswerError(f"the line {_shortened(line)!r} stands where number {place} was expected")
+        descriptions.append(" ".join(match[2].split()))
+    if len(descriptions) != number:
+        raise AnswerError(f"{number} numbered descriptions were asked for, the answer has {len(descriptions)}")
+    owners = {normalized(text): other for other, texts in others.items() for text in texts}
+    seen: dict[str, int] = {}
+    for place, description in enumerate(descriptions, start=1):
+        words = len(description.split())
+        if words not in _WORDS:
+            raise AnswerError(
+                f"description {place} has {words} words ({_shortened(description)!r}); "
+                f"{_WORDS.start} to {_WORDS.stop - 1} are expected"
+            )
+        key = normalized(description)
+        if key in seen:
+            raise AnswerError(f"descriptions {seen[key]} and {place} are the same: {_shortened(description)!r}")
+        if key in owners:
+            raise AnswerError(f"description {place} of {label!r} is already one of {owners[key]!r}: {description!r}")
+        seen[key] = place
+    return descriptions
+
+
+def normalized(description: str) -> str:
+    """What two descriptions have in common that are the same but for case, punctuation and blanks."""
+    return " ".join(re.findall(r"\w+", description.casefold()))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."
