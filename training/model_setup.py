@@ -16,12 +16,13 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoTokenizer, PreTrainedModel
 
 from modeling_amess import AmessProcessor
+from modeling_amess.descriptions_amess import DescriptionEncoderError, load_description_encoder
 from modeling_amess.media_encoder_amess import PREPROCESSING
 
 from .arguments import SettingsError, TrainingSettings, check_keys
 from .baselines import MODELS
 from .feature_source import FeatureSource
-from .text_models import resolve_text_model
+from .text_models import TextModelError, resolve_text_model
 
 
 def create_model(
@@ -154,11 +155,11 @@ def read_label_descriptions(
 
 
 def _sentence_encoder(settings: TrainingSettings) -> Any:
-    from sentence_transformers import SentenceTransformer
-
-    # On the CPU: it reads some sixty sentences once a run.
-    with quiet_transformers():
-        return SentenceTransformer(resolve_text_model(settings.description_model), device="cpu")
+    try:
+        with quiet_transformers():
+            return load_description_encoder(resolve_text_model(settings.description_model))
+    except DescriptionEncoderError as error:
+        raise TextModelError(str(error)) from error
 
 
 @contextlib.contextmanager
