@@ -57,7 +57,7 @@ def create_model(
     descriptions = encoder = None
     if "label_descriptions" in valid and settings.model_config.get("use_semantic_synchronization", True):
         descriptions = read_label_descriptions(settings, label_names, source.described_as)
-        encoder = _sentence_encoder(settings)
+        encoder = load_sentence_encoder(settings)
         config["description_size"] = encoder.get_embedding_dimension()
         config["description_encoder"] = settings.description_model
         undescribed = [name for name in label_names if name not in descriptions]
@@ -154,7 +154,8 @@ def read_label_descriptions(
     return {name: texts for name, texts in known.items() if name in label_names}
 
 
-def _sentence_encoder(settings: TrainingSettings) -> Any:
+def load_sentence_encoder(settings: TrainingSettings) -> Any:
+    """The `SentenceTransformer` of `description_model`. Raises TextModelError."""
     try:
         with quiet_transformers():
             return load_description_encoder(resolve_text_model(settings.description_model))
