@@ -155,9 +155,9 @@ def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[Fin
 
 # What a result depends on, beside the seed and what the tables tell apart.
 _COMPARED = (
-    "model_config text_model num_text_layers description_model freeze_word_embeddings num_train_epochs max_train_steps"
-    " batch_size gradient_accumulation_steps learning_rate new_learning_rate weight_decay warmup_ratio max_grad_norm"
-    " evaluate_every_epochs early_stopping_patience monitor"
+    "model_config text_model num_text_layers description_model freeze_word_embeddings freeze_text_layers"
+    " num_train_epochs max_train_steps batch_size gradient_accumulation_steps learning_rate new_learning_rate"
+    " weight_decay warmup_ratio max_grad_norm evaluate_every_epochs early_stopping_patience monitor"
 ).split()
 
 

@@ -74,7 +74,25 @@ def create_model(
         raise SettingsError(f"The {settings.model} model could not be built: {error}") from error
     if settings.freeze_word_embeddings:
         model.get_input_embeddings().requires_grad_(False)
+    freeze_text_layers(model, settings.freeze_text_layers)
     return model
+
+
+def freeze_text_layers(model: PreTrainedModel, number: int) -> None:
+    """
+    Keep the text encoder's embeddings and its first `number` layers as they are pretrained; 0 freezes nothing.
+
+    Raises:
+        SettingsError: the encoder has fewer layers.
+    """
+    if number == 0:
+        return
+    text_model = getattr(model.base_model, "text_model", model.base_model)
+    layers = text_model.encoder.layer
+    if number > len(layers):
+        raise SettingsError(f"freeze_text_layers={number}, but the text encoder has {len(layers)} layers.")
+    for part in (text_model.embeddings, *layers[:number]):
+        part.requires_grad_(False)
 
 
 def encoder_record(source: FeatureSource, feature_sizes: Mapping[str, int | None]) -> dict[str, Any] | None:
