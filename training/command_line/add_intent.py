@@ -29,10 +29,10 @@ many of each are drawn as there are of the new one. Without them, descriptions s
 """
 EXAMPLES = """\
 examples:
-  amess add-intent Reassure --description "To take away someone's worry." a.mp4 b.mp4 --output models/21-intents
+  amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output models/21
   amess add-intent Reassure --description "To take away someone's worry." --text "it will be fine." --output m
-  amess add-intent Reassure --description "To take away someone's worry." clips.tsv --others train.tsv \\
-      --validation dev.tsv --output models/21-intents
+  amess add-intent Reassure --description "To take away someone's worry." --clips clips.tsv \\
+      --others train.tsv --validation dev.tsv --output models/21
 
 files: clips.tsv has a column clip (relative to it) and text, or text alone; those of --others and --validation have
 text and label, and clip where the model reads clips. For both a folder of amess extract, or of
@@ -53,8 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     parser.epilog = EXAMPLES
     parser.add_argument("name", metavar="NAME", help="of the new intent")
+    # No positional argument: argparse would give it nothing where an option stands between it and the name.
     parser.add_argument(
-        "clips", nargs="*", metavar="CLIP", help="of it: a clip, a folder of clips, a TSV or CSV file; none at all"
+        "--clips", nargs="+", default=[], metavar="CLIP", help="of it: clips, folders of clips, a TSV or CSV file"
     )
     parser.add_argument("--text", action="append", metavar="TEXT", help="what is said; once for each clip, or alone")
     parser.add_argument("--description", action="append", metavar="TEXT", help="of the intent; best two or three")

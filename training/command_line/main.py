@@ -5,7 +5,7 @@ The command `amess`.
 
     amess predict clip.mp4 --text "oh, great."
     amess extract clips/ --output features/
-    amess add-intent Reassure --description "To take away someone's worry." a.mp4 b.mp4 --output model/
+    amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output model/
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EXAMPLES = """\
 examples:
   amess predict clip.mp4 --text "oh, great."
   amess extract clips/ --output features/
-  amess add-intent Reassure --description "To take away someone's worry." a.mp4 b.mp4 --output model/
+  amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output model/
 
 Each command explains itself: amess predict --help
 """
