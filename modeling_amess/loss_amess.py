@@ -24,6 +24,14 @@ def description_similarity(semantic_embedding: torch.Tensor, description_embeddi
         return torch.einsum("bd,lmd->blm", semantic_embedding, description_embeddings)
 
 
+def mean_description_similarity(similarity: torch.Tensor, description_mask: torch.Tensor) -> torch.Tensor:
+    """
+    Mean over each label's descriptions: `(batch, labels, descriptions)` and `(labels, descriptions)` to
+    `(batch, labels)`; 0 for a label without any.
+    """
+    return (similarity * description_mask).sum(-1) / description_mask.sum(-1).clamp(min=1)
+
+
 def semantic_synchronization_loss(
     similarity: torch.Tensor,
     description_mask: torch.Tensor,

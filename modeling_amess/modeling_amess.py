@@ -17,10 +17,12 @@ from transformers.utils.generic import can_return_tuple, merge_with_config_defau
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .configuration_amess import AmessConfig
+from .descriptions_amess import checked_descriptions, description_mask, embed_descriptions
 from .fusion_amess import AmessAttentionProjection, AmessFusion
-from .loss_amess import description_similarity, semantic_synchronization_loss
+from .loss_amess import description_similarity, mean_description_similarity, semantic_synchronization_loss
 from .media_encoder_amess import AmessMediaEncoder, fitted_media_encoder
 from .media_record_amess import missing_encoder_message
+from .new_label_amess import fit_label_row
 
 
 if TYPE_CHECKING:
@@ -495,28 +497,17 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         if (encoder is None) == (embeddings is None):
             raise ValueError("Give exactly one of encoder and embeddings.")
         texts = self._checked_descriptions(label_descriptions)
-        most = max(len(descriptions) for descriptions in texts.values())
-        size = self.config.description_size
-        mask = torch.zeros(self.config.num_labels, most, dtype=torch.long)
-        for label, descriptions in texts.items():
-            mask[self.config.label2id[label], : len(descriptions)] = 1
+        ordered = {label: texts.get(label, []) for _, label in sorted(self.config.id2label.items())}
+        size, most = self.config.description_size, max(map(len, texts.values()))
         if encoder is not None:
-            template = self.config.description_template
-            ordered = [label for _, label in sorted(self.config.id2label.items()) if label in texts]
-            prompts = [template.format(label=label, description=text) for label in ordered for text in texts[label]]
-            encoded = torch.as_tensor(encoder.encode(prompts)).float().cpu()
-            if encoded.shape != (len(prompts), size):
+            embeddings, mask = embed_descriptions(ordered, encoder, self.config.description_template, size)
+        else:
+            mask = description_mask(ordered)
+            if embeddings.shape != (*mask.shape, size):
                 raise ValueError(
-                    f"The encoder gave embeddings of shape {tuple(encoded.shape)} for {len(prompts)} descriptions; "
-                    f"this model's description_size is {size}."
+                    f"embeddings have shape {tuple(embeddings.shape)}; {self.config.num_labels} labels with up to "
+                    f"{most} descriptions of size {size} need {(*mask.shape, size)}."
                 )
-            embeddings = torch.zeros(*mask.shape, size)
-            embeddings[mask.bool()] = encoded
-        elif embeddings.shape != (*mask.shape, size):
-            raise ValueError(
-                f"embeddings have shape {tuple(embeddings.shape)}; {self.config.num_labels} labels with up to {most} "
-                f"descriptions of size {size} need {(*mask.shape, size)}."
-            )
         device = self.label_description_embeddings.device
         embeddings = embeddings.float() * mask.unsqueeze(-1).to(embeddings.device)
         self.label_description_embeddings = nn.Buffer(embeddings.to(device))
@@ -532,10 +523,120 @@ class AmessForIntentClassification(AmessPreTrainedModel):
                 f"Descriptions are needed for exactly this model's labels (the out-of-scope label has none); "
                 f"unknown: {unknown}, missing: {missing}."
             )
-        empty = sorted(label for label, texts in label_descriptions.items() if isinstance(texts, str) or not texts)
-        if empty:
-            raise ValueError(f"Each label needs a list of at least one description; not so: {empty}.")
-        return {label: list(texts) for label, texts in label_descriptions.items()}
+        return checked_descriptions(label_descriptions)
+
+    @torch.no_grad()
+    def add_label(
+        self,
+        name: str,
+        descriptions: Sequence[str] | None = None,
+        encoder: Any = None,
+        examples: Sequence[Mapping[str, torch.Tensor]] = (),
+        other_examples: Sequence[Mapping[str, torch.Tensor]] = (),
+    ) -> int:
+        """
+        Teach the trained model one more label, leaving everything that it has learned as it is: the classifier gets a
+        row, the descriptions an entry, the config a name.
+
+        The row starts as the mean of the others, as if the label were any of them, and is fitted to the examples by
+        regularised logistic regression ([`fit_label_row`]). Where the text model is the description encoder, a text
+        may be an example of its own: the descriptions as utterances, of the new label and of the others, stand in
+        where real ones are missing.
+
+        Args:
+            name: the new label's.
+            descriptions: texts of it; needed with, and only with, semantic synchronization.
+            encoder: the Sentence-BERT that embedded the other labels' descriptions, anything with `.encode`.
+            examples: batches of utterances of the new label, as the processor makes them. Without any, the label is
+                told by its descriptions alone, which needs `semantic_logits`.
+            other_examples: batches of utterances of the other labels, best about as many of each as of the new one.
+                They keep the new label from being seen everywhere.
+
+        Returns:
+            The new label's id, the highest.
+
+        Raises:
+            ValueError: the label is known already, its descriptions are missing or cannot be used, no examples and no
+                `semantic_logits`, the encoder's size is not the model's.
+        """
+        config = self.config
+        if not name or name in config.label2id:
+            raise ValueError(f"The new label's name {name!r} must not be empty nor one of {sorted(config.label2id)}.")
+        if config.use_semantic_synchronization != bool(descriptions):
+            raise ValueError(
+                f"{name!r} has no descriptions, which this model needs of every label."
+                if config.use_semantic_synchronization
+                else "This model was built with use_semantic_synchronization=False and reads no descriptions."
+            )
+        if config.use_semantic_synchronization and config.label_descriptions is None:
+            raise ValueError("The other labels have no descriptions yet: call set_label_descriptions(...) first.")
+        if not examples and not config.semantic_logits:
+            raise ValueError(
+                f"{name!r} needs examples: without semantic_logits the descriptions take no part in the logits."
+            )
+        embeddings = mask = None
+        if descriptions:
+            texts = checked_descriptions({name: descriptions})
+            embeddings, mask = embed_descriptions(texts, encoder, config.description_template, config.description_size)
+            embeddings, mask = embeddings.to(self.device), mask.to(self.device)
+
+        weight, bias = self.classifier.weight.mean(0), self.classifier.bias.mean()
+        if examples:
+            training = self.training
+            self.eval()
+            found = [self._new_label_evidence(batch, embeddings, mask) for batch in (*examples, *other_examples)]
+            self.train(training)
+            is_new = [torch.full((len(margins),), index < len(examples)) for index, (_, margins) in enumerate(found)]
+            inputs, margins = (torch.cat(values) for values in zip(*found, strict=True))
+            weight, bias = fit_label_row(inputs, margins, torch.cat(is_new), weight, bias)
+
+        classifier = nn.Linear(weight.shape[0], self.num_labels + 1).to(weight)
+        classifier.weight.copy_(torch.cat([self.classifier.weight, weight[None]]))
+        classifier.bias.copy_(torch.cat([self.classifier.bias, bias[None]]))
+        self.classifier = classifier
+        if descriptions:
+            most = max(config.num_descriptions, len(descriptions))
+            old, old_mask = self.label_description_embeddings, self.label_description_mask
+            pad = nn.functional.pad
+            rows = [pad(values, (0, 0, 0, most - values.shape[1])) for values in (old, embeddings.to(old))]
+            masks = [pad(values, (0, most - values.shape[1])) for values in (old_mask, mask)]
+            self.label_description_embeddings = nn.Buffer(torch.cat(rows))
+            self.label_description_mask = nn.Buffer(torch.cat(masks))
+            config.num_descriptions = most
+            config.label_descriptions = {**config.label_descriptions, **texts}
+        index = self.num_labels
+        config.id2label = {**config.id2label, index: name}
+        config.label2id = {**config.label2id, name: index}
+        self.num_labels = config.num_labels
+        return index
+
+    def _new_label_evidence(
+        self, batch: Mapping[str, torch.Tensor], embeddings: torch.Tensor | None, mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `fit_label_row` is given of a batch: the classifier's inputs and the margins."""
+        outputs = self(**{key: value.to(self.device) for key, value in batch.items()})
+        own = 0.0
+        if self.config.semantic_logits:
+            similarity = description_similarity(outputs.semantic_embedding, embeddings)
+            own = self.semantic_scale * mean_description_similarity(similarity, mask)[:, 0]
+        return self._classifier_inputs(outputs), own - outputs.logits.float().logsumexp(-1)
+
+    def _classifier_inputs(self, outputs: AmessModelOutput | AmessClassifierOutput) -> torch.Tensor:
+        """Eq. 16: phi reads the representation and the synchronized token; without SS there is no such token."""
+        representation = outputs.pooler_output
+        if self.config.use_semantic_synchronization:
+            representation = torch.cat([representation, outputs.semantic_embedding], dim=-1)
+        return self.classifier_norm(representation)
+
+    @property
+    def similarity_scale(self) -> float:
+        """
+        What a cosine with a description is worth as a logit: with `semantic_logits` the learned scale, else
+        1 / tau of eq. 15.
+        """
+        if self.config.semantic_logits:
+            return self.semantic_scale.item()
+        return 1 / self.config.contrastive_temperature
 
     @can_return_tuple
     def forward(
@@ -578,16 +679,11 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             return_dict=True,
             **kwargs,
         )
-        # Eq. 16: phi over the representation and the synchronized token; without SS there is no such token.
-        representation, similarity = outputs.pooler_output, None
-        if self.config.use_semantic_synchronization:
-            representation = torch.cat([representation, outputs.semantic_embedding], dim=-1)
-            similarity = description_similarity(outputs.semantic_embedding, self.label_description_embeddings)
-        logits = self.classifier(self.classifier_dropout(self.classifier_norm(representation)))
+        logits = self.classifier(self.classifier_dropout(self._classifier_inputs(outputs)))
         mean_similarity = None
-        if similarity is not None:
-            counts = self.label_description_mask.sum(-1)
-            mean_similarity = (similarity * self.label_description_mask).sum(-1) / counts.clamp(min=1)
+        if self.config.use_semantic_synchronization:
+            similarity = description_similarity(outputs.semantic_embedding, self.label_description_embeddings)
+            mean_similarity = mean_description_similarity(similarity, self.label_description_mask)
             if self.config.semantic_logits:
                 logits = logits + (self.semantic_scale * mean_similarity).to(logits.dtype)
 

@@ -15,7 +15,9 @@ from transformers import Pipeline, pipeline
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 
 from .clip_amess import Clip
+from .descriptions_amess import checked_descriptions, embed_descriptions, load_description_encoder
 from .explanation_amess import explanation
+from .loss_amess import description_similarity, mean_description_similarity
 from .media_arrays_amess import resampled_waveform
 from .media_limits_amess import MediaLimits, NoMediaStreamError
 
@@ -41,6 +43,22 @@ class Utterance:
     clip: Clip | None
 
 
+@dataclass
+class Candidates:
+    """
+    Labels that the model was not trained on, for one call.
+
+    Attributes:
+        labels: their names.
+        embeddings: of their descriptions, `(labels, descriptions, description_size)`.
+        mask: `(labels, descriptions)`, 1 where there is a description.
+    """
+
+    labels: list[str]
+    embeddings: torch.Tensor
+    mask: torch.Tensor
+
+
 class IntentRecognitionPipeline(Pipeline):
     """
     Recognises the intent behind an utterance. Its task is `"multimodal-intent-recognition"`.
@@ -57,6 +75,12 @@ class IntentRecognitionPipeline(Pipeline):
         batch_size (`int`, defaults to 1): inputs that go through the model together. The results do not depend on it.
         asr_model (`str`, *optional*): a Whisper checkpoint that transcribes inputs without text. It is loaded once.
         limits (`MediaLimits`, *optional*): what a clip may cost.
+        candidate_labels (`dict[str, list[str]]`, *optional*): zero-shot: intents of your own with their descriptions,
+            to choose from instead of the model's. They are embedded once a call, or once for all at construction.
+
+    Args, at construction only:
+        description_encoder (`str` or an object with `encode`, *optional*): the Sentence-BERT that embeds
+            `candidate_labels`; by default the one that the config names, loaded at its first use.
 
     A result is a dict:
         - `label`, `score`: the likeliest intent and its probability.
@@ -68,12 +92,19 @@ class IntentRecognitionPipeline(Pipeline):
         - `explanation`: the tokens, the anchors with the frames and steps that they read from and their times in
           seconds, and the similarity to each label's descriptions, as [`explanation`] describes them.
 
+    With `candidate_labels` the intents are these, their scores the softmax of the mean cosine of T_f and each one's
+    descriptions, times the model's `similarity_scale`, and `description_similarity` in the explanation holds these
+    cosines. `out_of_scope` is then `None`, not judged: the threshold is of the trained labels' probabilities.
+
     Example:
 
     ```python
     >>> recognizer = pipeline("multimodal-intent-recognition", model="org/amess-mintrec", trust_remote_code=True)
     >>> recognizer("clip.mp4", text="oh, great.")["label"]
     'Taunt'
+    >>> own = {"Reassure": ["To take away a worry."], "Boast": ["To speak proudly of oneself."]}
+    >>> recognizer("clip.mp4", text="it will be fine.", candidate_labels=own)["label"]
+    'Reassure'
     ```
     """
 
@@ -85,6 +116,7 @@ class IntentRecognitionPipeline(Pipeline):
 
     def __init__(self, *args, **kwargs):
         self._speech_recognizers: dict[str, Pipeline] = {}
+        self._description_encoder = kwargs.pop("description_encoder", None)
         super().__init__(*args, **kwargs)
         if self.processor is None:
             raise ValueError("The pipeline needs the model's processor: pass processor=AmessProcessor(...).")
@@ -97,7 +129,8 @@ class IntentRecognitionPipeline(Pipeline):
         Raises:
             MediaError: a clip that cannot be decoded; the message names it.
             ValueError: an input without text where there is no `asr_model` or no sound, unknown parts, clips for a
-                model that has no media encoder.
+                model that has no media encoder, candidates without descriptions.
+            DescriptionEncoderError: candidates, and no Sentence-BERT to embed them.
         """
         if text is not None:
             if not isinstance(text, str):
@@ -119,15 +152,41 @@ class IntentRecognitionPipeline(Pipeline):
     def _sanitize_parameters(self, **parameters):
         preprocess = {name: parameters.pop(name) for name in ("asr_model", "limits") if name in parameters}
         postprocess = {name: parameters.pop(name) for name in ("top_k",) if name in parameters}
+        candidate_labels = parameters.pop("candidate_labels", None)
         if parameters:
             raise TypeError(
                 f"Unknown arguments: {', '.join(sorted(parameters))}. The pipeline takes text, top_k, batch_size, "
-                "num_workers, asr_model and limits."
+                "num_workers, asr_model, limits and candidate_labels."
             )
         top_k = postprocess.get("top_k")
         if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise ValueError(f"top_k={top_k!r} must be a number of intents, at least 1, or None for all.")
+        if candidate_labels is not None:
+            postprocess["candidates"] = self._candidates(candidate_labels)
         return preprocess, {}, postprocess
+
+    def _candidates(self, candidate_labels: dict[str, list[str]]) -> Candidates:
+        config = self.model.config
+        if not config.use_semantic_synchronization:
+            raise ValueError(
+                "candidate_labels cannot be compared: this model was built with use_semantic_synchronization=False."
+            )
+        texts = checked_descriptions(candidate_labels)
+        encoder = self.load_description_encoder()
+        embeddings, mask = embed_descriptions(texts, encoder, config.description_template, config.description_size)
+        return Candidates(list(texts), embeddings, mask)
+
+    def load_description_encoder(self) -> Any:
+        """
+        The Sentence-BERT that embeds descriptions, loaded once.
+
+        Raises:
+            DescriptionEncoderError: it cannot be had; the message says why.
+        """
+        if self._description_encoder is None or isinstance(self._description_encoder, str):
+            name = self._description_encoder or self.model.config.description_encoder
+            self._description_encoder = load_description_encoder(name)
+        return self._description_encoder
 
     def run_single(self, inputs, preprocess_params, forward_params, postprocess_params) -> dict:
         """One input is a batch of one."""
@@ -209,28 +268,36 @@ class IntentRecognitionPipeline(Pipeline):
                 rows[index] = {"utterance": utterance, "token_ids": token_ids, **own}
         return [rows[index] for index in sorted(rows)]
 
-    def postprocess(self, outputs: dict, top_k: int | None = 5) -> dict:
+    def postprocess(self, outputs: dict, top_k: int | None = 5, candidates: Candidates | None = None) -> dict:
         """One row of the model's output to the result that the class describes."""
         config, utterance = self.model.config, outputs["utterance"]
         text = utterance.arguments["text"]
-        probabilities, order = outputs["logits"].float().softmax(-1).sort(descending=True, stable=True)
+        reasons = explanation(outputs, outputs["token_ids"].tolist(), self.processor.tokenizer, config, utterance.clip)
+        if candidates is None:
+            labels, logits = [config.id2label[index] for index in range(config.num_labels)], outputs["logits"].float()
+        else:
+            labels = candidates.labels
+            similarity = description_similarity(outputs["semantic_embedding"][None], candidates.embeddings)
+            similarity = mean_description_similarity(similarity, candidates.mask)[0]
+            logits = self.model.similarity_scale * similarity
+            reasons["description_similarity"] = dict(zip(labels, similarity.tolist(), strict=True))
+        probabilities, order = logits.softmax(-1).sort(descending=True, stable=True)
         intents = [
-            {"label": config.id2label[label], "score": score}
-            for label, score in zip(order.tolist(), probabilities.tolist(), strict=True)
+            {"label": labels[index], "score": score}
+            for index, score in zip(order.tolist(), probabilities.tolist(), strict=True)
         ]
         label, score = intents[0]["label"], intents[0]["score"]
         threshold = config.out_of_scope_threshold
+        out_of_scope = label == config.out_of_scope_label or (threshold is not None and score < threshold)
         present = [name for name in ("video", "audio") if outputs.get(f"{name}_attentions", torch.zeros(1)).any()]
         return {
             "label": label,
             "score": score,
-            "out_of_scope": label == config.out_of_scope_label or (threshold is not None and score < threshold),
+            "out_of_scope": out_of_scope if candidates is None else None,
             "intents": intents[:top_k],
             "text": text,
             "modalities": (["text"] if text.strip() else []) + present,
-            "explanation": explanation(
-                outputs, outputs["token_ids"].tolist(), self.processor.tokenizer, config, utterance.clip
-            ),
+            "explanation": reasons,
         }
 
     def save_pretrained(self, save_directory: str | os.PathLike, **kwargs) -> None:

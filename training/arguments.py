@@ -35,7 +35,7 @@ _AT_LEAST_ONE = (
 ).split()
 _NOT_NEGATIVE = (
     "learning_rate new_learning_rate weight_decay max_grad_norm dataloader_num_workers checkpoint_every_epochs seed"
-    " cpu_threads outlier_exposure_weight held_out_seed context_utterances"
+    " cpu_threads outlier_exposure_weight held_out_seed context_utterances freeze_text_layers"
 ).split()
 
 
@@ -111,6 +111,9 @@ class TrainingSettings:
         "minilm", "Sentence-BERT that embeds the label descriptions: minilm, a Hub id or a folder."
     )
     freeze_word_embeddings: bool = setting(False, "Do not train the word embeddings.")
+    freeze_text_layers: int = setting(
+        0, "Do not train the text encoder's embeddings and so many of its first layers; 0: train all."
+    )
     attach_media_encoder: bool = setting(
         True,
         "When training is over, put the encoders that made the features into pretrained/, where they are at hand, so "

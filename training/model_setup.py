@@ -17,12 +17,13 @@ from transformers import AutoTokenizer, PreTrainedModel
 
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 from modeling_amess import AmessProcessor
+from modeling_amess.descriptions_amess import DescriptionEncoderError, load_description_encoder
 from modeling_amess.media_encoder_amess import PREPROCESSING
 
 from .arguments import SettingsError, TrainingSettings, check_keys
 from .baselines import MODELS
 from .feature_source import FeatureSource
-from .text_models import resolve_text_model
+from .text_models import TextModelError, resolve_text_model
 
 
 def create_model(
@@ -59,7 +60,7 @@ def create_model(
     descriptions = encoder = None
     if "label_descriptions" in valid and settings.model_config.get("use_semantic_synchronization", True):
         descriptions = read_label_descriptions(settings, label_names, source.described_as)
-        encoder = _sentence_encoder(settings)
+        encoder = load_sentence_encoder(settings)
         config["description_size"] = encoder.get_embedding_dimension()
         config["description_encoder"] = settings.description_model
     if "out_of_scope_label" in valid and OUT_OF_SCOPE_LABEL in label_names:
@@ -75,7 +76,25 @@ def create_model(
         raise SettingsError(f"The {settings.model} model could not be built: {error}") from error
     if settings.freeze_word_embeddings:
         model.get_input_embeddings().requires_grad_(False)
+    freeze_text_layers(model, settings.freeze_text_layers)
     return model
+
+
+def freeze_text_layers(model: PreTrainedModel, number: int) -> None:
+    """
+    Keep the text encoder's embeddings and its first `number` layers as they are pretrained; 0 freezes nothing.
+
+    Raises:
+        SettingsError: the encoder has fewer layers.
+    """
+    if number == 0:
+        return
+    text_model = getattr(model.base_model, "text_model", model.base_model)
+    layers = text_model.encoder.layer
+    if number > len(layers):
+        raise SettingsError(f"freeze_text_layers={number}, but the text encoder has {len(layers)} layers.")
+    for part in (text_model.embeddings, *layers[:number]):
+        part.requires_grad_(False)
 
 
 def encoder_record(source: FeatureSource, feature_sizes: Mapping[str, int | None]) -> dict[str, Any] | None:
@@ -176,12 +195,13 @@ def read_label_descriptions(
     return {name: texts for name, texts in known.items() if name in label_names}
 
 
-def _sentence_encoder(settings: TrainingSettings) -> Any:
-    from sentence_transformers import SentenceTransformer
-
-    # On the CPU: it reads some sixty sentences once a run.
-    with quiet_transformers():
-        return SentenceTransformer(resolve_text_model(settings.description_model), device="cpu")
+def load_sentence_encoder(settings: TrainingSettings) -> Any:
+    """The `SentenceTransformer` of `description_model`. Raises TextModelError."""
+    try:
+        with quiet_transformers():
+            return load_description_encoder(resolve_text_model(settings.description_model))
+    except DescriptionEncoderError as error:
+        raise TextModelError(str(error)) from error
 
 
 @contextlib.contextmanager

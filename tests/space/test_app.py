@@ -93,7 +93,7 @@ def test_own_intents_are_scored_as_descriptions_of_the_model_would_be(recognizer
     kept, mask = model.label_description_embeddings, model.label_description_mask
     texts, most = model.config.label_descriptions, model.config.num_descriptions
     try:
-        model.set_label_descriptions(descriptions, encoder=recognizer.description_encoder())
+        model.set_label_descriptions(descriptions, encoder=recognizer.pipeline.load_description_encoder())
         answer = recognizer.pipeline(str(clip), text=TEXT)
     finally:
         model.label_description_embeddings, model.label_description_mask = kept, mask
@@ -123,8 +123,9 @@ def test_own_intents_that_cannot_be_read(text, said):
 def test_own_intents_without_their_encoder_say_so(recognizer, monkeypatch, tmp_path):
     from recognition import InputError, Recognizer
 
-    other = Recognizer(recognizer.pipeline, "tiny")
     monkeypatch.setattr(recognizer.config, "description_encoder", str(tmp_path / "missing"))
+    shown, processor = recognizer.pipeline.model, recognizer.pipeline.processor
+    other = Recognizer(type(recognizer.pipeline)(model=shown, processor=processor), "tiny")
     for _ in range(2):
         with pytest.raises(InputError, match="cannot be loaded here"):
             other.own_intents(None, TEXT, ["text"], {"Tease": ["To make fun."], "Thank": ["To be grateful."]})

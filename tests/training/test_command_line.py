@@ -54,7 +54,7 @@ def test_help_teaches_and_comes_without_importing_torch():
     code = (
         "import sys\n"
         "from training.command_line.main import main\n"
-        "for arguments in (['--help'], ['predict', '--help'], ['extract', '--help']):\n"
+        "for arguments in (['--help'], *([name, '--help'] for name in ('predict', 'extract', 'add-intent'))):\n"
         "    try:\n        main(arguments)\n"
         "    except SystemExit as stop:\n        assert stop.code == 0\n"
         "heavy = {'torch', 'transformers', 'numpy', 'av', 'matplotlib', 'datasets'} & set(sys.modules)\n"

@@ -5,6 +5,7 @@ The command `amess`.
 
     amess predict clip.mp4 --text "oh, great."
     amess extract clips/ --output features/
+    amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output model/
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-# Both import what takes time when they run, so that `--help` and a mistyped option are answered at once.
-from . import extract, predict
+# All import what takes time when they run, so that `--help` and a mistyped option are answered at once.
+from . import add_intent, extract, predict
 
 
 DESCRIPTION = "A-MESS: the intent behind an utterance, from what is said, how it is said and what is seen."
@@ -23,6 +24,7 @@ EXAMPLES = """\
 examples:
   amess predict clip.mp4 --text "oh, great."
   amess extract clips/ --output features/
+  amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output model/
 
 Each command explains itself: amess predict --help
 """
@@ -45,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, module, summary in (
         ("predict", predict, "name the intent of clips, and the reason"),
         ("extract", extract, "turn clips into a data set of features to train on"),
+        ("add-intent", add_intent, "teach a trained model one more intent from a few clips"),
     ):
         command = commands.add_parser(name, help=summary)
         module.add_arguments(command)

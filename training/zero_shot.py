@@ -1,0 +1,290 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""
+Intents that were not trained on, told by their descriptions alone: A-MESS beside plain Sentence-BERT.
+
+    python -m training.zero_shot leave_out --data_dir data/mintrec --draws 0 1 2
+    python -m training.zero_shot transfer --data_dir data/mintrec --test_data_dir data/mintrec2.0
+    python -m training.zero_shot transfer --run runs/mintrec-amess --test_data_dir data/mintrec2.0
+
+leave_out   takes intents out of training, a draw for each seed, and tests on the whole test split.
+transfer    trains on MIntRec's 20 intents, or takes a finished run, and tests on MIntRec2.0's validation split, which
+            has these and ten more.
+
+An utterance gets the label whose descriptions T_f is most similar to (mean cosine); Sentence-BERT compares the
+embedding of the text instead. "A-MESS, share 0.5" has its weights half-way between the start and the end of training
+(training/weight_interpolation.py). A first word without dashes is train.py's preset (mintrec_text_minilm.yaml if there
+is none) and unknown options are its settings, such as --freeze_text_layers 4 or
+--model_config.contrastive_temperature 0.07. Runs that are finished are not repeated. Writes zero_shot.json and
+zero_shot.md into --output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import torch
+import yaml
+from torch.utils.data import DataLoader
+
+from dataset_scripts.labels import load_label_descriptions
+from modeling_amess import AmessForIntentClassification, AmessProcessor
+from modeling_amess.descriptions_amess import embed_descriptions
+from modeling_amess.loss_amess import description_similarity, mean_description_similarity
+from training import train
+from training.arguments import SettingsError, TrainingSettings, parse_settings
+from training.checkpointing import write_json
+from training.data import IntentCollator, IntentRows, load_splits
+from training.finished_run import UnfinishedRunError, read_run
+from training.metrics.zero_shot_scores import zero_shot_metrics
+from training.model_setup import load_sentence_encoder
+from training.reporting import METRICS_FILE, versions
+from training.run_folder import MODEL_FOLDER, SETTINGS_FILE
+from training.text_models import TextModelError
+from training.weight_interpolation import interpolated_model
+
+
+METRICS = {
+    "unseen_accuracy": "unseen among unseen",
+    "generalized_unseen_accuracy": "unseen among all",
+    "generalized_seen_accuracy": "seen among all",
+    "harmonic_mean": "harmonic mean",
+    "generalized_accuracy": "all among all",
+    "auroc": "AUROC seen/unseen",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """
+    Run the script.
+
+    Args:
+        arguments: the command line without the program's name; `sys.argv` by default.
+
+    Returns:
+        The content of zero_shot.json.
+
+    Raises:
+        SettingsError, TextModelError, UnfinishedRunError: with what to do about it.
+    """
+    parser = argparse.ArgumentParser(
+        prog="zero_shot PROTOCOL [PRESET]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--held_out", type=int, default=5, help="leave_out: intents that are left out (%(default)s)")
+    parser.add_argument("--draws", type=int, nargs="+", default=[0], help="seeds, of the intents and of training")
+    parser.add_argument("--run", type=Path, help="transfer: a finished run instead of training")
+    parser.add_argument("--test_data_dir", help="transfer: folder of MIntRec2.0")
+    parser.add_argument("--shares", type=float, nargs="*", default=[0.5], help="further shares of the way (0.5)")
+    parser.add_argument("--output", type=Path, default=Path("runs/zero_shot"), help="folder (%(default)s)")
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # By hand: the parser would take the value of a setting that it does not know for the preset.
+    words = [arguments.pop(0) for _ in range(2) if arguments and not arguments[0].startswith("-")]
+    options, settings = parser.parse_known_args(arguments)
+    if not words or words[0] not in ("leave_out", "transfer"):
+        raise SettingsError("The first word is the protocol: leave_out or transfer. See --help.")
+    protocol, preset = words[0], words[1] if len(words) > 1 else "mintrec_text_minilm.yaml"
+    shares = [1.0, *options.shares]
+    results = {}
+    for draw in options.draws:
+        if protocol == "leave_out":
+            call = [preset, *settings, "--seed", str(draw)]
+            results[draw] = leave_out(call, options.held_out, draw, options.output, shares)
+        else:
+            if options.test_data_dir is None:
+                raise SettingsError("transfer needs --test_data_dir, the folder of MIntRec2.0.")
+            folder = options.run or options.output / f"run-{draw}"
+            if options.run is None:
+                train_unless_finished([preset, *settings, "--seed", str(draw)], folder)
+            results[draw] = transfer(folder, options.test_data_dir, shares)
+            if options.run is not None:
+                break
+    content = {"protocol": protocol, "draws": results, "versions": versions()}
+    options.output.mkdir(parents=True, exist_ok=True)
+    write_json(options.output / "zero_shot.json", content)
+    (options.output / "zero_shot.md").write_text(markdown(results) + "\n", encoding="utf-8")
+    return content
+
+
+def leave_out(call: list[str], number: int, draw: int, output: Path, shares: Sequence[float]) -> dict[str, Any]:
+    """
+    Train on a data set without `number` of its intents and test with them.
+
+    Args:
+        call: preset and settings of train.py.
+        draw: seed of the choice.
+        output: gets the reduced data set and the run folder.
+        shares: of the way from the start to the end of training.
+
+    Returns:
+        `held_out` and, by split, the metrics of each method.
+
+    Raises:
+        SettingsError: the data set has too few intents, or changes by epoch.
+    """
+    settings = parse_settings(call)
+    splits = load_splits(settings)
+    if not all(isinstance(split, datasets.Dataset) for split in splits.values()):
+        raise SettingsError(f"Intents cannot be left out of {settings.dataset}, whose rows change by epoch.")
+    names = splits["train"].features["label"].names
+    if not 1 < number < len(names) - 1:
+        raise SettingsError(f"--held_out {number}: of {len(names)} intents two must be left out, and two stay.")
+    held_out = sorted(np.random.default_rng(draw).permutation(names)[:number].tolist())
+    kept = [name for name in names if name not in held_out]
+    described = _descriptions(settings)
+    data, texts = output / f"data-{draw}", output / f"descriptions-{draw}.json"
+    if not data.is_dir():
+        without_labels(splits, held_out).save_to_disk(data)
+    write_json(texts, {name: described[name] for name in kept})
+    folder = output / f"run-{draw}"
+    train_unless_finished([*call, "--dataset", str(data), "--label_descriptions", str(texts)], folder)
+    tested = {name: splits[name] for name in ("validation", "test") if name in splits}
+    return {"held_out": held_out, **evaluate(folder, tested, described, kept, shares)}
+
+
+def transfer(folder: Path, test_data_dir: str, shares: Sequence[float]) -> dict[str, Any]:
+    """
+    Test a run on MIntRec2.0's validation split.
+
+    Returns:
+        `held_out`, the intents that the run's model does not have, and the metrics of each method.
+    """
+    settings = _run_settings(folder)
+    tested = replace(settings, dataset="mintrec2", data_dir=test_data_dir, dataset_options={}, label_descriptions=None)
+    split = load_splits(tested)["validation"]
+    described = load_label_descriptions("mintrec2")
+    seen = [name for name in read_run(folder).config["label2id"] if name in described]
+    held_out = [name for name in described if name not in seen]
+    return {"held_out": held_out, **evaluate(folder, {"validation": split}, described, seen, shares)}
+
+
+def without_labels(splits: Mapping[str, datasets.Dataset], held_out: Sequence[str]) -> datasets.DatasetDict:
+    """The splits without the samples of some labels, and without these labels."""
+    reduced = {}
+    for name, split in splits.items():
+        names = split.features["label"].names
+        kept = [label for label in names if label not in held_out]
+        ids = {names.index(label): index for index, label in enumerate(kept)}
+        rows = split.with_format(None).select([i for i, label in enumerate(split["label"][:]) if int(label) in ids])
+        labels = [ids[label] for label in rows["label"][:]]
+        features = datasets.Features({**rows.features, "label": datasets.ClassLabel(names=kept)})
+        rows = rows.remove_columns("label").add_column("label", labels)
+        reduced[name] = rows.cast(datasets.Features({column: features[column] for column in rows.column_names}))
+    return datasets.DatasetDict(reduced)
+
+
+def train_unless_finished(call: list[str], folder: Path) -> None:
+    """`training/train.py` into a run folder, unless a finished run is there."""
+    if not (folder / METRICS_FILE).is_file():
+        train.main([*call, "--output_dir", str(folder)])
+
+
+def evaluate(
+    folder: Path,
+    splits: Mapping[str, datasets.Dataset],
+    descriptions: Mapping[str, Sequence[str]],
+    seen: Sequence[str],
+    shares: Sequence[float],
+) -> dict[str, dict[str, dict[str, float]]]:
+    """
+    Metrics of Sentence-BERT and of the run's model by split.
+
+    Args:
+        folder: the run folder.
+        splits: rows of seen and unseen labels.
+        descriptions: of each of these labels.
+        seen: the labels that were trained on.
+        shares: of the way from the start to the end of training.
+
+    Raises:
+        SettingsError: the model has no semantic synchronization.
+    """
+    settings = _run_settings(folder)
+    processor = AmessProcessor.from_pretrained(folder / MODEL_FOLDER)
+    encoder = load_sentence_encoder(settings)
+    config = read_run(folder).config
+    if not config.get("use_semantic_synchronization"):
+        raise SettingsError(f"{folder} holds a model without semantic synchronization: it reads no descriptions.")
+    results: dict[str, dict[str, dict[str, float]]] = {name: {} for name in splits}
+    for share in (None, *shares):
+        model = None if share is None else interpolated_model(folder, share)
+        title = "Sentence-BERT" if share is None else "A-MESS" if share == 1 else f"A-MESS, share {share:g}"
+        for name, split in splits.items():
+            rows = IntentRows(split, settings.modality_names)
+            names = rows.label_names
+            texts = {label: descriptions[label] for label in names}
+            embeddings, mask = embed_descriptions(
+                texts, encoder, config["description_template"], config["description_size"]
+            )
+            if model is None:
+                tokens = torch.as_tensor(encoder.encode([str(text) for text in split["text"][:]]))
+            else:
+                tokens = semantic_embeddings(model, processor, rows)
+            similarity = mean_description_similarity(description_similarity(tokens, embeddings), mask)
+            is_seen = np.array([label in seen for label in names])
+            results[name][title] = zero_shot_metrics(similarity.numpy(), np.array(rows.column("label")), is_seen)
+    return results
+
+
+@torch.no_grad()
+def semantic_embeddings(
+    model: AmessForIntentClassification, processor: AmessProcessor, rows: IntentRows
+) -> torch.Tensor:
+    """T_f of each row, `(rows, description_size)`."""
+    loader = DataLoader(rows, batch_size=64, collate_fn=IntentCollator(processor, rows.modalities))
+    tokens = []
+    for batch in loader:
+        del batch["labels"]
+        tokens.append(model.amess(**batch).semantic_embedding.float())
+    return torch.cat(tokens)
+
+
+def markdown(results: Mapping[int, Mapping[str, Any]]) -> str:
+    """A table of each split: mean over the draws, ± standard deviation (n - 1) where there are several, in percent."""
+    parts = []
+    first = next(iter(results.values()))
+    for split in [name for name in first if name != "held_out"]:
+        lines = [f"| {split} | {' | '.join(METRICS.values())} |", "|---|" + "---|" * len(METRICS)]
+        for method in first[split]:
+            cells = []
+            for metric in METRICS:
+                values = [100 * result[split][method][metric] for result in results.values()]
+                spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+                cells.append(f"{statistics.mean(values):.1f}{spread}")
+            lines.append(f"| {method} | {' | '.join(cells)} |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _descriptions(settings: TrainingSettings) -> dict[str, list[str]]:
+    if settings.label_descriptions is not None:
+        return json.loads(Path(settings.label_descriptions).read_text(encoding="utf-8"))
+    return load_label_descriptions(settings.dataset)
+
+
+def _run_settings(folder: Path) -> TrainingSettings:
+    read_run(folder)
+    return TrainingSettings(**yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
+
+
+def run_script() -> None:
+    """`main` for the shell: what the user can mend is told without a traceback."""
+    try:
+        print(markdown(main()["draws"]))
+    except (SettingsError, TextModelError, UnfinishedRunError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    run_script()
