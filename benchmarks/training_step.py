@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import BertConfig
+from transformers import BertConfig, PreTrainedModel
 
 from dataset_scripts.labels import MINTREC_LABELS, load_label_descriptions
 from modeling_amess import AmessConfig, AmessForIntentClassification
@@ -66,7 +66,7 @@ class TrainingStep:
         dtype: `float32`, or `bfloat16` for autocast over float32 weights, as Accelerate's mixed precision does it.
     """
 
-    def __init__(self, model: AmessForIntentClassification, device: str = "cpu", dtype: str = "float32"):
+    def __init__(self, model: PreTrainedModel, device: str = "cpu", dtype: str = "float32"):
         self.model = model.to(device)
         self.device = device
         self.dtype = getattr(torch, dtype)

@@ -177,14 +177,17 @@ def masked_mean(hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
     return (hidden_states * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
-def load_text_encoder(text_model: str, num_text_layers: int | None = None) -> PreTrainedModel:
+def load_text_encoder(
+    text_model: str, num_text_layers: int | None = None, add_pooling_layer: bool = False
+) -> PreTrainedModel:
     """
-    A pretrained encoder without pooler; its config asks for the first `num_text_layers` layers only, if given.
+    A pretrained encoder, without pooler by default; its config asks for the first `num_text_layers` layers only, if
+    given.
 
     Raises:
         ValueError: `num_text_layers` outside the encoder's.
     """
-    pretrained = AutoModel.from_pretrained(text_model, add_pooling_layer=False)
+    pretrained = AutoModel.from_pretrained(text_model, add_pooling_layer=add_pooling_layer)
     most = pretrained.config.num_hidden_layers
     if num_text_layers is not None:
         if not 1 <= num_text_layers <= most:

@@ -35,7 +35,9 @@ def create_optimizer(model: nn.Module, new_parameter_names: set[str], settings: 
 def create_scheduler(
     optimizer: torch.optim.Optimizer, num_training_steps: int, settings: TrainingSettings
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """Linear warm-up over `warmup_ratio` of the optimizer steps, then linear decay to 0 at the last."""
-    return get_linear_schedule_with_warmup(
-        optimizer, round(settings.warmup_ratio * num_training_steps), num_training_steps
-    )
+    """
+    Linear warm-up over `warmup_ratio` of the optimizer steps, then linear decay to 0 at the last; or, with a
+    `decay_ratio` below 1, at that share of them.
+    """
+    length = settings.decay_ratio * num_training_steps
+    return get_linear_schedule_with_warmup(optimizer, round(settings.warmup_ratio * length), round(length))

@@ -70,6 +70,8 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     # The same seed in every process: all start from the same weights.
     set_seed(settings.seed)
     model = create_model(settings, rows["train"].label_names, rows["train"].feature_sizes(), source)
+    if hasattr(model, "read_training_rows"):
+        model.read_training_rows(rows["train"])  # what a model keeps of the training samples themselves
     processor = create_processor(settings, model)
     accelerator.print(
         f"{settings.model} on {settings.dataset}: {len(rows['train'])} training samples, "

@@ -137,6 +137,13 @@ def test_the_rate_rises_then_falls_to_zero_and_differs_for_new_weights(tiny_sett
     np.testing.assert_allclose([line["new_learning_rate"] for line in train], 2 * np.array(rates))
 
 
+def test_a_schedule_shorter_than_the_run_ends_at_zero(tiny_settings, tmp_path):
+    """MIntRec2.0's benchmark takes the length of its schedule from another data set."""
+    run(tiny_settings, tmp_path / "run", "--max_train_steps", "20", "--warmup_ratio", "0.2", "--decay_ratio", "0.5")
+    rates = [line["learning_rate"] for line in log_lines(tmp_path / "run", "train")]
+    np.testing.assert_allclose(rates, [0, 0.5e-3, *np.linspace(1e-3, 0, 9), *[0] * 9], atol=1e-12)
+
+
 def test_accumulated_passes_equal_the_larger_batch(tiny_settings, tmp_path):
     text_model = tiny.make_text_model(tmp_path / "bert", dropout=0.0)
     settings = [*tiny_settings, "--text_model", text_model, "--max_train_steps", "12"]

@@ -11,7 +11,11 @@ from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from modeling_amess import AmessConfig, AmessForIntentClassification
 
+from .cagc import CagcConfig, CagcForIntentClassification
+from .mag_bert import MagBertConfig, MagBertForIntentClassification
 from .mean_fusion import MeanFusionConfig, MeanFusionForIntentClassification
+from .mult import MultConfig, MultForIntentClassification
+from .tcl_map import TclMapConfig, TclMapForIntentClassification
 from .text_only import TextOnlyConfig, TextOnlyForIntentClassification
 
 
@@ -20,16 +24,30 @@ MODELS = {
     "amess": (AmessConfig, AmessForIntentClassification),
     "text_only": (TextOnlyConfig, TextOnlyForIntentClassification),
     "mean_fusion": (MeanFusionConfig, MeanFusionForIntentClassification),
+    "mag_bert": (MagBertConfig, MagBertForIntentClassification),
+    "mult": (MultConfig, MultForIntentClassification),
+    "tcl_map": (TclMapConfig, TclMapForIntentClassification),
+    "cagc": (CagcConfig, CagcForIntentClassification),
 }
 
-for _config_class, _model_class in (MODELS["text_only"], MODELS["mean_fusion"]):
+for _name, (_config_class, _model_class) in MODELS.items():
+    if _name == "amess":  # registered by its own package
+        continue
     AutoConfig.register(_config_class.model_type, _config_class, exist_ok=True)
     AutoModelForSequenceClassification.register(_config_class, _model_class, exist_ok=True)
 
 __all__ = [
+    "CagcConfig",
+    "CagcForIntentClassification",
     "MODELS",
+    "MagBertConfig",
+    "MagBertForIntentClassification",
     "MeanFusionConfig",
     "MeanFusionForIntentClassification",
+    "MultConfig",
+    "MultForIntentClassification",
+    "TclMapConfig",
+    "TclMapForIntentClassification",
     "TextOnlyConfig",
     "TextOnlyForIntentClassification",
 ]

@@ -7,46 +7,31 @@ from typing import Any, Literal
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
-from transformers import AutoConfig, AutoModel, PreTrainedConfig
-from transformers.configuration_utils import SubConfigSpec
+from transformers import AutoModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from modeling_amess.modeling_amess import masked_mean
 
-from .text_baseline import TextBaselinePreTrainedModel
+from .multimodal_baseline import MultimodalBaselineConfig, MultimodalBaselinePreTrainedModel
 
 
 @strict
-class MeanFusionConfig(PreTrainedConfig):
+class MeanFusionConfig(MultimodalBaselineConfig):
     r"""
     Configuration of [`MeanFusionForIntentClassification`].
 
     Args:
-        text_config (`PreTrainedConfig` or `dict`, *optional*, defaults to a BERT-base): the text encoder.
-        video_feature_size, audio_feature_size (`int`, *optional*, defaults to 256 and 768):
-            size of one frame's or step's vector; `None` leaves the modality out.
-        max_text_length, max_video_length, max_audio_length (`int`, defaults to 50, 180 and 400):
-            tokens, frames and steps that the processor keeps.
+        text_config, video_feature_size, audio_feature_size, max_text_length, max_video_length, max_audio_length,
+        classifier_dropout, initializer_range: see [`MultimodalBaselineConfig`].
         pooling (`str`, defaults to `"cls"`): how text becomes one vector: the `[CLS]` token or the masked `"mean"`.
-        classifier_dropout (`float`, defaults to 0.1): dropout before the classifier.
-        initializer_range (`float`, defaults to 0.02): standard deviation of new linear layers.
     """
 
     model_type = "amess_mean_fusion"
-    sub_configs_defaults = {"text_config": SubConfigSpec(config_class=AutoConfig, model_type="bert")}
 
-    text_config: dict | PreTrainedConfig | None = None
-    video_feature_size: int | None = 256
-    audio_feature_size: int | None = 768
-    max_text_length: int = 50
-    max_video_length: int = 180
-    max_audio_length: int = 400
     pooling: Literal["cls", "mean"] = "cls"
-    classifier_dropout: float | int = 0.1
-    initializer_range: float = 0.02
 
 
-class MeanFusionForIntentClassification(TextBaselinePreTrainedModel):
+class MeanFusionForIntentClassification(MultimodalBaselinePreTrainedModel):
     """Pooled text + masked means over time of projected video and audio -> LayerNorm -> dropout -> linear."""
 
     config: MeanFusionConfig
@@ -57,9 +42,8 @@ class MeanFusionForIntentClassification(TextBaselinePreTrainedModel):
         self.num_labels = config.num_labels
         hidden_size = config.text_config.hidden_size
         self.text_model = AutoModel.from_config(config.text_config, add_pooling_layer=False)
-        sizes = {"video": config.video_feature_size, "audio": config.audio_feature_size}
         self.projections = nn.ModuleDict(
-            {name: nn.Linear(size, hidden_size) for name, size in sizes.items() if size is not None}
+            {name: nn.Linear(size, hidden_size) for name, size in config.feature_sizes.items()}
         )
         self.norm = nn.LayerNorm(hidden_size)
         self.dropout = nn.Dropout(config.classifier_dropout)
@@ -89,15 +73,12 @@ class MeanFusionForIntentClassification(TextBaselinePreTrainedModel):
             `logits (batch, labels)` and, with labels, the cross-entropy `loss`.
         """
         fused = self.encode_text(input_ids, attention_mask, token_type_ids)
-        given = {"video": (video_features, video_attention_mask), "audio": (audio_features, audio_attention_mask)}
-        for name, projection in self.projections.items():
-            features, mask = given[name]
-            if features is None:
-                continue
-            if mask is None:
-                mask = torch.ones(features.shape[:2], device=features.device)
+        features = self.read_features(
+            input_ids, video_features, video_attention_mask, audio_features, audio_attention_mask
+        )
+        for name, (values, mask) in features.items():
             # The mean of the projections is the projection of the mean, except for the bias where nothing is there.
-            fused = fused + masked_mean(projection(features.to(projection.weight.dtype)), mask)
+            fused = fused + masked_mean(self.projections[name](values), mask)
         logits = self.classifier(self.dropout(self.norm(fused)))
         loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
         return SequenceClassifierOutput(loss=loss, logits=logits)

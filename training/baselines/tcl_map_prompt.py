@@ -1,0 +1,155 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""TCL-MAP's input sequences, and the prompt that it makes of video and audio for each utterance."""
+
+import math
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+
+from modeling_amess.fusion_amess import AmessAlignment
+
+from .cross_modal_transformer import CrossModalTransformer
+from .multimodal_baseline import Features, MultimodalBaselineConfig
+
+
+SIMILARITY_SIZE = 256
+
+
+def insert_slots(
+    input_ids: torch.Tensor, attention_mask: torch.Tensor, num_slots: int, filler: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """
+    `[CLS] tokens [SEP] padding` to `[CLS] tokens slots [SEP] padding`.
+
+    Args:
+        input_ids, attention_mask: `(batch, tokens)`, padded on the right.
+        num_slots: how many.
+        filler: token id in a slot.
+
+    Returns:
+        Token ids and mask `(batch, tokens + num_slots)`, and the slots' positions `(batch, num_slots)`.
+    """
+    tokens = input_ids.shape[1]
+    lengths = attention_mask.sum(-1, keepdim=True)
+    first = lengths - 1  # where [SEP] stands
+    position = torch.arange(tokens + num_slots, device=input_ids.device)
+    source = torch.where(position < first, position, position - num_slots).clamp(0, tokens - 1)
+    is_slot = (position >= first) & (position < first + num_slots)
+    ids = input_ids.gather(1, source).masked_fill(is_slot, filler)
+    mask = (position < lengths + num_slots).to(attention_mask.dtype)
+    return ids, mask, first + torch.arange(num_slots, device=input_ids.device)
+
+
+def gather_steps(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """`(batch, steps, size)` at `(batch, wanted)` to `(batch, wanted, size)`."""
+    return states.gather(1, positions.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
+
+
+class SimilarityAlignment(nn.Module):
+    """
+    TCL-MAP's alignment: the steps that "ctc" gives, mixed for each token by how similar they are to it (cosine in a
+    space of 256 dimensions, a learned temperature, softmax, and a two-layer gate over the steps).
+
+    Args:
+        feature_size: of a frame.
+        hidden_size: of a token.
+        max_length: most frames.
+        num_tokens: most tokens, which is also the number of steps.
+    """
+
+    def __init__(self, feature_size: int, hidden_size: int, max_length: int, num_tokens: int):
+        super().__init__()
+        config = SimpleNamespace(alignment="ctc", max_text_length=num_tokens)
+        self.alignment = AmessAlignment(config, feature_size, max_length)
+        self.step_projection = nn.Linear(feature_size, SIMILARITY_SIZE)
+        self.token_projection = nn.Linear(hidden_size, SIMILARITY_SIZE)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        half = round(num_tokens / 2)
+        self.gate = nn.Sequential(nn.Linear(num_tokens, half), nn.ReLU(), nn.Linear(half, num_tokens), nn.Sigmoid())
+
+    def forward(self, text: torch.Tensor, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            text: `(batch, tokens, hidden_size)`; tokens do not influence each other.
+            features: `(batch, frames, feature_size)`, their mask `(batch, frames)`.
+
+        Returns:
+            `(batch, tokens, feature_size)`.
+        """
+        steps, _ = self.alignment(features, mask)
+        tokens = nn.functional.normalize(self.token_projection(text), dim=-1, eps=1e-9)
+        similarity = torch.matmul(
+            tokens, nn.functional.normalize(self.step_projection(steps), dim=-1, eps=1e-9).transpose(1, 2)
+        )
+        return torch.matmul(self.gate((self.log_scale.exp() * similarity).softmax(-1)), steps)
+
+
+class PromptGenerator(nn.Module):
+    """
+    The modality-aware prompt: learned context vectors, aligned to the text, that read video (keys) and audio (values)
+    at and before their own positions, and are moved by what they read (by little at first: the scale starts at 1e-4).
+
+    Only the prompt's own positions are computed: its vectors do not read one another, so that nothing else of the
+    published code's whole sequence of context vectors reaches the model.
+
+    Where a row lacks video or audio, the other is read in its place; where it lacks both, nothing is.
+    """
+
+    def __init__(self, config: MultimodalBaselineConfig, num_tokens: int):
+        super().__init__()
+        hidden_size = config.text_config.hidden_size
+        lengths = {"video": config.max_video_length, "audio": config.max_audio_length}
+        self.context = nn.Parameter(torch.zeros(config.prompt_length, hidden_size))
+        self.context_alignment = SimilarityAlignment(hidden_size, hidden_size, config.prompt_length, num_tokens)
+        self.context_projection = nn.Sequential(nn.LayerNorm(hidden_size), nn.Linear(hidden_size, hidden_size))
+        self.alignments = nn.ModuleDict()
+        self.projections = nn.ModuleDict()
+        for name, size in config.feature_sizes.items():
+            self.alignments[name] = SimilarityAlignment(size, hidden_size, lengths[name], num_tokens)
+            self.projections[name] = nn.Sequential(
+                nn.LayerNorm(size), nn.Linear(size, hidden_size), nn.LayerNorm(hidden_size)
+            )
+        if config.feature_sizes:
+            self.transformer = CrossModalTransformer(
+                hidden_size,
+                config.fusion_num_attention_heads,
+                config.fusion_num_layers,
+                attention_dropout=config.attention_dropout,
+                relu_dropout=config.relu_dropout,
+                residual_dropout=config.residual_dropout,
+                embedding_dropout=config.embedding_dropout,
+            )
+            self.output = nn.Sequential(nn.LayerNorm(hidden_size), nn.Linear(hidden_size, hidden_size))
+            self.scale = nn.Parameter(torch.full((hidden_size,), 1e-4))
+
+    def forward(
+        self, text: torch.Tensor, text_mask: torch.Tensor, positions: torch.Tensor, features: Features
+    ) -> torch.Tensor:
+        """
+        Args:
+            text: embeddings `(batch, tokens, hidden_size)`, their mask `(batch, tokens)`.
+            positions: of the prompt `(batch, prompt_length)`.
+            features: of video, audio or both.
+
+        Returns:
+            `(batch, prompt_length, hidden_size)`.
+        """
+        context = self.context.expand(len(text), -1, -1)
+        everything = torch.ones(context.shape[:2], dtype=torch.bool, device=text.device)
+        prompt = self.context_projection(self.context_alignment(gather_steps(text, positions), context, everything))
+        if not features:
+            return prompt
+        read = {
+            name: self.projections[name](self.alignments[name](text, *values)) for name, values in features.items()
+        }
+        present = {name: mask.any(-1)[:, None, None] for name, (_, mask) in features.items()}
+        first, last = next(iter(read)), next(reversed(read))  # video and audio, or the only one twice
+        key = torch.where(present[first], read[first], read[last])
+        value = torch.where(present[last], read[last], read[first])
+        steps = torch.arange(text.shape[1], device=text.device).expand(len(text), -1)
+        visible = (steps[:, None, :] <= positions[:, :, None]) & text_mask[:, None, :]
+        visible = visible & (present[first] | present[last])
+        moved = self.transformer(prompt, positions, visible, key=key, value=value, key_positions=steps)
+        return prompt + self.scale * self.output(moved)
