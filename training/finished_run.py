@@ -163,7 +163,7 @@ _COMPARED = (
     "model_config text_model num_text_layers description_model num_descriptions freeze_word_embeddings"
     " freeze_text_layers context_utterances max_context_length num_train_epochs max_train_steps"
     " batch_size gradient_accumulation_steps learning_rate new_learning_rate weight_decay warmup_ratio max_grad_norm"
-    " evaluate_every_epochs early_stopping_patience monitor outlier_exposure_weight"
+    " decay_ratio evaluate_every_epochs early_stopping_patience monitor outlier_exposure_weight"
 ).split()
 
 
