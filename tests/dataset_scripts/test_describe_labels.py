@@ -17,6 +17,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from dataset_scripts.chat_models import ChatError, LocalChatModel
+from dataset_scripts.describe_labels import main
 from dataset_scripts.description_prompt import PROMPTS, AnswerError, normalized, parse_descriptions
 from dataset_scripts.labels import MINTREC_LABELS
 
@@ -177,20 +178,22 @@ def test_what_a_file_holds_is_kept_unless_it_is_to_be_overwritten(chat, describe
 
 
 @pytest.mark.parametrize(
-    ("content", "arguments", "message"),
+    ("content", "labels", "message"),
     [
-        ("[1, 2]", {}, "out.json is not what this command writes"),
-        ("{", {}, "out.json cannot be read"),
-        ('{"Greet": ["To say hello to all."]}', {}, "has 1 descriptions of 'Greet' and 3 are asked for"),
-        (None, {"labels": "Greet,Thank,Greet"}, "the label 'Greet' is given twice"),
-        (None, {"labels": "Greet,,Thank"}, "'' cannot be a label"),
+        ("[1, 2]", "Greet", "out.json is not what this command writes"),
+        ("{", "Greet", "out.json cannot be read"),
+        ('{"Greet": ["To say hello to all."]}', "Greet", "has 1 descriptions of 'Greet' and 3 are asked for"),
+        (None, "Greet,Thank,Greet", "the label 'Greet' is given twice"),
+        (None, "Greet,,Thank", "'' cannot be a label"),
     ],
 )
-def test_bad_input_is_told_before_anything_is_asked(chat, describe, tmp_path, content, arguments, message):
+def test_bad_input_is_told_before_anything_is_asked(chat, tmp_path, content, labels, message):
     if content is not None:
         (tmp_path / "out.json").write_text(content)
-    status, printed = describe(**arguments)
-    assert status == 1 and message in printed and "Traceback" not in printed
+    arguments = ["--labels", labels, "--model", "parrot", "--base_url", chat.url]
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, "--output", str(tmp_path / "out.json")])
+    assert message in str(stopped.value)
     assert chat.requests == []
     assert content is None or (tmp_path / "out.json").read_text() == content
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -102,15 +103,17 @@ def make_descriptions(file: Path) -> str:
 
 def make_released_mintrec2(folder: Path, train: int = 24, other: int = 12, test_split: bool = True) -> str:
     """
-    MIntRec2.0's released layout, both parts, without features: dialogues of four utterances of four intents, a word
+    MIntRec2.0's released layout, both parts with their features: dialogues of four utterances of four intents, a word
     of which gives the intent away, and for every three of them one of no intent, all fillers.
     """
     random = np.random.default_rng(0)
     header = "Dialogue_id\tUtterance_id\tText\tLabel\tStart_timestamp\tEnd_timestamp\tSource\tspeakername\n"
     words = {**WORDS, "Joke": ["hello bye", "bye hi", "hi later"]}
+    parts = ("in-scope", "out-of-scope/MIntRec2.0-OOD")
+    clips: dict[str, list[str]] = {part: [] for part in parts}
     dialogue = 0
     for split, number in (("train", train), ("dev", other), ("test", other if test_split else 0)):
-        lines: dict[str, list[str]] = {"in-scope": [], "out-of-scope/MIntRec2.0-OOD": []}
+        lines: dict[str, list[str]] = {part: [] for part in parts}
         for index in range(number):
             dialogue += index % 4 == 0
             label = [*words][index % 4]
@@ -119,12 +122,20 @@ def make_released_mintrec2(folder: Path, train: int = 24, other: int = 12, test_
                 texts["UNK"] = random.choice(FILLERS, random.integers(2, 5))
             for name, text in texts.items():
                 utterance = index % 4 + 10 * (name == "UNK")
-                part = [*lines][name == "UNK"]
+                part = parts[name == "UNK"]
+                clips[part].append(f"dia{dialogue}_utt{utterance}")
                 lines[part].append(f"{dialogue}\t{utterance}\t{' '.join(text)}\t{name}\t\t\tfriends\tRoss\n")
         for part, rows in lines.items():
             (folder / part).mkdir(parents=True, exist_ok=True)
             if rows:
                 (folder / part / f"{split}.tsv").write_text(header + "".join(rows), encoding="utf-8")
+    shapes = {"video_data/swin_roi_binary.pkl": (1, 256), "audio_data/wavlm_feats_binary.pkl": (768,)}
+    for part, ids in clips.items():
+        for name, shape in shapes.items():
+            arrays = [random.normal(size=(random.integers(1, 5), *shape)).astype(np.float32) for _ in ids]
+            features = dict(zip(ids, arrays, strict=True))
+            (folder / part / name).parent.mkdir()
+            (folder / part / name).write_bytes(pickle.dumps(features))
     return str(folder)
 
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 The models that a run can train: A-MESS and its baselines, under one forward contract (the batch of `AmessProcessor`
-in, `loss` and `logits` out) and two more methods, `from_text_pretrained` and `new_parameter_names`.
+in, `loss` and `logits` out), two more methods, `from_text_pretrained` and `new_parameter_names`, and `classifier`, the
+last linear layer, whose input is what out-of-scope scores compare.
 
 Importing this package registers the baselines, so that `AutoModelForSequenceClassification` loads their run folders.
 """

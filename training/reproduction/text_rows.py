@@ -91,9 +91,12 @@ def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
     everything = _points(pool, "all", "all", trained, embedded)
     if text_alone:
         # With all samples the runs are those of the table on MIntRec's texts, where it has them.
-        made = {row.title: row.folder for row in mintrec_text_rows()}
+        made = {row.title: row for row in mintrec_text_rows()}
         shared = {"text_only": made["text_only"], "A-MESS": made["A-MESS with SS"]}
-        everything = [replace(row, folder=shared.get(row.curve, row.folder)) for row in everything]
+        everything = [
+            replace(shared.get(row.curve, row), title=row.title, place=row.place, curve=row.curve)
+            for row in everything
+        ]
     return (*points, *everything)
 
 
