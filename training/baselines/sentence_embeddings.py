@@ -179,7 +179,7 @@ def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: Train
     try:
         from setfit import SetFitModel, Trainer, TrainingArguments
     except ImportError:
-        raise SettingsError("The method setfit needs the package of that name: pip install setfit") from None
+        raise SettingsError("The method setfit needs the package of that name: pip install -e .[setfit]") from None
     import datasets
 
     model = SetFitModel(model_body=encoder, model_head=LogisticRegression())

@@ -87,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     described = len(arguments.description or [])
     print(f"{arguments.name} is intent {model.config.num_labels} of {output}, from {described} descriptions and")
-    print(f"{len(examples)} utterances of it, beside {len(others)} of the other intents.")
+    print(f"{len(examples)} utterances of it, beside {len(others)} of the other intents to draw from.")
     print(report(arguments.name, before, after))
     return 0
 
