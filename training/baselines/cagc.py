@@ -154,7 +154,7 @@ class CagcForIntentClassification(MultimodalBaselinePreTrainedModel):
         for name, (values, mask) in features.items():
             states = self.projections[name](values)
             if name == "video":
-                contexts, context_mask = self._retrieve(values, mask, labels if self.training else None)
+                contexts, context_mask = self.retrieve(values, mask, labels if self.training else None)
                 states = self.context_transformer(states, self.projections[name](contexts), context_mask)
             vectors[name] = masked_mean(states, mask)
         fused = self.fusion(torch.cat(list(vectors.values()), dim=-1))
@@ -170,10 +170,19 @@ class CagcForIntentClassification(MultimodalBaselinePreTrainedModel):
             logits=logits,
         )
 
-    def _retrieve(
+    def retrieve(
         self, values: torch.Tensor, mask: torch.Tensor, training_labels: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Contexts `(batch, contexts, feature_size)` and their mask, for frames `(batch, frames, feature_size)`."""
+        """
+        The training videos that a clip is given.
+
+        Args:
+            values, mask: `(batch, frames, feature_size)` and `(batch, frames)`.
+            training_labels: gold labels `(batch,)` to filter by; `None` in evaluation.
+
+        Returns:
+            Their frame means `(batch, contexts, feature_size)`, the nearest first, and their mask.
+        """
         means = masked_mean(values.float(), mask)
         indices, context_mask = self.bank.nearest(means, self.config.num_contexts, leave_out_self=self.training)
         if training_labels is not None and self.config.same_intent_contexts:

@@ -63,12 +63,12 @@ def test_contexts_are_of_the_gold_label_in_training_only(text_model):
     values = torch.randn(1, 2, 4)
     mask = torch.ones(1, 2, dtype=torch.bool)
     for label in range(3):
-        contexts, kept = model._retrieve(values, mask, torch.tensor([label]))
+        contexts, kept = model.retrieve(values, mask, torch.tensor([label]))
         of_label = model.bank.features[model.bank.labels == label]
         assert {tuple(row) for row in contexts[kept].tolist()} == {tuple(row) for row in of_label.tolist()}
-    assert model._retrieve(values, mask, None)[1].all()
+    assert model.retrieve(values, mask, None)[1].all()
     model.config.same_intent_contexts = False
-    assert model._retrieve(values, mask, torch.tensor([0]))[1].all()
+    assert model.retrieve(values, mask, torch.tensor([0]))[1].all()
 
 
 def test_nearest_first_and_in_training_never_the_clip_itself():
@@ -88,7 +88,7 @@ def test_a_training_clip_finds_itself_out_however_its_batch_is_padded(text_model
     row = next(row for row in training_rows() if len(row["video_features"]) == 3)
     values = torch.zeros(1, 9, 4)
     values[0, :3] = torch.from_numpy(row["video_features"])
-    contexts, kept = model._retrieve(values, (torch.arange(9) < 3)[None], torch.tensor([row["label"]]))
+    contexts, kept = model.retrieve(values, (torch.arange(9) < 3)[None], torch.tensor([row["label"]]))
     own = torch.from_numpy(row["video_features"]).mean(0)
     assert kept.sum() == 5
     assert not any(torch.allclose(context, own) for context in contexts[kept])
@@ -126,3 +126,10 @@ def test_a_model_without_video_needs_no_bank(text_model):
     batch = {key: value for key, value in make_batch().items() if not key.startswith("video")}
     assert torch.isfinite(model(**batch).loss)
     assert model.config.bank_size == 0
+
+
+def test_an_empty_bank_gives_no_context_and_no_trouble(text_model):
+    model = build("cagc", text_model).train()
+    model.bank.fill(torch.zeros(0, 4), torch.zeros(0, dtype=torch.long))
+    model(**make_batch()).loss.backward()
+    assert all(torch.isfinite(value.grad).all() for value in model.parameters())

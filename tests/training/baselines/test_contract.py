@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModelForSequenceClassification, BertModel
 
 from training.baselines import MODELS
 
@@ -41,11 +41,8 @@ def test_every_parameter_learns_whatever_the_model_has_parts_for(name, left_out,
 
 @pytest.mark.parametrize("name", SMALL)
 def test_no_parameter_of_the_full_model_is_dead(name, text_model):
-    torch.manual_seed(3)
     model = build(name, text_model)
-    for module in model.modules():
-        module.training = False
-    # Every row with everything, twice each label, all the same video but for noise: every part takes part.
+    # Every row with everything, twice each label: every part takes part.
     batch = only_row(make_batch(), 0)
     batch = {key: value.repeat_interleave(6, dim=0) for key, value in batch.items()}
     for key in ("video_features", "audio_features"):
@@ -106,7 +103,7 @@ def test_what_a_checkpoint_lacks_is_initialised_as_at_the_start(name, text_model
             continue
         expected = fresh.state_dict()[key]
         assert torch.isfinite(value).all(), key
-        if expected.numel() == 1 or expected.std() == 0:  # a constant
+        if expected.numel() <= 1 or expected.std() == 0:  # a constant
             assert torch.equal(value, expected), key
         elif value.numel() > 100:
             assert 0.5 < value.std() / expected.std() < 2, key
@@ -114,8 +111,6 @@ def test_what_a_checkpoint_lacks_is_initialised_as_at_the_start(name, text_model
 
 @pytest.mark.parametrize("name", SMALL)
 def test_pretrained_weights_arrive_and_the_rest_is_called_new(name, text_model):
-    from transformers import BertModel
-
     model = MODELS[name][1].from_text_pretrained(text_model, num_text_layers=1, **config_fields(name))
     pretrained = BertModel.from_pretrained(text_model).state_dict()
     for encoder in model.text_encoder_names:
