@@ -43,7 +43,8 @@ def test_the_projection_is_scikit_learns_pca_of_all_parts_together():
 
 def test_tokens_of_a_run_are_the_models_and_synchronization_brings_them_to_the_plane(tiny_settings, tmp_path):
     folder = tmp_path / "run"
-    settings = ["--num_train_epochs", "8", "--learning_rate", "3e-3", "--checkpoint_every_epochs", "0"]
+    settings = ["--num_train_epochs", "12", "--evaluate_every_epochs", "12", "--checkpoint_every_epochs", "0"]
+    settings += ["--learning_rate", "3e-3", "--model_config.contrastive_weight", "20"]
     main([*tiny_settings, *settings, "--output_dir", str(folder)])
     tokens = semantic_tokens(folder)
     assert tokens.before.shape == tokens.after.shape == (13, 16)
