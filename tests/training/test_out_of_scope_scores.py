@@ -138,7 +138,7 @@ rows_with_scores = st.lists(
 
 @given(rows_with_scores)
 @settings(max_examples=80, deadline=None)
-def test_no_other_threshold_has_a_better_f1(rows):
+def test_no_other_threshold_that_accepts_a_row_has_a_better_f1(rows):
     scores, predictions, references = (np.array(column) for column in zip(*rows, (3, 0, 0), (5, 1, 2), strict=True))
     threshold = calibrate_threshold(scores, predictions, references, num_intents=2)
 
@@ -147,7 +147,8 @@ def test_no_other_threshold_has_a_better_f1(rows):
         return f1_score(references, decisions, labels=range(3), average="macro", zero_division=0)
 
     assert threshold.criterion == BEST_F1
-    assert f1(threshold.value) == pytest.approx(max(f1(value - 0.5) for value in range(10)), abs=1e-12)
+    others = [value - 0.5 for value in range(scores.max() + 1)]
+    assert f1(threshold.value) == pytest.approx(max(map(f1, others)), abs=1e-12)
     assert (
         threshold.decide(scores, predictions, 2).tolist()
         == np.where(scores >= threshold.value, predictions, 2).tolist()

@@ -37,7 +37,7 @@ def calibrate_threshold(
 ) -> Threshold:
     """
     The threshold with the best `open_intent` F1 where there are rows of both kinds, the lowest of equally good ones;
-    otherwise the one that keeps 95 % of the rows in scope.
+    otherwise the one that keeps 95 % of the rows in scope. None that would put every row out of scope is considered.
 
     Args:
         scores: of the validation rows, higher means in scope `(rows,)`.
