@@ -115,7 +115,7 @@ def table(name: str, dataset: str, preset: str) -> Experiment:
             str(number): rows["full, with SS" if number == 3 else f"{number} descriptions"] for number in DESCRIPTIONS
         }
         shown = _shown(chosen, published.TABLE_4)
-        wording = " The descriptions beyond the third of each label are ours, as are the first three's words."
+        wording = " The first three descriptions are the paper's, those beyond are ours."
         title = f"Table IV on {dataset}: descriptions a label"
         return Experiment(file, title, shown, differences=differences + wording)
     if name == "modalities":

@@ -107,7 +107,8 @@ def compare_with_reference(
 def _figure(result: RowResults, metric: str) -> str:
     mean, deviation, bounds = result.mean(metric), result.deviation(metric), result.interval(metric)
     if mean is None:
-        return "missing"
+        # DOC decides without a score, so it has none of a score's metrics.
+        return "" if result.seeds else "missing"
     spread = f" ± {deviation:.1f}" if deviation is not None else ""
     return f"{mean:.1f}{spread}" + (f" [{bounds[0]:.1f}, {bounds[1]:.1f}]" if bounds else "")
 
