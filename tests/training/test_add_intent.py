@@ -77,7 +77,7 @@ def test_from_a_description_alone_without_measurement(capsys, text_model, tmp_pa
     arguments = ("--model", text_model, "--output", tmp_path / "new")
     status, out, err = amess(capsys, "add-intent", "Reassure", *DESCRIPTIONS, *arguments)
     assert status == 0, err
-    assert "was not measured" in out and "0 utterances of it" in out
+    assert "was not measured" in out and "utterances of it: 0;" in out
     assert "Reassure" in {one["label"] for one in load_recognizer(str(tmp_path / "new"))(text="oh")["intents"]}
 
 
@@ -99,7 +99,7 @@ def test_from_a_table_of_texts_with_a_data_set_to_measure_on(capsys, text_model,
     )
     status, out, err = amess(capsys, "add-intent", "Reassure", *arguments)
     assert status == 0, err
-    assert "2 utterances of it, beside 2" in out and "(2 utterances)" in out
+    assert "utterances of it: 2; of the other intents to draw from: 2." in out and "(2 utterances)" in out
     assert "Reassure was not measured" in out
 
 

@@ -86,8 +86,10 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"amess add-intent: {error}", file=sys.stderr)
         return 2
     described = len(arguments.description or [])
-    print(f"{arguments.name} is intent {model.config.num_labels} of {output}, from {described} descriptions and")
-    print(f"{len(examples)} utterances of it, beside {len(others)} of the other intents to draw from.")
+    print(
+        f"{arguments.name} is intent {model.config.num_labels} of {output}. Descriptions: {described}; "
+        f"utterances of it: {len(examples)}; of the other intents to draw from: {len(others)}."
+    )
     print(report(arguments.name, before, after))
     return 0
 
