@@ -309,7 +309,15 @@ def test_interrupting_the_upload_removes_the_repository(run_folder, tmp_path):
         hub.hold("/_lfs/[0-9a-f]{64}")
         command = [sys.executable, "-m", "training.publish", str(run_folder), "--repo", "org/amess-tiny"]
         variables = hub.environment(tmp_path, PYTHONPATH=str(tiny.ROOT))
-        child = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        child = subprocess.Popen(
+            command,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # Tests that run in the background of a shell inherit from it that interrupts are ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         assert hub.reached.wait(120)
         assert ("model", "org/amess-tiny") in hub.repositories
         os.kill(child.pid, signal.SIGINT)
