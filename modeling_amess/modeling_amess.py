@@ -432,7 +432,7 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             self.label_description_mask = nn.Buffer(torch.zeros(*shape, dtype=torch.long))
             if config.semantic_logits:
                 self.semantic_scale = nn.Parameter(torch.tensor(10.0))
-        self.classifier_norm = nn.LayerNorm(size)
+        self.representation_norm = nn.LayerNorm(size)
         self.classifier_dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(size, config.num_labels)
         self.post_init()
@@ -629,7 +629,7 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         representation = outputs.pooler_output
         if self.config.use_semantic_synchronization:
             representation = torch.cat([representation, outputs.semantic_embedding], dim=-1)
-        return self.classifier_norm(representation)
+        return self.representation_norm(representation)
 
     @property
     def similarity_scale(self) -> float:

@@ -85,7 +85,7 @@ class Demo:
         ) as blocks:
             page = lay_out(
                 [(self._still(example), f"“{example['text']}”") for example in self.examples],
-                threshold=config.out_of_scope_threshold or 0.0,
+                threshold=round(config.out_of_scope_threshold or 0.0, 2),
                 transcribes=self.recognizer.asr_model is not None,
                 labels=config.num_labels,
                 keep_uploads=KEEP_UPLOADS,
