@@ -78,7 +78,8 @@ MADE = [
     (
         "planted_anchors",
         "planted_anchors/k=8",
-        "planted --dataset_options.generator token_cue --model_config.use_semantic_synchronization false "
+        "planted --dataset_options.generator token_cue --dataset_options.num_slots 2 --num_train_epochs 8 "
+        "--model_config.use_semantic_synchronization false "
         "--model_config.num_anchors 8",
     ),
     (
