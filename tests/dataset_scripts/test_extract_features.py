@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import psutil
 import pytest
 import torch
 from accelerate import PartialState
+from tqdm.std import tqdm
 
 from dataset_scripts import ExtractedFeaturesError, load_extracted_features
 from dataset_scripts.extract_features import extract_features
@@ -275,10 +277,19 @@ def run_in_child(log: Path, words: list[str], rank: int, number: int, port: int)
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), GLOO_SOCKET_IFNAME="lo")
     torch.set_num_threads(1)
     PartialState._reset_state()
+    unshare_tqdm_lock()
     sys.stdout = os.fdopen(1, "w")
     status = main(words)
     sys.stdout.flush()
     os._exit(status)
+
+
+def unshare_tqdm_lock() -> None:
+    """In a forked process: tqdm's lock is a semaphore shared with the parent, and SIGKILL would leave it taken."""
+    lock, classes = threading.RLock(), [tqdm]
+    for bar in classes:
+        bar.set_lock(lock)
+        classes.extend(bar.__subclasses__())
 
 
 def start(clips, output, encoder_folder, log: Path, number: int = 1) -> list[multiprocessing.Process]:
