@@ -29,13 +29,13 @@ _CHOICES = {
     "out_of_scope": ("class", "outlier_exposure", "none"),
 }
 _AT_LEAST_ONE = (
-    "batch_size eval_batch_size gradient_accumulation_steps logging_steps keep_checkpoints num_text_layers shots"
+    "batch_size eval_batch_size gradient_accumulation_steps logging_steps keep_checkpoints num_text_layers"
     " num_train_epochs max_train_steps overfit_batches checkpoint_every_steps early_stopping_patience"
     " evaluate_every_epochs num_descriptions max_context_length"
 ).split()
 _NOT_NEGATIVE = (
     "learning_rate new_learning_rate weight_decay max_grad_norm dataloader_num_workers checkpoint_every_epochs seed"
-    " cpu_threads outlier_exposure_weight held_out_seed context_utterances freeze_text_layers"
+    " cpu_threads outlier_exposure_weight held_out_seed context_utterances freeze_text_layers shots"
 ).split()
 
 
@@ -88,7 +88,10 @@ class TrainingSettings:
     )
     dataset_options: dict = setting({}, "Further options of the data set, e.g. --dataset_options.generator token_cue.")
     modalities: str = setting("text,video,audio", "Any of text, video, audio, joined by commas.")
-    shots: int | None = setting(None, "Training samples of each intent, drawn by the seed. null: all.")
+    shots: int | None = setting(
+        None,
+        "Training samples of each intent, drawn by the seed. null: all; 0: none, for methods that read descriptions.",
+    )
     label_descriptions: str | None = setting(
         None, "JSON file: intent -> list of descriptions. null: the data set's own."
     )

@@ -15,7 +15,7 @@ from accelerate.utils import set_seed
 from torch import nn
 from tqdm.auto import tqdm
 
-from .arguments import TrainingSettings
+from .arguments import SettingsError, TrainingSettings
 from .batch_sampler import BucketBatchSampler
 from .checkpointing import TrainerState, load_checkpoint
 from .data import (
@@ -60,7 +60,17 @@ class Run:
 
 
 def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFolder) -> Run:
-    """Load data and model, put them into the Accelerator's hands and go to where training stopped, if it did."""
+    """
+    Load data and model, put them into the Accelerator's hands and go to where training stopped, if it did.
+
+    Raises:
+        SettingsError: data or model do not fit the settings.
+    """
+    if settings.shots == 0:
+        raise SettingsError(
+            "shots=0 leaves nothing to train on. What descriptions alone tell: "
+            "python -m training.baselines.sentence_embeddings descriptions, with the same settings."
+        )
     # The main process goes first: it writes the Arrow files that the others then find.
     with accelerator.main_process_first():
         splits = load_splits(settings)

@@ -12,12 +12,15 @@ import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
 
+from modeling_amess.loss_amess import description_similarity, mean_description_similarity
 from training.arguments import SettingsError, parse_settings
 from training.baselines import sentence_embeddings
 from training.baselines.sentence_embeddings import METHODS, main
 from training.data import load_splits, select_rows
-from training.model_setup import load_sentence_encoder
+from training.feature_source import feature_source
+from training.model_setup import create_model, create_processor, load_sentence_encoder
 from training.train import main as train
+from training.zero_shot import semantic_embeddings
 
 
 def test_the_run_folder_reads_like_that_of_train(tiny_settings, tmp_path):
@@ -73,6 +76,35 @@ def test_descriptions_are_samples_of_their_label(tiny_settings, tmp_path):
     found = main(["logistic_descriptions", *described, "--output_dir", str(tmp_path / "described")])
     assert found["test"]["accuracy"] > plain["test"]["accuracy"]
     assert found["train_samples"] == plain["train_samples"] == 3
+
+
+def test_without_a_sample_descriptions_alone_answer(tiny_settings, tmp_path):
+    """The nearest description is what A-MESS on text alone starts from."""
+    call = [*tiny_settings, "--shots", "0", "--seed", "0"]
+    found = main(["descriptions", *call, "--output_dir", str(tmp_path / "nearest")])
+    assert found["train_samples"] == 0 and found["regularization_strength"] is None
+    nearest = np.array(pq.read_table(tmp_path / "nearest" / "predictions.parquet")["scores"].to_pylist())
+
+    words = ["--model_config.semantic_residual", "true", "--description_model", "minilm", "--text_model", "minilm"]
+    settings = parse_settings([*tiny_settings, "--modalities", "text", *words])
+    main(["descriptions", *call, "--description_model", "minilm", "--output_dir", str(tmp_path / "minilm")])
+    rows = select_rows(load_splits(settings), settings, 1)
+    model = create_model(settings, rows["test"].label_names, {}, feature_source(settings)).eval()
+    processor = create_processor(settings, model)
+    tokens = semantic_embeddings(model, processor, rows["test"])
+    similarity = description_similarity(tokens, model.label_description_embeddings)
+    expected = mean_description_similarity(similarity, model.label_description_mask).softmax(-1)
+    found = np.array(pq.read_table(tmp_path / "minilm" / "predictions.parquet")["scores"].to_pylist())
+    assert found == pytest.approx(expected.detach().numpy(), abs=1e-4)
+    assert np.abs(found - nearest).max() > 1e-3  # another encoder, other answers
+
+    alone = main(["logistic_descriptions", *call, "--output_dir", str(tmp_path / "alone")])
+    assert alone["train_samples"] == 0 and 0 <= alone["test"]["accuracy"] <= 1
+    for method in ("logistic", "setfit"):
+        with pytest.raises(SettingsError, match=f"{method} learns from samples: with --shots 0 there are"):
+            main([method, *call, "--output_dir", str(tmp_path / method)])
+    with pytest.raises(SettingsError, match="shots=0 leaves nothing to train on"):
+        train([*call, "--output_dir", str(tmp_path / "amess")])
 
 
 def test_setfit_fine_tunes_the_encoder_of_its_own_run_only(tiny_settings, tmp_path):

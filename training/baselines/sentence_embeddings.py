@@ -5,6 +5,7 @@ Few-shot baselines on sentence embeddings: what a text classifier reaches withou
 
     python -m training.baselines.sentence_embeddings logistic mintrec_text_minilm.yaml --data_dir data/mintrec
     python -m training.baselines.sentence_embeddings setfit mintrec_text_minilm.yaml --data_dir data/mintrec --shots 5
+    python -m training.baselines.sentence_embeddings descriptions mintrec_text_minilm.yaml --data_dir data/mintrec
 
 After the method come a preset and settings, as of training/train.py; of these the ones that choose the data count
 (dataset, data_dir, scope, dataset_options, shots, label_descriptions), and description_model (the encoder), seed,
@@ -12,12 +13,14 @@ output_dir and overwrite. `--shots 5 --seed 1` draws the samples that train.py d
 
     logistic                logistic regression on the frozen encoder's embeddings
     logistic_descriptions   the same, the label descriptions being samples as well
+    descriptions            no sample at all: the label whose descriptions the text is most similar to, by mean cosine
     setfit                  SetFit (Tunstall et al., 2022, arXiv 2209.11055): the encoder is fine-tuned on pairs of
                             samples first. By the package setfit, with its defaults: 20 pairs of each kind a sample,
                             one epoch, batches of 16. --max_train_steps cuts the pairs of large data sets short.
 
-C of the regression is the best on the validation split. Writes metrics.json, predictions.parquet and config.yaml, as
-train.py does, into the run folder (--output_dir, or runs/<dataset>-<method>).
+C of the regression is the best on the validation split. With `--shots 0` there are the descriptions alone to learn
+from. Writes metrics.json, predictions.parquet and config.yaml, as train.py does, into the run folder (--output_dir, or
+runs/<dataset>-<method>).
 """
 
 from __future__ import annotations
@@ -26,15 +29,20 @@ import shutil
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 from sklearn.linear_model import LogisticRegression
 
+from modeling_amess import AmessConfig
+from modeling_amess.descriptions_amess import embed_descriptions
+from modeling_amess.loss_amess import description_similarity, mean_description_similarity
 from training.arguments import SettingsError, TrainingSettings, help_text, parse_settings
 from training.data import IntentRows, load_splits, select_rows
 from training.evaluation import Evaluation
@@ -53,7 +61,8 @@ from training.run_folder import SETTINGS_FILE
 from training.text_models import TextModelError
 
 
-METHODS = ("logistic", "logistic_descriptions", "setfit")
+METHODS = ("logistic", "logistic_descriptions", "descriptions", "setfit")
+DESCRIBED = ("logistic_descriptions", "descriptions")
 # Inverse strengths of the regularisation; the embeddings have length 1.
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
@@ -89,32 +98,41 @@ def run(method: str, settings: TrainingSettings) -> dict[str, Any]:
         The content of metrics.json.
 
     Raises:
-        SettingsError: the data do not fit, SetFit is not installed, the run folder is taken.
+        SettingsError: the data do not fit, SetFit is not installed, the run folder is taken, `shots` is 0 for a method
+            that reads no descriptions.
         TextModelError: the encoder cannot be found.
     """
+    if settings.shots == 0 and method not in DESCRIBED:
+        raise SettingsError(f"{method} learns from samples: with --shots 0 there are {' and '.join(DESCRIBED)}.")
     started = time.perf_counter()
     folder = Path(settings.output_dir or f"runs/{Path(settings.dataset).name}-{method}")
     _make_folder(folder, settings.overwrite)
     settings.modalities, settings.model, settings.model_config = "text", method, {}
     rows = select_rows(load_splits(settings), settings, num_processes=1)
     texts, labels = _columns(rows["train"])
+    descriptions: dict[str, list[str]] = {}
+    if method in DESCRIBED:
+        named = feature_source(settings).described_as
+        descriptions = read_label_descriptions(settings, rows["train"].label_names, named)
     encoder = load_sentence_encoder(settings)
 
     train_started = time.perf_counter()
     if method == "setfit":
         fine_tune(encoder, texts, labels, settings)
-    if method == "logistic_descriptions":
-        descriptions = read_label_descriptions(
-            settings, rows["train"].label_names, feature_source(settings).described_as
-        )
+    embeddings = {
+        name: encoder.encode(_columns(rows[name])[0], show_progress_bar=False)
+        for name in ("validation", "test")
+        if name in rows
+    }
+    strength = None
+    if method == "descriptions":
+        evaluations = nearest_descriptions(embeddings, descriptions, encoder, rows)
+    else:
         for label, name in enumerate(rows["train"].label_names):
             texts = texts + descriptions.get(name, [])
             labels = labels + [label] * len(descriptions.get(name, []))
-    embeddings = {"train": encoder.encode(texts, show_progress_bar=False)}
-    for name in ("validation", "test"):
-        if name in rows:
-            embeddings[name] = encoder.encode(_columns(rows[name])[0], show_progress_bar=False)
-    strength, evaluations = best_regression(embeddings, np.array(labels), rows)
+        embeddings["train"] = encoder.encode(texts, show_progress_bar=False)
+        strength, evaluations = best_regression(embeddings, np.array(labels), rows)
     train_seconds = time.perf_counter() - train_started
 
     content = {
@@ -159,14 +177,41 @@ def best_regression(
         for name in ("validation", "test"):
             if name not in rows:
                 continue
-            gold, names = np.array(_columns(rows[name])[1]), rows[name].label_names
             # A label without a training sample is never predicted.
-            logits = np.full((len(gold), len(names)), -np.inf, dtype=np.float32)
+            logits = np.full((len(rows[name]), len(rows[name].label_names)), -np.inf, dtype=np.float32)
             logits[:, regression.classes_] = regression.predict_log_proba(embeddings[name])
-            evaluations[name] = Evaluation(logits, gold, intent_classification(logits.argmax(-1), gold, names))
+            evaluations[name] = _evaluation(logits, rows[name])
         if evaluations["validation"].metrics["accuracy"] > best_value:
             best_value, best_strength, best = evaluations["validation"].metrics["accuracy"], strength, evaluations
     return best_strength, best
+
+
+def nearest_descriptions(
+    embeddings: dict[str, np.ndarray],
+    descriptions: dict[str, list[str]],
+    encoder: Any,
+    rows: dict[str, IntentRows],
+) -> dict[str, Evaluation]:
+    """
+    The label whose descriptions are the most similar: A-MESS on text alone before its training, when text and
+    description encoder are the same and it has `semantic_residual` (T_f is the text's sentence embedding then).
+
+    Args:
+        embeddings: `(samples, size)` by split.
+        descriptions: by label.
+        encoder: of both.
+        rows: the splits.
+
+    Returns:
+        The results by split; logits are the mean cosines.
+    """
+    evaluations = {}
+    for name, found in embeddings.items():
+        texts = {label: descriptions.get(label, []) for label in rows[name].label_names}
+        described, mask = embed_descriptions(texts, encoder, AmessConfig.description_template, found.shape[1])
+        similarity = mean_description_similarity(description_similarity(torch.as_tensor(found), described), mask)
+        evaluations[name] = _evaluation(similarity.numpy(), rows[name])
+    return evaluations
 
 
 def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: TrainingSettings) -> None:
@@ -199,7 +244,15 @@ def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: Train
         samples = datasets.Dataset.from_dict({"text": texts, "label": labels})
         trainer = Trainer(model=model, args=arguments, train_dataset=samples)
         # The head is fitted after it, by the same search as the other methods'.
-        trainer.train_embeddings(texts, labels, args=arguments)
+        with warnings.catch_warnings():
+            # setfit cannot be told that there is no accelerator to pin memory for.
+            warnings.filterwarnings("ignore", message="'pin_memory' argument is set as true but no accelerator")
+            trainer.train_embeddings(texts, labels, args=arguments)
+
+
+def _evaluation(logits: np.ndarray, rows: IntentRows) -> Evaluation:
+    gold = np.array(_columns(rows)[1])
+    return Evaluation(logits, gold, intent_classification(logits.argmax(-1), gold, rows.label_names))
 
 
 def _columns(rows: IntentRows) -> tuple[list[str], list[int]]:

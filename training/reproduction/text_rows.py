@@ -31,7 +31,11 @@ EMBEDDING_METHODS = {
     "logistic": "logistic regression",
     "logistic_descriptions": "logistic regression with descriptions",
     "setfit": "SetFit",
+    "descriptions": "nearest description",
 }
+SHOT_METHODS = ("logistic", "logistic_descriptions", "setfit")
+# What answers without a sample.
+ZERO_SHOT_METHODS = ("logistic_descriptions", "descriptions")
 # Few samples make short epochs: tens of optimizer steps for every K, and a few looks at the validation split.
 SHOTS = {
     1: "--num_train_epochs 30 --evaluate_every_epochs 10",
@@ -61,7 +65,8 @@ def mintrec_text_rows() -> tuple[Row, ...]:
 
 def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
     """
-    The few-shot curve: every model at every number of training samples an intent, and with all of them.
+    The few-shot curve: every model at every number of training samples an intent, and with all of them; with none
+    what the descriptions alone tell.
 
     On MIntRec with MiniLM the models read text alone. Methods on sentence embeddings always do.
 
@@ -75,17 +80,20 @@ def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
     pool = f"{pool_of(dataset, preset)}_shots"
     # The sample's rarest intent has fewer than twenty training samples.
     numbers = [shots for shots in SHOTS if shots < 20 or dataset != "sample"]
-    points = []
+    points = _points(pool, "K=0", "0", {}, {method: f"{method} {base} --shots 0" for method in ZERO_SHOT_METHODS})
+    if text_alone:
+        # Before training A-MESS is the nearest description (`sentence_embeddings.nearest_descriptions`).
+        points[-1] = replace(points[-1], title="A-MESS, K=0", curve="A-MESS")
     for shots in numbers:
         few = f"--shots {shots} {SHOTS[shots]} --batch_size 16 {FASTER if text_alone else ''}"
         trained = {model: f"{base} {few} {settings}" for model, settings in SHOT_MODELS.items()}
-        embedded = {method: f"{method} {base} --shots {shots}" for method in EMBEDDING_METHODS}
+        embedded = {method: f"{method} {base} --shots {shots}" for method in SHOT_METHODS}
         points += _points(pool, f"K={shots}", str(shots), trained, embedded)
     trained = {
         model: f"{base} {FASTER if text_alone and model != 'A-MESS' else ''} {settings}"
         for model, settings in SHOT_MODELS.items()
     }
-    embedded = {method: f"{method} {base}" for method in EMBEDDING_METHODS}
+    embedded = {method: f"{method} {base}" for method in SHOT_METHODS}
     # SetFit's pairs of all samples would be hours on a CPU.
     embedded["setfit"] += " --max_train_steps 1000"
     everything = _points(pool, "all", "all", trained, embedded)
