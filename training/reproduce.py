@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.print_jobs:
             print(slurm_script(experiment.name, runs), end="")
             return 0
-        failed = run_missing(runs, options.jobs, options.keep_weights)
+        failed = [] if options.finished_only else run_missing(runs, options.jobs, options.keep_weights)
         write_results(experiment, jobs, options.output)
     except (OtherRunError, SettingsError, UnfinishedRunError, ValueError) as error:
         parser.exit(2, f"{error}\n")
@@ -111,6 +111,7 @@ def create_parser() -> argparse.ArgumentParser:
         "--settings", nargs="+", default=[], metavar="KEY=VALUE", help="settings of training/train.py for every row"
     )
     parser.add_argument("--keep_weights", action="store_true", help="keep the trained models of finished runs")
+    parser.add_argument("--finished_only", action="store_true", help="run nothing: a table of what is finished")
     parser.add_argument("--print_jobs", action="store_true", help="print a Slurm array script and run nothing")
     return parser
 

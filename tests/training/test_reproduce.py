@@ -68,6 +68,16 @@ def test_a_finished_run_is_not_repeated(finished, tiny_command, capsys):
     assert "[2/2] full, seed 0: test " in capsys.readouterr().out
 
 
+def test_a_table_of_what_is_finished_runs_nothing(finished, tiny_command, tmp_path, capsys):
+    output = tmp_path / "output"
+    shutil.copytree(finished, output)
+    assert main([*tiny_command, "--seeds", "0", "--finished_only", "--output", str(output)]) == 0
+    text = (output / "table_3-sample.md").read_text()
+    assert "Missing: w/o SS, seed 0; w/o A-ME, seed 0." in text
+    assert "| full | " in text
+    assert not list(output.glob("sample/full/*/metrics.json"))
+
+
 def test_a_run_of_other_settings_is_never_taken_for_the_rows(finished, tiny_command, capsys):
     with pytest.raises(SystemExit) as stopped:
         main([*tiny_command, "batch_size=16", *ROWS, "--seeds", "0", "--output", str(finished)])

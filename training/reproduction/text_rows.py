@@ -36,6 +36,8 @@ EMBEDDING_METHODS = {
 SHOT_METHODS = ("logistic", "logistic_descriptions", "setfit")
 # What answers without a sample.
 ZERO_SHOT_METHODS = ("logistic_descriptions", "descriptions")
+# As many batches of pairs as SetFit makes of ten samples an intent; those of all samples would be hours on a CPU.
+SETFIT_STEPS = " --max_train_steps 500"
 # Few samples make short epochs: tens of optimizer steps for every K, and a few looks at the validation split.
 SHOTS = {
     1: "--num_train_epochs 30 --evaluate_every_epochs 10",
@@ -88,14 +90,15 @@ def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
         few = f"--shots {shots} {SHOTS[shots]} --batch_size 16 {FASTER if text_alone else ''}"
         trained = {model: f"{base} {few} {settings}" for model, settings in SHOT_MODELS.items()}
         embedded = {method: f"{method} {base} --shots {shots}" for method in SHOT_METHODS}
+        if shots > 10:
+            embedded["setfit"] += SETFIT_STEPS
         points += _points(pool, f"K={shots}", str(shots), trained, embedded)
     trained = {
         model: f"{base} {FASTER if text_alone and model != 'A-MESS' else ''} {settings}"
         for model, settings in SHOT_MODELS.items()
     }
     embedded = {method: f"{method} {base}" for method in SHOT_METHODS}
-    # SetFit's pairs of all samples would be hours on a CPU.
-    embedded["setfit"] += " --max_train_steps 1000"
+    embedded["setfit"] += SETFIT_STEPS
     everything = _points(pool, "all", "all", trained, embedded)
     if text_alone:
         # With all samples the runs are those of the table on MIntRec's texts, where it has them.
