@@ -205,10 +205,11 @@ def nearest_descriptions(
     Returns:
         The results by split; logits are the mean cosines.
     """
+    texts = {label: descriptions.get(label, []) for label in rows["train"].label_names}
+    size = embeddings["validation"].shape[1]
+    described, mask = embed_descriptions(texts, encoder, AmessConfig.description_template, size)
     evaluations = {}
     for name, found in embeddings.items():
-        texts = {label: descriptions.get(label, []) for label in rows[name].label_names}
-        described, mask = embed_descriptions(texts, encoder, AmessConfig.description_template, found.shape[1])
         similarity = mean_description_similarity(description_similarity(torch.as_tensor(found), described), mask)
         evaluations[name] = _evaluation(similarity.numpy(), rows[name])
     return evaluations
@@ -251,7 +252,7 @@ def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: Train
 
 
 def _evaluation(logits: np.ndarray, rows: IntentRows) -> Evaluation:
-    gold = np.array(_columns(rows)[1])
+    gold = np.array(rows.column("label"), dtype=np.int64)
     return Evaluation(logits, gold, intent_classification(logits.argmax(-1), gold, rows.label_names))
 
 
