@@ -187,6 +187,8 @@ def test_top_k(recognizer, top_k):
 
 def test_out_of_scope_is_the_label_for_it_or_too_low_a_probability():
     model = tiny_model()
+    with torch.no_grad():
+        model.classifier.bias[model.config.label2id["UNK"]] -= 100
     recognize = pipeline(TASK, model=model, processor=tiny_processor(), device="cpu")
     result = recognize(text="oh")
     assert result["label"] != "UNK" and not result["out_of_scope"]
@@ -195,7 +197,7 @@ def test_out_of_scope_is_the_label_for_it_or_too_low_a_probability():
     model.config.out_of_scope_threshold = result["score"] - 0.01
     assert not recognize(text="oh")["out_of_scope"]
     with torch.no_grad():
-        model.classifier.bias[model.config.label2id["UNK"]] += 100
+        model.classifier.bias[model.config.label2id["UNK"]] += 200
     assert recognize(text="oh")["out_of_scope"]
 
 
