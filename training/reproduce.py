@@ -111,8 +111,9 @@ def create_parser() -> argparse.ArgumentParser:
         "--settings", nargs="+", default=[], metavar="KEY=VALUE", help="settings of training/train.py for every row"
     )
     parser.add_argument("--keep_weights", action="store_true", help="keep the trained models of finished runs")
-    parser.add_argument("--finished_only", action="store_true", help="run nothing: a table of what is finished")
-    parser.add_argument("--print_jobs", action="store_true", help="print a Slurm array script and run nothing")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--finished_only", action="store_true", help="run nothing: a table of what is finished")
+    instead.add_argument("--print_jobs", action="store_true", help="run nothing: print a Slurm array script")
     return parser
 
 

@@ -216,23 +216,29 @@ def evaluate(
     config = read_run(folder).config
     if not config.get("use_semantic_synchronization"):
         raise SettingsError(f"{folder} holds a model without semantic synchronization: it reads no descriptions.")
+    tested = {name: IntentRows(split, settings.modality_names) for name, split in splits.items()}
+    # Labels may differ by split; their descriptions are the same for every share of the way.
+    embedded = {
+        name: embed_descriptions(
+            {label: descriptions[label] for label in rows.label_names},
+            encoder,
+            config["description_template"],
+            config["description_size"],
+        )
+        for name, rows in tested.items()
+    }
     results: dict[str, dict[str, dict[str, float]]] = {name: {} for name in splits}
     for share in (None, *shares):
         model = None if share is None else interpolated_model(folder, share)
         title = "Sentence-BERT" if share is None else "A-MESS" if share == 1 else f"A-MESS, share {share:g}"
-        for name, split in splits.items():
-            rows = IntentRows(split, settings.modality_names)
-            names = rows.label_names
-            texts = {label: descriptions[label] for label in names}
-            embeddings, mask = embed_descriptions(
-                texts, encoder, config["description_template"], config["description_size"]
-            )
+        for name, rows in tested.items():
+            embeddings, mask = embedded[name]
             if model is None:
-                tokens = torch.as_tensor(encoder.encode([str(text) for text in split["text"][:]]))
+                tokens = torch.as_tensor(encoder.encode([str(text) for text in splits[name]["text"][:]]))
             else:
                 tokens = semantic_embeddings(model, processor, rows)
             similarity = mean_description_similarity(description_similarity(tokens, embeddings), mask)
-            is_seen = np.array([label in seen for label in names])
+            is_seen = np.array([label in seen for label in rows.label_names])
             results[name][title] = zero_shot_metrics(similarity.numpy(), np.array(rows.column("label")), is_seen)
     return results
 
