@@ -17,6 +17,8 @@ from tests.modeling_amess.clips import COLOURS, write_clip
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
 from training.command_line.main import main
 
+from .tiny import make_sentence_encoder, make_text_model
+
 
 PROJECT = Path(__file__).parents[2]
 
@@ -119,6 +121,46 @@ def test_text_alone(capsys, model):
     status, out, _ = amess(capsys, "predict", "--text", "oh, great.", "--model", model, "--json")
     result = json.loads(out)
     assert (status, result["clip"], result["modalities"]) == (0, None, ["text"])
+
+
+def test_intents_of_ones_own_are_chosen_by_their_descriptions(capsys, tmp_path):
+    encoder = make_sentence_encoder(tmp_path / "encoder", make_text_model(tmp_path / "text"))
+    recognizer_model(description_size=16, description_encoder=encoder).save_pretrained(tmp_path / "model")
+    recognizer_processor().save_pretrained(tmp_path / "model")
+    file = tmp_path / "intents.json"
+    file.write_text('{"Reassure": ["To take away a worry."], "Boast": ["To speak proudly.", "To show off."]}')
+    arguments = ("predict", "--text", "oh", "--model", tmp_path / "model", "--json")
+    status, out, err = amess(capsys, *arguments, "--candidate_labels", file)
+    assert status == 0, err
+    assert {intent["label"] for intent in json.loads(out)["intents"]} == {"Reassure", "Boast"}
+    assert set(json.loads(out)["explanation"]["description_similarity"]) == {"Reassure", "Boast"}
+
+    for content, message in (("{", "cannot be read"), ('{"Boast": []}', "'Boast'"), ("[]", "Descriptions come by")):
+        file.write_text(content)
+        status, out, err = amess(capsys, *arguments, "--candidate_labels", file)
+        assert (status, out) == (2, "")
+        assert "intents.json" in err and message in err
+
+
+def test_what_was_said_before_is_read_by_a_model_of_dialogues(capsys, model, clips, tmp_path):
+    processor = recognizer_processor()
+    processor.context_utterances = 2
+    recognizer_model().save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    said = ("predict", clips / "a.mp4", "--json", "--model")
+    results = []
+    for context in ((), ("--context", "no way"), ("--context", "thanks", "--context", "no way")):
+        status, out, err = amess(capsys, *said, tmp_path, *context)
+        assert status == 0, err
+        results.append(json.loads(out))
+    assert len({result["score"] for result in results}) == 3
+    tokens = [result["explanation"]["tokens"] for result in results]
+    assert len(tokens[0]) < len(tokens[1]) < len(tokens[2])
+
+    status, _, err = amess(capsys, *said, model, "--context", "no way")
+    assert status == 1 and "a model that reads none" in err
+    status, _, err = amess(capsys, "predict", clips / "a.mp4", clips / "b.mp4", "--context", "no way")
+    assert status == 2 and "there are 2" in err
 
 
 def test_a_clip_that_fails_is_reported_and_skipped(capsys, model, clips, tmp_path):

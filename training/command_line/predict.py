@@ -33,6 +33,10 @@ examples:
   amess predict clips/ --asr_model openai/whisper-base                      # every clip of a folder
   amess predict clip.mp4 --text "oh, great." --explain why.png              # frames, sound, words and intents
   amess predict --text "can you give me a hand?" --top_k 3                  # text alone
+  amess predict clips/ --candidate_labels intents.json                      # among intents of your own
+  amess predict --text "sure you did." --context "i won." --context "really?"   # a model trained on dialogues
+
+intents of your own: a JSON file of each one's descriptions, {"Reassure": ["To take away someone's worry."], ...}
 
 how to read the reasons:
   "video: great 1.17 s" says that the token "great" stands for the video, and reads most from the frame at 1.17 s.
@@ -77,6 +81,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder or Hub id of a model that takes clips; $AMESS_MODEL, or else what training on the sample left "
         "(%(default)s)",
     )
+    parser.add_argument(
+        "--context",
+        action="append",
+        metavar="TEXT",
+        help="what was said before one input; repeated, oldest first",
+    )
+    parser.add_argument(
+        "--candidate_labels", metavar="JSON", help="intents to choose from instead of the model's, with descriptions"
+    )
     parser.add_argument("--asr_model", metavar="MODEL", help="Whisper checkpoint that transcribes clips without text")
     parser.add_argument("--top_k", type=int, default=5, metavar="K", help="intents shown of each clip (%(default)s)")
     parser.add_argument("--json", action="store_true", help="one line of JSON a clip, with the whole explanation")
@@ -93,9 +106,14 @@ def run(arguments: argparse.Namespace) -> int:
         inputs = read_inputs(arguments.clips, arguments.text or [])
         if arguments.top_k < 1:
             raise PredictError(f"--top_k {arguments.top_k}: at least one intent must be shown.")
+        if arguments.context and len(inputs) > 1:
+            raise PredictError(f"--context is what was said before one input, and there are {len(inputs)}.")
         if arguments.explain is not None:
             _check_picture(Path(arguments.explain))
-        recognizer = load_recognizer(arguments.model)
+        options = {}
+        if arguments.candidate_labels is not None:
+            options["candidate_labels"] = read_candidate_labels(arguments.candidate_labels)
+        recognizer = load_recognizer(arguments.model, **options)
     except (OSError, ValueError) as error:
         print(f"amess predict: {error}", file=sys.stderr)
         return 2
@@ -103,7 +121,7 @@ def run(arguments: argparse.Namespace) -> int:
     failed = 0
     for number, one in enumerate(_with_progress(inputs), start=1):
         try:
-            parts = {"video": one.clip, "text": one.text}
+            parts = {"video": one.clip, "text": one.text, "context": arguments.context}
             result = recognizer(parts, top_k=arguments.top_k, asr_model=arguments.asr_model)
             if arguments.explain is not None:
                 from .explanation_picture import draw_explanation
@@ -160,9 +178,28 @@ def read_inputs(clips: list[str], texts: list[str]) -> list[Input]:
     return [one if one.text is not None else Input(one.clip, _text_beside(one.clip)) for one in inputs]
 
 
-def load_recognizer(model: str) -> IntentRecognitionPipeline:
+def read_candidate_labels(file: str) -> dict[str, list[str]]:
     """
-    The pipeline of a folder or Hub id.
+    Descriptions by intent, from a JSON file.
+
+    Raises:
+        PredictError: there is no such file, or something else in it.
+    """
+    try:
+        content = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PredictError(f"--candidate_labels {file} cannot be read: {error}") from error
+    from modeling_amess.descriptions_amess import checked_descriptions
+
+    try:
+        return checked_descriptions(content)
+    except ValueError as error:
+        raise PredictError(f"--candidate_labels {file}: {error}") from error
+
+
+def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
+    """
+    The pipeline of a folder or Hub id, with further options of its construction.
 
     Raises:
         PredictError: there is no such folder, or no model in it.
@@ -182,7 +219,7 @@ def load_recognizer(model: str) -> IntentRecognitionPipeline:
     import modeling_amess  # noqa: F401  (registers the pipeline)
 
     logging.disable_progress_bar()
-    return pipeline("multimodal-intent-recognition", model=str(folder) if looks_like_path else model)
+    return pipeline("multimodal-intent-recognition", model=str(folder) if looks_like_path else model, **options)
 
 
 def readable(name: str, result: dict[str, Any]) -> str:
