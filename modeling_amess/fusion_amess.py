@@ -204,10 +204,13 @@ class AmessAttention(nn.Module):
         Whether to leave the keys as they are, and project the queries into their space and what was read out of it:
         q (W k)^T = (q W) k^T. A few tokens that read hundreds of frames save most of the products so.
         """
-        projections = (self.k_proj, self.v_proj)
-        # Others may have taken their place (adapters, quantized layers), or they are offloaded between their calls.
-        if not all(isinstance(layer, AmessAttentionProjection) and not layer.weight.is_meta for layer in projections):
-            return False
+        for layer in (self.k_proj, self.v_proj):
+            # Adapters take a layer's place, quantization and tensor parallelism its weight's, and offloaded weights
+            # are there in their layer's own forward only.
+            if not isinstance(layer, AmessAttentionProjection) or type(layer.weight) is not nn.Parameter:
+                return False
+            if layer.weight.is_meta:
+                return False
         # Fused kernels of other implementations stop at heads of 256.
         if self.config._attn_implementation not in ("eager", "sdpa"):
             return False

@@ -104,6 +104,27 @@ def test_a_layer_in_the_place_of_a_projection_is_called():
     assert not torch.allclose(adapted, plain, atol=1e-2)
 
 
+def test_a_weight_that_is_no_plain_parameter_is_left_to_its_layer():
+    """Quantized and sharded weights are tensors of classes of their own, made for matrix products."""
+
+    class Packed(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            if func is not nn.functional.linear:
+                return super().__torch_function__(func, types, args, kwargs or {})
+            states, weight = args[:2]
+            return nn.functional.linear(states, weight.as_subclass(torch.Tensor))
+
+        def view(self, *shape):
+            raise NotImplementedError("packed weights have no view")
+
+    module, batch = attention(16), inputs(3, 50, 16)
+    expected = module(*batch)[0]
+    weight = module.k_proj.weight.detach().as_subclass(Packed)
+    module.k_proj.weight = nn.Parameter(weight, requires_grad=False)
+    torch.testing.assert_close(module(*batch)[0], expected, atol=1e-5, rtol=1e-4)
+
+
 def test_dropout_keeps_the_mean_whatever_the_way():
     """Dropping weights of attention scales the others: over many draws the output stays that without dropout."""
     for keys in (2, 40):
