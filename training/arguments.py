@@ -102,6 +102,9 @@ class TrainingSettings:
     num_descriptions: int | None = setting(
         None, "Descriptions of each intent: the first so many. null: all of the file, or the paper's three."
     )
+    train_on_descriptions: bool = setting(
+        False, "Descriptions are training samples of their intents, too: worth most with one or two others."
+    )
 
     # Model.
     model: str = setting("amess", "amess, or a baseline: text_only, mean_fusion, mag_bert, mult, tcl_map, cagc.")
@@ -216,6 +219,8 @@ class TrainingSettings:
             )
         if self.context_utterances and "text" not in self.modality_names:
             raise SettingsError("context_utterances adds to the text: modalities must hold text.")
+        if self.train_on_descriptions and "text" not in self.modality_names:
+            raise SettingsError("train_on_descriptions adds texts: modalities must hold text.")
         if not 0 < self.decay_ratio <= 1:
             raise SettingsError(f"decay_ratio={self.decay_ratio} must be above 0 and at most 1.")
         if self.push_to_hub and self.hub_model_id is None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
@@ -21,6 +21,10 @@ from .dialogue_context import COLUMNS as DIALOGUE_COLUMNS
 from .dialogue_context import dialogue_contexts
 from .feature_source import is_extraction
 from .out_of_scope.label_scope import LabelScope, label_scope
+
+
+if TYPE_CHECKING:
+    from .description_rows import DescribedRows
 
 
 class IntentRows(Dataset):
@@ -278,7 +282,7 @@ def draw_shots(labels: Sequence[int], label_names: Sequence[str], shots: int, se
     return sorted(int(index) for index in chosen)
 
 
-def text_lengths(rows: IntentRows, processor: Any) -> np.ndarray | None:
+def text_lengths(rows: IntentRows | DescribedRows, processor: Any) -> np.ndarray | None:
     """
     Tokens of every row's text and context `(rows,)`, or `None` where texts cannot be had without reading the features.
     """
@@ -314,7 +318,7 @@ class IntentCollator:
 
 
 def create_train_loader(
-    rows: IntentRows,
+    rows: IntentRows | DescribedRows,
     collator: IntentCollator,
     lengths: np.ndarray | None,
     settings: TrainingSettings,

@@ -160,8 +160,8 @@ _SAME_DATA = (
 ).split()
 # What a result depends on, beside the seed and what the tables tell apart.
 _COMPARED = (
-    "model_config text_model num_text_layers description_model num_descriptions freeze_word_embeddings"
-    " freeze_text_layers context_utterances max_context_length num_train_epochs max_train_steps"
+    "model_config text_model num_text_layers description_model num_descriptions train_on_descriptions"
+    " freeze_word_embeddings freeze_text_layers context_utterances max_context_length num_train_epochs max_train_steps"
     " batch_size gradient_accumulation_steps learning_rate new_learning_rate weight_decay warmup_ratio max_grad_norm"
     " decay_ratio evaluate_every_epochs early_stopping_patience monitor outlier_exposure_weight"
 ).split()

@@ -26,9 +26,10 @@ from .data import (
     select_rows,
     text_lengths,
 )
+from .description_rows import DescribedRows
 from .evaluation import Evaluator
 from .feature_source import FeatureSource, feature_source
-from .model_setup import create_model, create_processor
+from .model_setup import create_model, create_processor, read_label_descriptions
 from .optimization import create_optimizer, create_scheduler
 from .out_of_scope.outlier_exposure import expose_to_outliers
 from .run_folder import LOG_FILE, RunFolder, result_settings
@@ -91,7 +92,13 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
 
     collator = IntentCollator(processor, settings.modality_names)
     lengths = {name: text_lengths(part, processor) for name, part in rows.items()}
-    loader, sampler = create_train_loader(rows["train"], collator, lengths["train"], settings, accelerator)
+    # What is learned from; `rows["train"]` stays the utterances, which statistics of the training split are made of.
+    learned, learned_lengths = rows["train"], lengths["train"]
+    if settings.train_on_descriptions:
+        descriptions = read_label_descriptions(settings, learned.label_names, source.described_as)
+        learned = DescribedRows(learned, descriptions)
+        learned_lengths = text_lengths(learned, processor)
+    loader, sampler = create_train_loader(learned, collator, learned_lengths, settings, accelerator)
     evaluated = ["validation", "test", *(["train"] if rows["train"].scope.out_of_scope_id is not None else [])]
     evaluators = {
         name: Evaluator(rows[name], collator, lengths[name], settings.eval_batch_size, accelerator)

@@ -7,10 +7,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from transformers import AutoModelForSequenceClassification
+import torch
+from transformers import AutoModelForSequenceClassification, AutoProcessor
 
 from dataset_scripts.labels import MINTREC_LABELS, load_label_descriptions
-from training.arguments import SettingsError, TrainingSettings
+from training.arguments import SettingsError, TrainingSettings, parse_settings
+from training.data import IntentCollator, load_splits, select_rows
+from training.description_rows import DescribedRows
 from training.model_setup import read_label_descriptions
 from training.train import main
 
@@ -35,15 +38,44 @@ def test_a_run_trains_with_the_first_so_many_of_a_file(tiny_settings, tmp_path):
     assert model.label_description_embeddings.shape[:2] == (3, 2)
 
 
+def test_descriptions_can_be_samples_of_their_intents(tiny_settings, tmp_path):
+    file, run = tmp_path / "mine.json", tmp_path / "run"
+    file.write_text(json.dumps(TEXTS))
+    given = ["--label_descriptions", str(file), "--output_dir", str(run), "--num_train_epochs", "1"]
+    main([*tiny_settings, *given, "--batch_size", "7", "--train_on_descriptions", "true"])
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert (metrics["train_samples"], metrics["steps"]) == (42, 8)  # 42 utterances and 8 descriptions
+
+    settings = parse_settings([*tiny_settings, *given])
+    rows = select_rows(load_splits(settings), settings, num_processes=1)["train"]
+    described = DescribedRows(rows, TEXTS)
+    assert len(described) == len(rows) + 8
+    assert described.column("text")[-2:] == ["thanks", "kind"]
+    names = [rows.label_names[label] for label in described.column("label")[-8:]]
+    assert names == ["Greet"] * 3 + ["Leave"] * 3 + ["Thank"] * 2
+    assert described[len(rows) - 1]["text"] == rows[len(rows) - 1]["text"]
+
+    # To the model they are texts alone, whatever else is in their batch.
+    model = AutoModelForSequenceClassification.from_pretrained(run / "pretrained").eval()
+    collator = IntentCollator(AutoProcessor.from_pretrained(run / "pretrained"), rows.modalities)
+    batch = collator([described[1], described[len(rows)]])  # every fifth has no video
+    assert batch["video_attention_mask"][0].any() and not batch["video_attention_mask"][1].any()
+    assert not batch["audio_attention_mask"][1].any()
+    alone = collator.processor(text=["hello"], return_tensors="pt")
+    with torch.no_grad():
+        torch.testing.assert_close(model(**batch).logits[1:], model(**alone).logits, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--num_descriptions", "9"], r"mine.json has fewer descriptions of \['Greet', 'Leave', 'Thank'\]"),
         (["--num_descriptions", "0"], "num_descriptions=0 must be at least 1"),
         (["--model_config.num_descriptions", "2"], "give --num_descriptions"),
+        (["--train_on_descriptions", "true", "--modalities", "audio"], "modalities must hold text"),
     ],
 )
-def test_a_number_that_cannot_be_had_is_told(tiny_settings, tmp_path, arguments, message):
+def test_what_cannot_be_had_is_told(tiny_settings, tmp_path, arguments, message):
     file = tmp_path / "mine.json"
     file.write_text(json.dumps(TEXTS))
     given = ["--label_descriptions", str(file), "--output_dir", str(tmp_path / "run")]

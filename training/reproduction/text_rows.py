@@ -28,17 +28,23 @@ SHOT_MODELS = {"text_only": TEXT_ONLY, "mean_fusion": MEAN_FUSION, "A-MESS": ""}
 # With few samples A-MESS's first token validates no worse than the preset's mean (seeds 0 and 1: 32.2 against
 # 31.2 at K = 1, 40.1 against 40.5 at K = 2).
 FIRST_TOKEN = "--model_config.pooling cls"
-# Methods of training.baselines.sentence_embeddings.
+# Every description that there is, as a sample of its intent.
+EIGHT = "--num_descriptions 8"
+DESCRIPTIONS_AS_SAMPLES = f"{EIGHT} --train_on_descriptions true"
+# Methods of training.baselines.sentence_embeddings by title, with their settings.
 EMBEDDING_MODULE = "training.baselines.sentence_embeddings"
-EMBEDDING_METHODS = {
-    "logistic": "logistic regression",
-    "logistic_descriptions": "logistic regression with descriptions",
-    "setfit": "SetFit",
-    "descriptions": "nearest description",
+SHOT_METHODS = {
+    "logistic regression": ("logistic", ""),
+    "logistic regression with descriptions": ("logistic_descriptions", ""),
+    "logistic regression with eight descriptions": ("logistic_descriptions", EIGHT),
+    "SetFit": ("setfit", ""),
 }
-SHOT_METHODS = ("logistic", "logistic_descriptions", "setfit")
 # What answers without a sample.
-ZERO_SHOT_METHODS = ("logistic_descriptions", "descriptions")
+ZERO_SHOT_METHODS = {
+    "logistic regression with descriptions": ("logistic_descriptions", ""),
+    "logistic regression with eight descriptions": ("logistic_descriptions", EIGHT),
+    "nearest description": ("descriptions", ""),
+}
 # As many batches of pairs as SetFit makes of ten samples an intent; those of all samples would be hours on a CPU.
 SETFIT_STEPS = " --max_train_steps 500"
 # Few samples make short epochs: tens of optimizer steps for every K, and a few looks at the validation split.
@@ -85,25 +91,26 @@ def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
     pool = f"{pool_of(dataset, preset)}_shots"
     # The sample's rarest intent has fewer than twenty training samples.
     numbers = [shots for shots in SHOTS if shots < 20 or dataset != "sample"]
-    points = _points(pool, "K=0", "0", {}, {method: f"{method} {base} --shots 0" for method in ZERO_SHOT_METHODS})
+    points = _points(pool, "K=0", "0", {}, _embedded(ZERO_SHOT_METHODS, f"{base} --shots 0"))
     if text_alone:
         # Before training A-MESS is the nearest description (`sentence_embeddings.nearest_descriptions`).
         points[-1] = replace(points[-1], title="A-MESS, K=0", curve="A-MESS")
     for shots in numbers:
-        few = f"--shots {shots} {SHOTS[shots]} --batch_size 16 {FASTER if text_alone else ''}"
-        trained = {model: f"{base} {few} {settings}" for model, settings in SHOT_MODELS.items()}
+        few = f"{base} --shots {shots} {SHOTS[shots]} --batch_size 16 {FASTER if text_alone else ''}"
+        trained = {model: f"{few} {settings}" for model, settings in SHOT_MODELS.items()}
         if text_alone:
             trained["A-MESS"] += FIRST_TOKEN
-        embedded = {method: f"{method} {base} --shots {shots}" for method in SHOT_METHODS}
+        trained["A-MESS, descriptions as samples"] = f"{trained['A-MESS']} {DESCRIPTIONS_AS_SAMPLES}"
+        embedded = _embedded(SHOT_METHODS, f"{base} --shots {shots}")
         if shots > 10:
-            embedded["setfit"] += SETFIT_STEPS
+            embedded["SetFit"] += SETFIT_STEPS
         points += _points(pool, f"K={shots}", str(shots), trained, embedded)
     trained = {
         model: f"{base} {FASTER if text_alone and model != 'A-MESS' else ''} {settings}"
         for model, settings in SHOT_MODELS.items()
     }
-    embedded = {method: f"{method} {base}" for method in SHOT_METHODS}
-    embedded["setfit"] += SETFIT_STEPS
+    embedded = _embedded(SHOT_METHODS, base)
+    embedded["SetFit"] += SETFIT_STEPS
     everything = _points(pool, "all", "all", trained, embedded)
     if text_alone:
         # With all samples the runs are those of the table on MIntRec's texts, where it has them.
@@ -116,9 +123,14 @@ def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
     return (*points, *everything)
 
 
+def _embedded(methods: Mapping[str, tuple[str, str]], base: str) -> dict[str, str]:
+    """The command line of each method, by title."""
+    return {title: f"{method} {base} {settings}" for title, (method, settings) in methods.items()}
+
+
 def _points(pool: str, suffix: str, place: str, trained: Mapping[str, str], embedded: Mapping[str, str]) -> list[Row]:
     """A point of every curve; methods on embeddings first, A-MESS last."""
-    methods = named_rows(pool, {f"{EMBEDDING_METHODS[name]}, {suffix}": words for name, words in embedded.items()})
+    methods = named_rows(pool, {f"{title}, {suffix}": words for title, words in embedded.items()})
     rows = [replace(row, module=EMBEDDING_MODULE) for row in methods]
     rows += named_rows(pool, {f"{model}, {suffix}": words for model, words in trained.items()})
     return [replace(row, place=place, curve=row.title.removesuffix(f", {suffix}")) for row in rows]
