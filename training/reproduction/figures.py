@@ -25,7 +25,9 @@ def draw(experiment: Experiment, results: Sequence[RowResults], file: Path) -> N
     with matplotlib.rc_context(_STYLE):
         number = len(experiment.metrics)
         height = 3.2 if experiment.axis else 0.9 + 0.3 * len(results)
-        figure = Figure(figsize=(1.6 + (3.6 if experiment.axis else 2.4) * number, height), layout="constrained")
+        width = 1.6 + (3.6 if experiment.axis else 2.4) * number
+        several = len({result.row.curve for result in results}) > 1
+        figure = Figure(figsize=(width + 2.6 * several, height), layout="constrained")
         panels = figure.subplots(1, number, squeeze=False, sharey=not experiment.axis)[0]
         for panel, metric in zip(panels, experiment.metrics, strict=True):
             if experiment.axis:
@@ -35,8 +37,8 @@ def draw(experiment: Experiment, results: Sequence[RowResults], file: Path) -> N
             else:
                 _draw_rows(panel, results, metric)
                 panel.set_xlabel(f"{METRICS[metric].title} (%)")
-        if len({result.row.curve for result in results}) > 1:
-            panels[0].legend(frameon=False)
+        if several:
+            figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
         published = any(result.row.published for result in results)
         figure.suptitle(experiment.title + ("  (◇ the paper's)" if published else ""))
         figure.savefig(file)
@@ -106,16 +108,16 @@ def _draw_rows(panel, results: Sequence[RowResults], metric: str) -> None:
 def _draw_curves(panel, results: Sequence[RowResults], metric: str) -> None:
     places = list(dict.fromkeys(result.row.place for result in results))
     for number, curve in enumerate(dict.fromkeys(result.row.curve for result in results)):
-        colour = COLOURS[number % len(COLOURS)]
+        colour, line = COLOURS[number % len(COLOURS)], "o-" if number < len(COLOURS) else "s--"
         points = [result for result in results if result.row.curve == curve and result.mean(metric) is not None]
         where = [places.index(result.row.place) for result in points]
-        panel.plot(where, [result.mean(metric) for result in points], "o-", color=colour, markersize=4, label=curve)
+        panel.plot(where, [result.mean(metric) for result in points], line, color=colour, markersize=4, label=curve)
         bounded = [
             (x, *result.interval(metric)) for x, result in zip(where, points, strict=True) if result.interval(metric)
         ]
         if bounded:
             x, low, high = zip(*bounded, strict=True)
-            panel.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+            panel.fill_between(x, low, high, color=colour, alpha=0.1, linewidth=0)
     for result in results:
         if metric in result.row.published:
             figure = result.row.published[metric]
