@@ -36,9 +36,9 @@ from training.data import BucketBatchSampler, IntentCollator
 from training.model_setup import model_config_fields
 
 
-# What A-MESS's time goes into: the same without its anchors (eq. 5 and 7 to 12).
-PARTS = {"amess_without_anchors": {"use_anchor_embedding": False}}
-NAMES = ("amess", *PARTS, "text_only", "mean_fusion", "mag_bert", "mult", "tcl_map", "cagc")
+# A-MESS, and what tells what its time goes into: the same without its anchors (eq. 5 and 7 to 12).
+AMESS = {"amess": {}, "amess_without_anchors": {"use_anchor_embedding": False}}
+NAMES = (*AMESS, "text_only", "mean_fusion", "mag_bert", "mult", "tcl_map", "cagc")
 TASKS = ("training", "inference")
 
 
@@ -46,8 +46,8 @@ def create_model(name: str, size: str, utterances: RandomUtterances) -> PreTrain
     """A model over MIntRec's 20 intents with random weights and everything else that its training needs."""
     sizes = {f"{modality}_feature_size": size for modality, size in FEATURE_SIZES.items()}
     limits = {f"max_{modality}_length": limit for modality, limit in MAX_LENGTHS.items()}
-    if name == "amess" or name in PARTS:
-        return create_random_model(size, **sizes, **limits, **PARTS.get(name, {}))
+    if name in AMESS:
+        return create_random_model(size, **sizes, **limits, **AMESS[name])
     torch.manual_seed(0)
     config_class, model_class = MODELS[name]
     fields = {key: value for key, value in {**sizes, **limits}.items() if key in model_config_fields(name)}

@@ -234,7 +234,7 @@ def evaluate(
         for name, rows in tested.items():
             embeddings, mask = embedded[name]
             if model is None:
-                tokens = torch.as_tensor(encoder.encode([str(text) for text in splits[name]["text"][:]]))
+                tokens = torch.as_tensor(encoder.encode(rows.column("text")))
             else:
                 tokens = semantic_embeddings(model, processor, rows)
             similarity = mean_description_similarity(description_similarity(tokens, embeddings), mask)
