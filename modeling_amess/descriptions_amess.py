@@ -3,7 +3,9 @@
 """Written descriptions of labels, and the Sentence-BERT that embeds them."""
 
 import importlib
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -37,6 +39,23 @@ def checked_descriptions(label_descriptions: Mapping[str, Sequence[str]]) -> dic
     if empty:
         raise ValueError(f"Each label needs a list of at least one description; not so: {empty}.")
     return {label: list(texts) for label, texts in label_descriptions.items()}
+
+
+def read_descriptions(file: str | Path) -> dict[str, list[str]]:
+    """
+    Descriptions by label from a JSON file: `{"Reassure": ["To take away a worry.", ...], ...}`.
+
+    Raises:
+        ValueError: there is no such file, or something else in it.
+    """
+    try:
+        content = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
+    try:
+        return checked_descriptions(content)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
 
 
 def embed_descriptions(

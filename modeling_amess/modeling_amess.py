@@ -16,9 +16,10 @@ from transformers.utils import ModelOutput, TransformersKwargs
 from transformers.utils.generic import can_return_tuple, merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
+from .attention_amess import AmessAttentionProjection
 from .configuration_amess import AmessConfig
 from .descriptions_amess import checked_descriptions, description_mask, embed_descriptions
-from .fusion_amess import AmessAttentionProjection, AmessFusion
+from .fusion_amess import AmessFusion
 from .loss_amess import description_similarity, mean_description_similarity, semantic_synchronization_loss
 from .media_encoder_amess import AmessMediaEncoder, fitted_media_encoder
 from .media_record_amess import missing_encoder_message

@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import transformers
@@ -17,7 +15,7 @@ from transformers import AutoTokenizer, PreTrainedModel
 
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 from modeling_amess import AmessProcessor
-from modeling_amess.descriptions_amess import DescriptionEncoderError, load_description_encoder
+from modeling_amess.descriptions_amess import DescriptionEncoderError, load_description_encoder, read_descriptions
 from modeling_amess.media_encoder_amess import PREPROCESSING
 
 from .arguments import SettingsError, TrainingSettings, check_keys
@@ -160,15 +158,9 @@ def read_label_descriptions(
     number = settings.num_descriptions
     if settings.label_descriptions is not None:
         try:
-            content = json.loads(Path(settings.label_descriptions).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise SettingsError(
-                f"label_descriptions={settings.label_descriptions!r} cannot be read: {error}"
-            ) from error
-        if not isinstance(content, dict) or not all(isinstance(texts, list) for texts in content.values()):
-            raise SettingsError(
-                f"{settings.label_descriptions} must be a JSON object: intent -> list of descriptions."
-            )
+            content = read_descriptions(settings.label_descriptions)
+        except ValueError as error:
+            raise SettingsError(f"label_descriptions: {error}") from error
         if settings.held_out_intents is not None:  # theirs may be in the file
             content = {name: texts for name, texts in content.items() if name in label_names}
         unknown = sorted(set(content) - set(label_names))

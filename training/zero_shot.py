@@ -22,7 +22,6 @@ zero_shot.md into --output.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -44,9 +43,10 @@ from training import train
 from training.arguments import SettingsError, TrainingSettings, parse_settings
 from training.checkpointing import write_json
 from training.data import IntentCollator, IntentRows, load_splits
+from training.feature_source import feature_source
 from training.finished_run import UnfinishedRunError, read_run
 from training.metrics.zero_shot_scores import zero_shot_metrics
-from training.model_setup import load_sentence_encoder
+from training.model_setup import load_sentence_encoder, read_label_descriptions
 from training.reporting import METRICS_FILE, versions
 from training.run_folder import MODEL_FOLDER, SETTINGS_FILE
 from training.text_models import TextModelError
@@ -142,7 +142,7 @@ def leave_out(call: list[str], number: int, draw: int, output: Path, shares: Seq
         raise SettingsError(f"--held_out {number}: of {len(names)} intents two must be left out, and two stay.")
     held_out = sorted(np.random.default_rng(draw).permutation(names)[:number].tolist())
     kept = [name for name in names if name not in held_out]
-    described = _descriptions(settings)
+    described = read_label_descriptions(settings, names, feature_source(settings).described_as)
     data, texts = output / f"data-{draw}", output / f"descriptions-{draw}.json"
     if not data.is_dir():
         without_labels(splits, held_out).save_to_disk(data)
@@ -271,12 +271,6 @@ def markdown(results: Mapping[int, Mapping[str, Any]]) -> str:
             lines.append(f"| {method} | {' | '.join(cells)} |")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
-
-
-def _descriptions(settings: TrainingSettings) -> dict[str, list[str]]:
-    if settings.label_descriptions is not None:
-        return json.loads(Path(settings.label_descriptions).read_text(encoding="utf-8"))
-    return load_label_descriptions(settings.dataset)
 
 
 def _run_settings(folder: Path) -> TrainingSettings:

@@ -109,3 +109,6 @@ def test_wrong_commands_say_what_to_change(tiny_settings, tmp_path):
         zero_shot.main(["leave_out", *tiny_settings, "--held_out", "2", "--output", str(tmp_path)])
     with pytest.raises(SettingsError, match="freeze_text_layers=3, but the text encoder has 2"):
         train([*tiny_settings, "--freeze_text_layers", "3", "--output_dir", str(tmp_path / "run")])
+    missing = ["--label_descriptions", str(tmp_path / "mine.json"), "--output", str(tmp_path)]
+    with pytest.raises(SettingsError, match=r"mine.json cannot be read"):
+        zero_shot.main(["leave_out", "sample.yaml", *missing])

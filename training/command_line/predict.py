@@ -112,7 +112,9 @@ def run(arguments: argparse.Namespace) -> int:
             _check_picture(Path(arguments.explain))
         options = {}
         if arguments.candidate_labels is not None:
-            options["candidate_labels"] = read_candidate_labels(arguments.candidate_labels)
+            from modeling_amess.descriptions_amess import read_descriptions
+
+            options["candidate_labels"] = read_descriptions(arguments.candidate_labels)
         recognizer = load_recognizer(arguments.model, **options)
     except (OSError, ValueError) as error:
         print(f"amess predict: {error}", file=sys.stderr)
@@ -176,25 +178,6 @@ def read_inputs(clips: list[str], texts: list[str]) -> list[Input]:
             raise PredictError("the text of a clip is given twice, in a file and by --text.")
         inputs = [Input(one.clip, text) for one, text in zip(inputs, texts, strict=True)]
     return [one if one.text is not None else Input(one.clip, _text_beside(one.clip)) for one in inputs]
-
-
-def read_candidate_labels(file: str) -> dict[str, list[str]]:
-    """
-    Descriptions by intent, from a JSON file.
-
-    Raises:
-        PredictError: there is no such file, or something else in it.
-    """
-    try:
-        content = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PredictError(f"--candidate_labels {file} cannot be read: {error}") from error
-    from modeling_amess.descriptions_amess import checked_descriptions
-
-    try:
-        return checked_descriptions(content)
-    except ValueError as error:
-        raise PredictError(f"--candidate_labels {file}: {error}") from error
 
 
 def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
