@@ -72,8 +72,8 @@ def test_descriptions_are_samples_of_their_label(tiny_settings, tmp_path):
     for text, label in zip(rows["test"].column("text"), rows["test"].column("label"), strict=True):
         texts[rows["train"].label_names[label]].append(text)
     (tmp_path / "texts.json").write_text(json.dumps(texts))
-    described = [*call, "--label_descriptions", str(tmp_path / "texts.json")]
-    found = main(["logistic_descriptions", *described, "--output_dir", str(tmp_path / "described")])
+    described = [*call, "--label_descriptions", str(tmp_path / "texts.json"), "--train_on_descriptions", "true"]
+    found = main(["logistic", *described, "--output_dir", str(tmp_path / "described")])
     assert found["test"]["accuracy"] > plain["test"]["accuracy"]
     assert found["train_samples"] == plain["train_samples"] == 3
 
@@ -98,10 +98,10 @@ def test_without_a_sample_descriptions_alone_answer(tiny_settings, tmp_path):
     assert found == pytest.approx(expected.detach().numpy(), abs=1e-4)
     assert np.abs(found - nearest).max() > 1e-3  # another encoder, other answers
 
-    alone = main(["logistic_descriptions", *call, "--output_dir", str(tmp_path / "alone")])
+    alone = main(["logistic", *call, "--train_on_descriptions", "true", "--output_dir", str(tmp_path / "alone")])
     assert alone["train_samples"] == 0 and 0 <= alone["test"]["accuracy"] <= 1
     for method in ("logistic", "setfit"):
-        with pytest.raises(SettingsError, match=f"{method} learns from samples: with --shots 0 there are"):
+        with pytest.raises(SettingsError, match=f"{method} learns from samples: with --shots 0 add"):
             main([method, *call, "--output_dir", str(tmp_path / method)])
     with pytest.raises(SettingsError, match="shots=0 leaves nothing to train on"):
         train([*call, "--output_dir", str(tmp_path / "amess")])
@@ -121,6 +121,17 @@ def test_setfit_fine_tunes_the_encoder_of_its_own_run_only(tiny_settings, tmp_pa
     assert found["model"] == "setfit" and (tmp_path / "run" / "predictions.parquet").is_file()
     again = main(["setfit", *call, "--output_dir", str(tmp_path / "run"), "--overwrite", "true"])
     assert again["test"] == found["test"]
+
+
+def test_setfit_makes_its_pairs_once_however_many_steps_it_may_take(tiny_settings):
+    texts, labels = ["hello there", "see you", "thanks a lot", "good morning"], [0, 1, 2, 0]  # ten batches of pairs
+    tuned = []
+    for steps in ("10", "11", "9"):
+        settings = parse_settings([*tiny_settings, "--modalities", "text", "--max_train_steps", steps])
+        encoder = load_sentence_encoder(settings)
+        sentence_embeddings.fine_tune(encoder, texts, labels, settings)
+        tuned.append(encoder.encode(texts))
+    assert tuned[1] == pytest.approx(tuned[0]) and np.abs(tuned[2] - tuned[0]).max() > 1e-6
 
 
 def test_wrong_commands_say_what_to_change(tiny_settings, tmp_path):

@@ -8,19 +8,19 @@ Few-shot baselines on sentence embeddings: what a text classifier reaches withou
     python -m training.baselines.sentence_embeddings descriptions mintrec_text_minilm.yaml --data_dir data/mintrec
 
 After the method come a preset and settings, as of training/train.py; of these the ones that choose the data count
-(dataset, data_dir, scope, dataset_options, shots, label_descriptions), and description_model (the encoder), seed,
-output_dir and overwrite. `--shots 5 --seed 1` draws the samples that train.py draws.
+(dataset, data_dir, scope, dataset_options, shots, label_descriptions, num_descriptions, train_on_descriptions), and
+description_model (the encoder), seed, output_dir and overwrite. `--shots 5 --seed 1` draws the samples that train.py
+draws.
 
-    logistic                logistic regression on the frozen encoder's embeddings
-    logistic_descriptions   the same, the label descriptions being samples as well
-    descriptions            no sample at all: the label whose descriptions the text is most similar to, by mean cosine
-    setfit                  SetFit (Tunstall et al., 2022, arXiv 2209.11055): the encoder is fine-tuned on pairs of
-                            samples first. By the package setfit, with its defaults: 20 pairs of each kind a sample,
-                            one epoch, batches of 16. --max_train_steps cuts the pairs of large data sets short.
+    logistic       logistic regression on the frozen encoder's embeddings
+    setfit         SetFit (Tunstall et al., 2022, arXiv 2209.11055): the encoder is fine-tuned on pairs of samples
+                   first. By the package setfit, with its defaults: 20 pairs of each kind a sample, one epoch, batches
+                   of 16. Where these are more batches than --max_train_steps, so many of them.
+    descriptions   no sample at all: the label whose descriptions the text is most similar to, by mean cosine
 
-C of the regression is the best on the validation split. With `--shots 0` there are the descriptions alone to learn
-from. Writes metrics.json, predictions.parquet and config.yaml, as train.py does, into the run folder (--output_dir, or
-runs/<dataset>-<method>).
+C of the regression is the best on the validation split. `--train_on_descriptions true` makes the descriptions samples
+as well; with `--shots 0` there are these alone to learn from. Writes metrics.json, predictions.parquet and
+config.yaml, as train.py does, into the run folder (--output_dir, or runs/<dataset>-<method>).
 """
 
 from __future__ import annotations
@@ -61,10 +61,12 @@ from training.run_folder import SETTINGS_FILE
 from training.text_models import TextModelError
 
 
-METHODS = ("logistic", "logistic_descriptions", "descriptions", "setfit")
-DESCRIBED = ("logistic_descriptions", "descriptions")
+METHODS = ("logistic", "setfit", "descriptions")
 # Inverse strengths of the regularisation; the embeddings have length 1.
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+
+# SetFit's defaults.
+_PAIRS_OF_A_KIND, _PAIRS_IN_A_BATCH = 20, 16
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -98,12 +100,16 @@ def run(method: str, settings: TrainingSettings) -> dict[str, Any]:
         The content of metrics.json.
 
     Raises:
-        SettingsError: the data do not fit, SetFit is not installed, the run folder is taken, `shots` is 0 for a method
-            that reads no descriptions.
+        SettingsError: the data do not fit, SetFit is not installed, the run folder is taken, there is nothing to learn
+            from.
         TextModelError: the encoder cannot be found.
     """
-    if settings.shots == 0 and method not in DESCRIBED:
-        raise SettingsError(f"{method} learns from samples: with --shots 0 there are {' and '.join(DESCRIBED)}.")
+    described = settings.train_on_descriptions or method == "descriptions"
+    if settings.shots == 0 and not described:
+        raise SettingsError(
+            f"{method} learns from samples: with --shots 0 add --train_on_descriptions true, or take the method "
+            "descriptions."
+        )
     started = time.perf_counter()
     folder = Path(settings.output_dir or f"runs/{Path(settings.dataset).name}-{method}")
     _make_folder(folder, settings.overwrite)
@@ -111,9 +117,12 @@ def run(method: str, settings: TrainingSettings) -> dict[str, Any]:
     rows = select_rows(load_splits(settings), settings, num_processes=1)
     texts, labels = _columns(rows["train"])
     descriptions: dict[str, list[str]] = {}
-    if method in DESCRIBED:
+    if described:
         named = feature_source(settings).described_as
         descriptions = read_label_descriptions(settings, rows["train"].label_names, named)
+        for label, name in enumerate(rows["train"].label_names):
+            texts = texts + descriptions.get(name, [])
+            labels = labels + [label] * len(descriptions.get(name, []))
     encoder = load_sentence_encoder(settings)
 
     train_started = time.perf_counter()
@@ -128,9 +137,6 @@ def run(method: str, settings: TrainingSettings) -> dict[str, Any]:
     if method == "descriptions":
         evaluations = nearest_descriptions(embeddings, descriptions, encoder, rows)
     else:
-        for label, name in enumerate(rows["train"].label_names):
-            texts = texts + descriptions.get(name, [])
-            labels = labels + [label] * len(descriptions.get(name, []))
         embeddings["train"] = encoder.encode(texts, show_progress_bar=False)
         strength, evaluations = best_regression(embeddings, np.array(labels), rows)
     train_seconds = time.perf_counter() - train_started
@@ -228,14 +234,17 @@ def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: Train
         raise SettingsError("The method setfit needs the package of that name: pip install -e .[setfit]") from None
     import datasets
 
+    batches = -(-2 * _PAIRS_OF_A_KIND * len(texts) // _PAIRS_IN_A_BATCH)
+    # Given a number of steps, the trainer goes round its pairs until it has made them: only where it makes fewer.
+    cut = settings.max_train_steps is not None and settings.max_train_steps < batches
     model = SetFitModel(model_body=encoder, model_head=LogisticRegression())
     with tempfile.TemporaryDirectory() as scratch:
         arguments = TrainingArguments(
             output_dir=scratch,
-            batch_size=16,
+            batch_size=_PAIRS_IN_A_BATCH,
             num_epochs=1,
-            num_iterations=20,
-            max_steps=settings.max_train_steps or -1,
+            num_iterations=_PAIRS_OF_A_KIND,
+            max_steps=settings.max_train_steps if cut else -1,
             seed=settings.seed,
             report_to="none",
             save_strategy="no",

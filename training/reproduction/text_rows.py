@@ -28,25 +28,26 @@ SHOT_MODELS = {"text_only": TEXT_ONLY, "mean_fusion": MEAN_FUSION, "A-MESS": ""}
 # With few samples A-MESS's first token validates no worse than the preset's mean (seeds 0 and 1: 32.2 against
 # 31.2 at K = 1, 40.1 against 40.5 at K = 2).
 FIRST_TOKEN = "--model_config.pooling cls"
-# Every description that there is, as a sample of its intent.
-EIGHT = "--num_descriptions 8"
-DESCRIPTIONS_AS_SAMPLES = f"{EIGHT} --train_on_descriptions true"
+# The paper's descriptions, and every one that there is, as samples of their intents.
+THREE_AS_SAMPLES = "--train_on_descriptions true"
+DESCRIPTIONS_AS_SAMPLES = f"--num_descriptions 8 {THREE_AS_SAMPLES}"
 # Methods of training.baselines.sentence_embeddings by title, with their settings.
 EMBEDDING_MODULE = "training.baselines.sentence_embeddings"
+# SetFit has at most the batches of pairs that it makes of ten samples an intent; those of all would be hours on a CPU.
+SETFIT = "--max_train_steps 500"
 SHOT_METHODS = {
     "logistic regression": ("logistic", ""),
-    "logistic regression with descriptions": ("logistic_descriptions", ""),
-    "logistic regression with eight descriptions": ("logistic_descriptions", EIGHT),
-    "SetFit": ("setfit", ""),
+    "logistic regression with descriptions": ("logistic", THREE_AS_SAMPLES),
+    "logistic regression with eight descriptions": ("logistic", DESCRIPTIONS_AS_SAMPLES),
+    "SetFit": ("setfit", SETFIT),
+    "SetFit with eight descriptions": ("setfit", f"{SETFIT} {DESCRIPTIONS_AS_SAMPLES}"),
 }
 # What answers without a sample.
 ZERO_SHOT_METHODS = {
-    "logistic regression with descriptions": ("logistic_descriptions", ""),
-    "logistic regression with eight descriptions": ("logistic_descriptions", EIGHT),
+    "logistic regression with descriptions": ("logistic", THREE_AS_SAMPLES),
+    "logistic regression with eight descriptions": ("logistic", DESCRIPTIONS_AS_SAMPLES),
     "nearest description": ("descriptions", ""),
 }
-# As many batches of pairs as SetFit makes of ten samples an intent; those of all samples would be hours on a CPU.
-SETFIT_STEPS = " --max_train_steps 500"
 # Few samples make short epochs: tens of optimizer steps for every K, and a few looks at the validation split.
 SHOTS = {
     1: "--num_train_epochs 30 --evaluate_every_epochs 10",
@@ -102,15 +103,12 @@ def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
             trained["A-MESS"] += FIRST_TOKEN
         trained["A-MESS, descriptions as samples"] = f"{trained['A-MESS']} {DESCRIPTIONS_AS_SAMPLES}"
         embedded = _embedded(SHOT_METHODS, f"{base} --shots {shots}")
-        if shots > 10:
-            embedded["SetFit"] += SETFIT_STEPS
         points += _points(pool, f"K={shots}", str(shots), trained, embedded)
     trained = {
         model: f"{base} {FASTER if text_alone and model != 'A-MESS' else ''} {settings}"
         for model, settings in SHOT_MODELS.items()
     }
     embedded = _embedded(SHOT_METHODS, base)
-    embedded["SetFit"] += SETFIT_STEPS
     everything = _points(pool, "all", "all", trained, embedded)
     if text_alone:
         # With all samples the runs are those of the table on MIntRec's texts, where it has them.
