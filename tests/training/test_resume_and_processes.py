@@ -139,6 +139,7 @@ def two_processes(tiny_settings, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_bit_for_bit_on_two_processes(tiny_settings, two_processes, tmp_path):
     killed = tmp_path / "killed"
     arguments = [*tiny_settings, *SETTINGS, "--output_dir", str(killed)]
