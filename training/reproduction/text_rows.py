@@ -40,8 +40,9 @@ SHOT_METHODS = {
     "logistic regression with descriptions": ("logistic", THREE_AS_SAMPLES),
     "logistic regression with eight descriptions": ("logistic", DESCRIPTIONS_AS_SAMPLES),
     "SetFit": ("setfit", SETFIT),
-    "SetFit with eight descriptions": ("setfit", f"{SETFIT} {DESCRIPTIONS_AS_SAMPLES}"),
 }
+# With one or two samples an intent, where descriptions are worth most: five minutes a run for each of its points.
+SETFIT_DESCRIBED = {"SetFit with eight descriptions": ("setfit", f"{SETFIT} {DESCRIPTIONS_AS_SAMPLES}")}
 # What answers without a sample.
 ZERO_SHOT_METHODS = {
     "logistic regression with descriptions": ("logistic", THREE_AS_SAMPLES),
@@ -102,7 +103,8 @@ def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
         if text_alone:
             trained["A-MESS"] += FIRST_TOKEN
         trained["A-MESS, descriptions as samples"] = f"{trained['A-MESS']} {DESCRIPTIONS_AS_SAMPLES}"
-        embedded = _embedded(SHOT_METHODS, f"{base} --shots {shots}")
+        methods = SHOT_METHODS if shots > 2 else {**SHOT_METHODS, **SETFIT_DESCRIBED}
+        embedded = _embedded(methods, f"{base} --shots {shots}")
         points += _points(pool, f"K={shots}", str(shots), trained, embedded)
     trained = {
         model: f"{base} {FASTER if text_alone and model != 'A-MESS' else ''} {settings}"
