@@ -108,7 +108,7 @@ class AmessAttention(nn.Module):
         key_mask: torch.Tensor,
         output_attentions: bool,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Attention by the configured implementation, all `(batch, heads, sequence, size)`."""
+        """Attention by the configured implementation, all `(batch, heads, sequence, size)`; every row has a key."""
         attention_mask = create_bidirectional_mask(
             config=self.config, inputs_embeds=query[:, 0], attention_mask=key_mask, encoder_hidden_states=key[:, 0]
         )

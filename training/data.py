@@ -129,8 +129,8 @@ class IntentRows(Dataset):
         return None
 
     def feature_sizes(self) -> dict[str, int | None]:
-        """`video_feature_size` and `audio_feature_size`, from the first row; `None` for a modality left out."""
-        row = self[0]
+        """`video_feature_size` and `audio_feature_size`, from the first row of the split; `None` if left out."""
+        row = self.split[0]
         sizes = {f"{name}_feature_size": None for name in ("video", "audio")}
         for name in self.feature_names:
             sizes[name.removesuffix("s") + "_size"] = int(np.asarray(row[name]).shape[-1])

@@ -45,6 +45,7 @@ from modeling_amess.descriptions_amess import embed_descriptions
 from modeling_amess.loss_amess import description_similarity, mean_description_similarity
 from training.arguments import SettingsError, TrainingSettings, help_text, parse_settings
 from training.data import IntentRows, load_splits, select_rows
+from training.description_rows import DescribedRows
 from training.evaluation import Evaluation
 from training.feature_source import feature_source
 from training.metrics.intent_classification.classification_scores import intent_classification
@@ -115,14 +116,12 @@ def run(method: str, settings: TrainingSettings) -> dict[str, Any]:
     _make_folder(folder, settings.overwrite)
     settings.modalities, settings.model, settings.model_config = "text", method, {}
     rows = select_rows(load_splits(settings), settings, num_processes=1)
-    texts, labels = _columns(rows["train"])
-    descriptions: dict[str, list[str]] = {}
+    learned, descriptions = rows["train"], {}
     if described:
         named = feature_source(settings).described_as
-        descriptions = read_label_descriptions(settings, rows["train"].label_names, named)
-        for label, name in enumerate(rows["train"].label_names):
-            texts = texts + descriptions.get(name, [])
-            labels = labels + [label] * len(descriptions.get(name, []))
+        descriptions = read_label_descriptions(settings, learned.label_names, named)
+        learned = DescribedRows(learned, descriptions)
+    texts, labels = _columns(learned)
     encoder = load_sentence_encoder(settings)
 
     train_started = time.perf_counter()
@@ -265,7 +264,7 @@ def _evaluation(logits: np.ndarray, rows: IntentRows) -> Evaluation:
     return Evaluation(logits, gold, intent_classification(logits.argmax(-1), gold, rows.label_names))
 
 
-def _columns(rows: IntentRows) -> tuple[list[str], list[int]]:
+def _columns(rows: IntentRows | DescribedRows) -> tuple[list[str], list[int]]:
     texts, labels = rows.column("text"), rows.column("label")
     return [str(text) for text in texts], [int(label) for label in labels]
 
