@@ -23,7 +23,7 @@ from .fusion_amess import AmessFusion
 from .loss_amess import description_similarity, mean_description_similarity, semantic_synchronization_loss
 from .media_encoder_amess import AmessMediaEncoder, fitted_media_encoder
 from .media_record_amess import missing_encoder_message
-from .new_label_amess import fit_label_row
+from .new_label_amess import NewLabelMixin
 
 
 if TYPE_CHECKING:
@@ -403,7 +403,7 @@ class AmessModel(AmessPreTrainedModel):
         return values.to(self.dtype), mask.bool()
 
 
-class AmessForIntentClassification(AmessPreTrainedModel):
+class AmessForIntentClassification(NewLabelMixin, AmessPreTrainedModel):
     """
     A-MESS with its intent classifier and the joint loss (eq. 15 to 17).
 
@@ -528,102 +528,6 @@ class AmessForIntentClassification(AmessPreTrainedModel):
                 f"unknown: {unknown}, missing: {missing}."
             )
         return checked_descriptions(label_descriptions)
-
-    @torch.no_grad()
-    def add_label(
-        self,
-        name: str,
-        descriptions: Sequence[str] | None = None,
-        encoder: Any = None,
-        examples: Sequence[Mapping[str, torch.Tensor]] = (),
-        other_examples: Sequence[Mapping[str, torch.Tensor]] = (),
-    ) -> int:
-        """
-        Teach the trained model one more label, leaving everything that it has learned as it is: the classifier gets a
-        row, the descriptions an entry, the config a name.
-
-        The row starts as the mean of the others, as if the label were any of them, and is fitted to the examples by
-        regularised logistic regression ([`fit_label_row`]). Where the text model is the description encoder, a text
-        may be an example of its own: the descriptions as utterances, of the new label and of the others, stand in
-        where real ones are missing.
-
-        Args:
-            name: the new label's.
-            descriptions: texts of it; needed with, and only with, semantic synchronization.
-            encoder: the Sentence-BERT that embedded the other labels' descriptions, anything with `.encode`.
-            examples: batches of utterances of the new label, as the processor makes them. Without any, the label is
-                told by its descriptions alone, which needs `semantic_logits`.
-            other_examples: batches of utterances of the other labels, best about as many of each as of the new one.
-                They keep the new label from being seen everywhere.
-
-        Returns:
-            The new label's id, the highest.
-
-        Raises:
-            ValueError: the label is known already, its descriptions are missing or cannot be used, no examples and no
-                `semantic_logits`, the encoder's size is not the model's.
-        """
-        config = self.config
-        if not name or name in config.label2id:
-            raise ValueError(f"The new label's name {name!r} must not be empty nor one of {sorted(config.label2id)}.")
-        if config.use_semantic_synchronization != bool(descriptions):
-            raise ValueError(
-                f"{name!r} has no descriptions, which this model needs of every label."
-                if config.use_semantic_synchronization
-                else "This model was built with use_semantic_synchronization=False and reads no descriptions."
-            )
-        if config.use_semantic_synchronization and config.label_descriptions is None:
-            raise ValueError("The other labels have no descriptions yet: call set_label_descriptions(...) first.")
-        if not examples and not config.semantic_logits:
-            raise ValueError(
-                f"{name!r} needs examples: without semantic_logits the descriptions take no part in the logits."
-            )
-        embeddings = mask = None
-        if descriptions:
-            texts = checked_descriptions({name: descriptions})
-            embeddings, mask = embed_descriptions(texts, encoder, config.description_template, config.description_size)
-            embeddings, mask = embeddings.to(self.device), mask.to(self.device)
-
-        weight, bias = self.classifier.weight.mean(0), self.classifier.bias.mean()
-        if examples:
-            training = self.training
-            self.eval()
-            found = [self._new_label_evidence(batch, embeddings, mask) for batch in (*examples, *other_examples)]
-            self.train(training)
-            is_new = [torch.full((len(margins),), index < len(examples)) for index, (_, margins) in enumerate(found)]
-            inputs, margins = (torch.cat(values) for values in zip(*found, strict=True))
-            weight, bias = fit_label_row(inputs, margins, torch.cat(is_new), weight, bias)
-
-        classifier = nn.Linear(weight.shape[0], self.num_labels + 1).to(weight)
-        classifier.weight.copy_(torch.cat([self.classifier.weight, weight[None]]))
-        classifier.bias.copy_(torch.cat([self.classifier.bias, bias[None]]))
-        self.classifier = classifier
-        if descriptions:
-            most = max(config.num_descriptions, len(descriptions))
-            old, old_mask = self.label_description_embeddings, self.label_description_mask
-            pad = nn.functional.pad
-            rows = [pad(values, (0, 0, 0, most - values.shape[1])) for values in (old, embeddings.to(old))]
-            masks = [pad(values, (0, most - values.shape[1])) for values in (old_mask, mask)]
-            self.label_description_embeddings = nn.Buffer(torch.cat(rows))
-            self.label_description_mask = nn.Buffer(torch.cat(masks))
-            config.num_descriptions = most
-            config.label_descriptions = {**config.label_descriptions, **texts}
-        index = self.num_labels
-        config.id2label = {**config.id2label, index: name}
-        config.label2id = {**config.label2id, name: index}
-        self.num_labels = config.num_labels
-        return index
-
-    def _new_label_evidence(
-        self, batch: Mapping[str, torch.Tensor], embeddings: torch.Tensor | None, mask: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What `fit_label_row` is given of a batch: the classifier's inputs and the margins."""
-        outputs = self(**{key: value.to(self.device) for key, value in batch.items()})
-        own = 0.0
-        if self.config.semantic_logits:
-            similarity = description_similarity(outputs.semantic_embedding, embeddings)
-            own = self.semantic_scale * mean_description_similarity(similarity, mask)[:, 0]
-        return self._classifier_inputs(outputs), own - outputs.logits.float().logsumexp(-1)
 
     def _classifier_inputs(self, outputs: AmessModelOutput | AmessClassifierOutput) -> torch.Tensor:
         """Eq. 16: phi reads the representation and the synchronized token; without SS there is no such token."""
