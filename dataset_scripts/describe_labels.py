@@ -197,7 +197,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--num_descriptions", type=int, default=3, metavar="N", help=f"of a label, 1 to {MAX_DESCRIPTIONS} (3)"
     )
     parser.add_argument(
-        "--prompt", choices=tuple(PROMPTS), default="section", help="the paper's variant (%(default)s)"
+        "--prompt",
+        choices=tuple(PROMPTS),
+        default="section",
+        help="section and appendix are the paper's two; utterances has it write what people say (%(default)s)",
     )
     parser.add_argument("--temperature", type=float, metavar="T", help="of the sampling; default: the model's own")
     parser.add_argument("--max_tokens", type=int, metavar="N", help="longest answer; default: the endpoint's own")

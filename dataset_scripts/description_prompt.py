@@ -6,7 +6,8 @@ What the prompt says is what A-MESS (arXiv 2503.19474, section III-D and appendi
 told that it is a language assistant, that it is given nouns and writes so many different descriptions of each for the
 detection of intents, accurate, concise and with no other output, and it is shown one label with numbered descriptions.
 The paper prints this twice, with "Complain" and with "Complaint" as the example; both are here as variants. The facts
-are the paper's; the sentences, those of the examples included, are ours.
+are the paper's; the sentences, those of the examples included, are ours. The third variant is ours alone: it asks for
+utterances, things that people say with the intent, which are worth more than descriptions as training samples.
 """
 
 from __future__ import annotations
@@ -85,6 +86,22 @@ PROMPTS: dict[str, DescriptionPrompt] = {
             "An objection raised against how one is being treated.",
             "A voiced disappointment with a result.",
             "A lament over hardship or inconvenience.",
+        ),
+    ),
+    "utterances": DescriptionPrompt(
+        "You are a language assistant. You are given a noun that names an intent, and write {number} different things "
+        "that people say with this intent in everyday conversations. Write them as they are spoken, about different "
+        "situations, so that the intent can be told from the words. One numbered line each, and nothing else.",
+        "Complain",
+        (
+            "The neighbours kept me awake with their music again.",
+            "I have been on hold for an hour and nobody picks up.",
+            "Why do I always end up doing the dishes?",
+            "This soup is cold, and we waited forever for it.",
+            "I can't stand this heat any longer.",
+            "Great, the lift is broken for the third time this week.",
+            "You promised me that it would be ready today.",
+            "They charge more every year, and it only gets worse.",
         ),
     ),
 }

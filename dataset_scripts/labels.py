@@ -8,7 +8,9 @@ id. Checkpoints of other code bases order the labels differently (TCL-MAP moves 
 The descriptions in `label_descriptions/mintrec.json` and `mintrec2.json` are the three sentences per label that A-MESS
 prints in its appendix (arXiv 2503.19474), under the data sets' own label names. The five more per label in
 `additional.json` were written for this project: the paper also reports two, five and eight descriptions (its Table IV)
-and does not print those beyond the three.
+and does not print those beyond the three. Nor are the five per label in `utterances.json` the paper's: they describe
+an intent by what people say with it, and are worth most as training samples where there are few others. They are of
+everyday life, not of the data sets' series; none is an utterance of MIntRec or of the embedded sample.
 """
 
 from __future__ import annotations
@@ -174,7 +176,7 @@ _DESCRIPTION_FILES = {
     "planted": "mintrec.json",
     "mintrec2": "mintrec2.json",
 }
-_ADDITIONAL_FILE = "additional.json"
+_FURTHER_FILES = ("additional.json", "utterances.json")
 _DESCRIPTIONS_FOLDER = Path(__file__).with_name("label_descriptions")
 
 
@@ -236,17 +238,18 @@ def load_label_descriptions(name: str, num_descriptions: int = 3) -> dict[str, l
 
     Args:
         name: `sample`, `mintrec`, `mintrec2` or `planted`.
-        num_descriptions: of each label, 1 to 8: first the paper's three, then this project's five.
+        num_descriptions: of each label, 1 to 13: first the paper's three, then this project's five, then five
+            utterances.
 
     Raises:
         ValueError: unknown data set name, or another number.
     """
     labels = label_names(name)
-    descriptions, additional = (
+    parts = [
         json.loads((_DESCRIPTIONS_FOLDER / file).read_text(encoding="utf-8"))
-        for file in (_DESCRIPTION_FILES[name], _ADDITIONAL_FILE)
-    )
-    ordered = {label: descriptions[label] + additional[label] for label in labels}
+        for file in (_DESCRIPTION_FILES[name], *_FURTHER_FILES)
+    ]
+    ordered = {label: [sentence for part in parts for sentence in part[label]] for label in labels}
     most = min(len(sentences) for sentences in ordered.values())
     if not 1 <= num_descriptions <= most:
         raise ValueError(f"num_descriptions={num_descriptions}: {name} has 1 to {most} descriptions a label")

@@ -79,25 +79,25 @@ def test_out_of_scope_is_refused_where_it_is_no_label(written):
 @pytest.mark.parametrize(
     ("name", "labels"), [("sample", MINTREC_LABELS), ("mintrec", MINTREC_LABELS), ("mintrec2", MINTREC2_LABELS)]
 )
-def test_every_label_has_the_papers_three_descriptions_then_five_of_ours_in_label_order(name, labels):
-    eight = load_label_descriptions(name, 8)
-    assert tuple(eight) == labels
-    for number in range(1, 9):
+def test_every_label_has_the_papers_three_descriptions_then_ten_of_ours_in_label_order(name, labels):
+    everything = load_label_descriptions(name, 13)
+    assert tuple(everything) == labels
+    for number in range(1, 14):
         fewer = load_label_descriptions(name, number)
-        assert fewer == {label: sentences[:number] for label, sentences in eight.items()}
+        assert fewer == {label: sentences[:number] for label, sentences in everything.items()}
         assert all(len(sentences) == number and all(sentences) for sentences in fewer.values())
     assert load_label_descriptions(name) == load_label_descriptions(name, 3)
 
 
 def test_no_description_occurs_twice():
-    descriptions = load_label_descriptions("mintrec2", 8)
+    descriptions = load_label_descriptions("mintrec2", 13)
     distinct = {normalized(text) for sentences in descriptions.values() for text in sentences}
-    assert len(distinct) == 30 * 8
+    assert len(distinct) == 30 * 13
 
 
-@pytest.mark.parametrize("number", [0, 9])
+@pytest.mark.parametrize("number", [0, 14])
 def test_a_number_of_descriptions_that_there_are_not_is_refused(number):
-    with pytest.raises(ValueError, match=f"num_descriptions={number}: mintrec has 1 to 8 descriptions a label"):
+    with pytest.raises(ValueError, match=f"num_descriptions={number}: mintrec has 1 to 13 descriptions a label"):
         load_label_descriptions("mintrec", number)
 
 

@@ -10,6 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from dataset_scripts import load_intent_dataset
+from dataset_scripts.description_prompt import normalized
 from dataset_scripts.labels import MINTREC_LABELS, load_label_descriptions
 from dataset_scripts.sample_clips import event_of
 from dataset_scripts.sample_features import PREPARED_FILE
@@ -39,6 +40,12 @@ def test_no_text_is_in_two_splits_and_no_row_occurs_twice():
         assert len(pairs) == len(set(pairs))
     ids = [row["id"] for split in SPLITS for row in read_sample(split)]
     assert len(ids) == len(set(ids))
+
+
+def test_no_description_is_one_of_its_texts():
+    descriptions = load_label_descriptions("sample", 13)
+    described = {normalized(text) for sentences in descriptions.values() for text in sentences}
+    assert not described & {normalized(row["text"]) for split in SPLITS for row in read_sample(split)}
 
 
 @pytest.mark.parametrize("split", SPLITS)

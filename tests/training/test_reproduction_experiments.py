@@ -128,7 +128,8 @@ def test_tables_share_the_runs_of_rows_that_they_have_in_common():
     assert curve["A-MESS, K=0"] == "mintrec_shots/nearest_description-K=0"
     clips = [row.title.removesuffix(", K=0") for row in figure("shots", "sample", "minilm").rows if row.place == "0"]
     regression = "logistic regression with"
-    assert clips == [f"{regression} descriptions", f"{regression} eight descriptions", "nearest description"]
+    numbers = ["descriptions", "eight descriptions", "utterances"]
+    assert clips == [*(f"{regression} {number}" for number in numbers), "nearest description"]
 
 
 def test_experiments_that_a_data_set_cannot_have_are_refused():

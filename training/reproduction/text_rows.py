@@ -28,9 +28,10 @@ SHOT_MODELS = {"text_only": TEXT_ONLY, "mean_fusion": MEAN_FUSION, "A-MESS": ""}
 # With few samples A-MESS's first token validates no worse than the preset's mean (seeds 0 and 1: 32.2 against
 # 31.2 at K = 1, 40.1 against 40.5 at K = 2).
 FIRST_TOKEN = "--model_config.pooling cls"
-# The paper's descriptions, and every one that there is, as samples of their intents.
+# As samples of their intents: the paper's descriptions, these and five of ours, and these and five utterances of ours.
 THREE_AS_SAMPLES = "--train_on_descriptions true"
 DESCRIPTIONS_AS_SAMPLES = f"--num_descriptions 8 {THREE_AS_SAMPLES}"
+UTTERANCES_AS_SAMPLES = f"--num_descriptions 13 {THREE_AS_SAMPLES}"
 # Methods of training.baselines.sentence_embeddings by title, with their settings.
 EMBEDDING_MODULE = "training.baselines.sentence_embeddings"
 # SetFit has at most the batches of pairs that it makes of ten samples an intent; those of all would be hours on a CPU.
@@ -39,14 +40,19 @@ SHOT_METHODS = {
     "logistic regression": ("logistic", ""),
     "logistic regression with descriptions": ("logistic", THREE_AS_SAMPLES),
     "logistic regression with eight descriptions": ("logistic", DESCRIPTIONS_AS_SAMPLES),
+    "logistic regression with utterances": ("logistic", UTTERANCES_AS_SAMPLES),
     "SetFit": ("setfit", SETFIT),
 }
 # With one or two samples an intent, where descriptions are worth most: five minutes a run for each of its points.
-SETFIT_DESCRIBED = {"SetFit with eight descriptions": ("setfit", f"{SETFIT} {DESCRIPTIONS_AS_SAMPLES}")}
+SETFIT_DESCRIBED = {
+    "SetFit with eight descriptions": ("setfit", f"{SETFIT} {DESCRIPTIONS_AS_SAMPLES}"),
+    "SetFit with utterances": ("setfit", f"{SETFIT} {UTTERANCES_AS_SAMPLES}"),
+}
 # What answers without a sample.
 ZERO_SHOT_METHODS = {
     "logistic regression with descriptions": ("logistic", THREE_AS_SAMPLES),
     "logistic regression with eight descriptions": ("logistic", DESCRIPTIONS_AS_SAMPLES),
+    "logistic regression with utterances": ("logistic", UTTERANCES_AS_SAMPLES),
     "nearest description": ("descriptions", ""),
 }
 # Few samples make short epochs: tens of optimizer steps for every K, and a few looks at the validation split.
@@ -103,6 +109,7 @@ def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
         if text_alone:
             trained["A-MESS"] += FIRST_TOKEN
         trained["A-MESS, descriptions as samples"] = f"{trained['A-MESS']} {DESCRIPTIONS_AS_SAMPLES}"
+        trained["A-MESS, utterances as samples"] = f"{trained['A-MESS']} {UTTERANCES_AS_SAMPLES}"
         methods = SHOT_METHODS if shots > 2 else {**SHOT_METHODS, **SETFIT_DESCRIBED}
         embedded = _embedded(methods, f"{base} --shots {shots}")
         points += _points(pool, f"K={shots}", str(shots), trained, embedded)
