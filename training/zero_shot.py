@@ -35,7 +35,7 @@ import torch
 import yaml
 from torch.utils.data import DataLoader
 
-from dataset_scripts.labels import load_label_descriptions
+from dataset_scripts.labels import label_names
 from modeling_amess import AmessForIntentClassification, AmessProcessor
 from modeling_amess.descriptions_amess import embed_descriptions
 from modeling_amess.loss_amess import description_similarity, mean_description_similarity
@@ -163,7 +163,7 @@ def transfer(folder: Path, test_data_dir: str, shares: Sequence[float]) -> dict[
     settings = _run_settings(folder)
     tested = replace(settings, dataset="mintrec2", data_dir=test_data_dir, dataset_options={}, label_descriptions=None)
     split = load_splits(tested)["validation"]
-    described = load_label_descriptions("mintrec2")
+    described = read_label_descriptions(tested, label_names("mintrec2"), "mintrec2")
     seen = [name for name in read_run(folder).config["label2id"] if name in described]
     held_out = [name for name in described if name not in seen]
     return {"held_out": held_out, **evaluate(folder, {"validation": split}, described, seen, shares)}

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import datasets
 import numpy as np
@@ -21,7 +22,7 @@ from training.model_setup import load_sentence_encoder
 from training.train import main as train
 from training.weight_interpolation import interpolated_model
 
-from .tiny import LABELS
+from .tiny import LABELS, make_released_mintrec2
 
 
 SEMANTIC = ["--modalities", "text", "--model_config.semantic_residual", "true"]
@@ -98,6 +99,21 @@ def test_a_run_is_measured_beside_the_sentence_encoder(run_folder, tiny_settings
     assert found["test"]["A-MESS, share 0"] == pytest.approx(found["test"]["Sentence-BERT"])
     table = zero_shot.markdown({0: {"held_out": [], **found}, 1: {"held_out": [], **found}})
     assert table.count("|\n") == 4 and "± 0.0" in table
+
+
+def test_a_run_on_other_labels_is_tested_with_as_many_descriptions_as_it_was_trained_with(
+    run_folder, tiny_settings, tmp_path
+):
+    released = make_released_mintrec2(tmp_path / "MIntRec2.0")
+    few = zero_shot.transfer(run_folder, str(released), [1.0])
+    assert len(few["held_out"]) == 30 - len(LABELS) and not set(few["held_out"]) & set(LABELS)
+    assert list(few["validation"]) == ["Sentence-BERT", "A-MESS"]
+    more = tmp_path / "more"
+    shutil.copytree(run_folder, more)
+    config = more / "config.yaml"
+    config.write_text(config.read_text().replace("num_descriptions: null", "num_descriptions: 14"))
+    with pytest.raises(SettingsError, match="num_descriptions=14: mintrec2 has 1 to 13"):
+        zero_shot.transfer(more, str(released), [1.0])
 
 
 def test_wrong_commands_say_what_to_change(tiny_settings, tmp_path):
