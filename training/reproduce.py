@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.run is not None:
             describe_run(options.run)
             return 0
-        experiment = choose_rows(find_experiment(options), options.rows)
+        experiment = choose_reference(choose_rows(find_experiment(options), options.rows), options.reference)
         settings = tuple(word for pair in options.settings for word in split_setting(pair))
         # Seed by seed, so that an interrupted table already compares all rows.
         jobs = [
@@ -105,6 +105,7 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--data_dir", help="folder with the released files (mintrec, mintrec2, planted)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--rows", nargs="+", help="only these rows")
+    parser.add_argument("--reference", metavar="ROW", help="compare with this row, or curve of a figure, instead")
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     parser.add_argument("--output", type=Path, default=Path("runs/reproduce"), help="runs and results")
     parser.add_argument(
@@ -137,6 +138,16 @@ def choose_rows(experiment: Experiment, titles: Sequence[str] | None) -> Experim
     if unknown:
         raise ValueError(f"No such rows: {', '.join(unknown)}; {experiment.name} has {', '.join(known)}.")
     return replace(experiment, rows=tuple(row for row in experiment.rows if not titles or row.title in titles))
+
+
+def choose_reference(experiment: Experiment, reference: str | None) -> Experiment:
+    """The experiment with another row, or curve, that all others are compared with."""
+    if reference is None:
+        return experiment
+    known = dict.fromkeys(name for row in experiment.rows for name in (row.title, row.curve) if name)
+    if reference not in known:
+        raise ValueError(f"--reference {reference}: no such row among those shown: {', '.join(known)}.")
+    return replace(experiment, reference=reference)
 
 
 def split_setting(pair: str) -> tuple[str, str]:

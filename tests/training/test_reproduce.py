@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import random
@@ -66,6 +67,21 @@ def test_a_finished_run_is_not_repeated(finished, tiny_command, capsys):
     assert {file: file.stat().st_mtime_ns for file in finished.rglob("metrics.json")} == times
     assert contents(finished, "table_3-sample") == before
     assert "[2/2] full, seed 0: test " in capsys.readouterr().out
+
+
+def test_any_row_can_be_the_one_that_others_are_compared_with(finished, tiny_command, tmp_path):
+    output = tmp_path / "output"
+    shutil.copytree(finished, output)
+    shown = [*tiny_command, *ROWS, "--seeds", "0", "--output", str(output), "--finished_only"]
+    differences = {}
+    for reference in ("full", "w/o both"):
+        assert main([*shown, "--reference", reference]) == 0
+        lines = (output / "table_3-sample.csv").read_text().splitlines()
+        rows = {row["row"]: row for row in csv.DictReader(lines) if row["metric"] == "accuracy"}
+        assert rows[reference]["reference_difference"] == ""
+        differences[reference] = {name: row["reference_difference"] for name, row in rows.items()}
+        assert f"{reference} against this row" in (output / "table_3-sample.md").read_text()
+    assert float(differences["full"]["w/o both"]) == -float(differences["w/o both"]["full"])
 
 
 def test_a_table_of_what_is_finished_runs_nothing(finished, tiny_command, tmp_path, capsys):
@@ -161,6 +177,7 @@ def test_a_run_folder_gets_its_confusion_matrix_and_bars(finished, tmp_path, cap
         (["--table", "2", "--dataset", "sample"], "Table 2 needs out-of-scope utterances"),
         (["--table", "3", "--dataset", "sample", "--rows", "x"], "No such rows: x; table_3-sample has w/o both"),
         (["--table", "3", "--dataset", "sample", "--settings", "seed"], "given as key=value"),
+        (["--table", "3", "--dataset", "sample", "--reference", "x"], "--reference x: no such row among those shown"),
         (
             ["--table", "3", "--dataset", "sample", "--settings", "sed=1"],
             "--sed is not a setting. Did you mean 'seed'",
