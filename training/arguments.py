@@ -90,7 +90,7 @@ class TrainingSettings:
     modalities: str = setting("text,video,audio", "Any of text, video, audio, joined by commas.")
     shots: int | None = setting(
         None,
-        "Training samples of each intent, drawn by the seed. null: all; 0: none, for methods that read descriptions.",
+        "Training samples of each intent, drawn by the seed. null: all; 0: none, to learn from descriptions alone.",
     )
     label_descriptions: str | None = setting(
         None, "JSON file: intent -> list of descriptions. null: the data set's own."

@@ -207,6 +207,8 @@ def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processe
             raise SettingsError(f"The data set has no {name} split; it has {', '.join(splits)}.")
     modalities = settings.modality_names
     scope = label_scope(splits["train"].features["label"].names, settings)
+    if settings.shots == 0 and scope.out_of_scope_id is not None:
+        raise SettingsError("shots=0 leaves no training samples to fit the out-of-scope scores on: use --shots 1.")
     indices = None
     if settings.shots is not None or not scope.trains_on_out_of_scope:
         train = IntentRows(splits["train"], modalities, scope=scope)

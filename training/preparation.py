@@ -67,10 +67,11 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     Raises:
         SettingsError: data or model do not fit the settings.
     """
-    if settings.shots == 0:
+    if settings.shots == 0 and not settings.train_on_descriptions:
         raise SettingsError(
-            "shots=0 leaves nothing to train on. What descriptions alone tell: "
-            "python -m training.baselines.sentence_embeddings descriptions, with the same settings."
+            "shots=0 leaves nothing to train on: learn from the descriptions, --train_on_descriptions true, or see "
+            "what they tell without training: python -m training.baselines.sentence_embeddings descriptions, with the "
+            "same settings."
         )
     # The main process goes first: it writes the Arrow files that the others then find.
     with accelerator.main_process_first():

@@ -66,9 +66,25 @@ def test_descriptions_can_be_samples_of_their_intents(tiny_settings, tmp_path):
         torch.testing.assert_close(model(**batch).logits[1:], model(**alone).logits, atol=1e-5, rtol=1e-4)
 
 
+def test_descriptions_can_be_all_that_is_learned_from(tiny_settings, tmp_path):
+    file, run = tmp_path / "mine.json", tmp_path / "run"
+    file.write_text(json.dumps(TEXTS))
+    given = ["--label_descriptions", str(file), "--output_dir", str(run), "--num_train_epochs", "2"]
+    main([*tiny_settings, *given, "--batch_size", "8", "--shots", "0", "--train_on_descriptions", "true"])
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert (metrics["train_samples"], metrics["steps"]) == (0, 2)
+    model = AutoModelForSequenceClassification.from_pretrained(run / "pretrained")
+    assert list(model.config.label2id) == ["Greet", "Leave", "Thank"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--shots", "0"], "shots=0 leaves nothing to train on: learn from the descriptions"),
+        (
+            "--shots 0 --train_on_descriptions true --out_of_scope none --held_out_intents 0.34".split(),
+            "shots=0 leaves no training samples to fit the out-of-scope scores on",
+        ),
         (["--num_descriptions", "9"], r"mine.json has fewer descriptions of \['Greet', 'Leave', 'Thank'\]"),
         (["--num_descriptions", "0"], "num_descriptions=0 must be at least 1"),
         (["--model_config.num_descriptions", "2"], "give --num_descriptions"),

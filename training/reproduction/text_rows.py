@@ -48,6 +48,10 @@ SETFIT_DESCRIBED = {
     "SetFit with eight descriptions": ("setfit", f"{SETFIT} {DESCRIPTIONS_AS_SAMPLES}"),
     "SetFit with utterances": ("setfit", f"{SETFIT} {UTTERANCES_AS_SAMPLES}"),
 }
+AMESS_DESCRIBED = {
+    "A-MESS, descriptions as samples": DESCRIPTIONS_AS_SAMPLES,
+    "A-MESS, utterances as samples": UTTERANCES_AS_SAMPLES,
+}
 # What answers without a sample.
 ZERO_SHOT_METHODS = {
     "logistic regression with descriptions": ("logistic", THREE_AS_SAMPLES),
@@ -55,8 +59,10 @@ ZERO_SHOT_METHODS = {
     "logistic regression with utterances": ("logistic", UTTERANCES_AS_SAMPLES),
     "nearest description": ("descriptions", ""),
 }
+METHODS_OF_FEW = {0: ZERO_SHOT_METHODS, **dict.fromkeys((1, 2), {**SHOT_METHODS, **SETFIT_DESCRIBED})}
 # Few samples make short epochs: tens of optimizer steps for every K, and a few looks at the validation split.
 SHOTS = {
+    0: "--num_train_epochs 30 --evaluate_every_epochs 10",
     1: "--num_train_epochs 30 --evaluate_every_epochs 10",
     2: "--num_train_epochs 20 --evaluate_every_epochs 5",
     5: "--num_train_epochs 15 --evaluate_every_epochs 5",
@@ -99,20 +105,22 @@ def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
     pool = f"{pool_of(dataset, preset)}_shots"
     # The sample's rarest intent has fewer than twenty training samples.
     numbers = [shots for shots in SHOTS if shots < 20 or dataset != "sample"]
-    points = _points(pool, "K=0", "0", {}, _embedded(ZERO_SHOT_METHODS, f"{base} --shots 0"))
-    if text_alone:
-        # Before training A-MESS is the nearest description (`sentence_embeddings.nearest_descriptions`).
-        points[-1] = replace(points[-1], title="A-MESS, K=0", curve="A-MESS")
+    points = []
     for shots in numbers:
         few = f"{base} --shots {shots} {SHOTS[shots]} --batch_size 16 {FASTER if text_alone else ''}"
-        trained = {model: f"{few} {settings}" for model, settings in SHOT_MODELS.items()}
-        if text_alone:
-            trained["A-MESS"] += FIRST_TOKEN
-        trained["A-MESS, descriptions as samples"] = f"{trained['A-MESS']} {DESCRIPTIONS_AS_SAMPLES}"
-        trained["A-MESS, utterances as samples"] = f"{trained['A-MESS']} {UTTERANCES_AS_SAMPLES}"
-        methods = SHOT_METHODS if shots > 2 else {**SHOT_METHODS, **SETFIT_DESCRIBED}
-        embedded = _embedded(methods, f"{base} --shots {shots}")
-        points += _points(pool, f"K={shots}", str(shots), trained, embedded)
+        amess = f"{few} {FIRST_TOKEN if text_alone else ''}"
+        trained = {title: f"{amess} {settings}" for title, settings in AMESS_DESCRIBED.items()}
+        if shots:
+            models = {model: f"{few} {settings}" for model, settings in SHOT_MODELS.items()}
+            trained = models | {"A-MESS": amess} | trained
+        methods = METHODS_OF_FEW.get(shots, SHOT_METHODS)
+        points += _points(pool, f"K={shots}", str(shots), trained, _embedded(methods, f"{base} --shots {shots}"))
+    if text_alone:
+        # Before training A-MESS is the nearest description (`sentence_embeddings.nearest_descriptions`).
+        points = [
+            replace(row, title="A-MESS, K=0", curve="A-MESS") if row.curve == "nearest description" else row
+            for row in points
+        ]
     trained = {
         model: f"{base} {FASTER if text_alone and model != 'A-MESS' else ''} {settings}"
         for model, settings in SHOT_MODELS.items()
