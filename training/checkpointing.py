@@ -118,11 +118,13 @@ def damage(checkpoint: Path) -> str | None:
     except (ValueError, KeyError):
         return f"its {MARKER} cannot be read"
     for name, size in listed.items():
-        path = checkpoint / name
-        if not path.is_file():
+        try:
+            # Asked once: a run that goes on may be deleting this very checkpoint.
+            found = (checkpoint / name).stat().st_size
+        except FileNotFoundError:
             return f"{name} is missing"
-        if path.stat().st_size != size:
-            return f"{name} has {path.stat().st_size} bytes instead of {size}"
+        if found != size:
+            return f"{name} has {found} bytes instead of {size}"
     return None
 
 

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
+
 import pytest
 
 from training.checkpointing import (
@@ -67,6 +70,24 @@ def test_a_torn_checkpoint_is_passed_over_and_refused_by_name(tmp_path, tear):
     assert [path.name for path in complete_checkpoints(tmp_path)] == ["step-1"]
     with pytest.raises(CheckpointError, match="step-2 is not whole"):
         read_checkpoint(torn)
+
+
+def test_checkpoints_can_be_looked_for_while_a_run_replaces_them(tmp_path):
+    make_checkpoint(tmp_path, 1)
+    stop = threading.Event()
+
+    def replace_over_and_over():
+        while not stop.is_set():
+            shutil.rmtree(make_checkpoint(tmp_path, 2))
+
+    run = threading.Thread(target=replace_over_and_over)
+    run.start()
+    try:
+        found = [[path.name for path in complete_checkpoints(tmp_path)] for _ in range(500)]
+    finally:
+        stop.set()
+        run.join()
+    assert all(names in (["step-1"], ["step-1", "step-2"]) for names in found)
 
 
 def test_an_unfinished_folder_does_not_count(tmp_path):
