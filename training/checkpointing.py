@@ -118,10 +118,12 @@ def damage(checkpoint: Path) -> str | None:
     except (ValueError, KeyError):
         return f"its {MARKER} cannot be read"
     for name, size in listed.items():
+        path = checkpoint / name
         try:
-            # Asked once: a run that goes on may be deleting this very checkpoint.
-            found = (checkpoint / name).stat().st_size
-        except FileNotFoundError:
+            found = path.stat().st_size if path.is_file() else None
+        except FileNotFoundError:  # between the two: a run that goes on deletes its old checkpoints
+            found = None
+        if found is None:
             return f"{name} is missing"
         if found != size:
             return f"{name} has {found} bytes instead of {size}"

@@ -199,8 +199,9 @@ def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processe
     `test_from_validation`.
 
     Raises:
-        SettingsError: no `train` or `validation` split, a class with fewer samples than `shots`, a split without any
-            utterance in scope, settings that the data cannot follow.
+        SettingsError: no `train` or `validation` split, a class with fewer samples than `shots`, `shots` of 0 where
+            out-of-scope scores need some, a split without any utterance in scope, settings that the data cannot
+            follow.
     """
     for name in ("train", "validation"):
         if name not in splits:

@@ -101,9 +101,7 @@ def test_a_run_is_measured_beside_the_sentence_encoder(run_folder, tiny_settings
     assert table.count("|\n") == 4 and "± 0.0" in table
 
 
-def test_a_run_on_other_labels_is_tested_with_as_many_descriptions_as_it_was_trained_with(
-    run_folder, tiny_settings, tmp_path
-):
+def test_a_run_is_tested_on_other_labels_with_as_many_descriptions_as_it_was_trained_with(run_folder, tmp_path):
     released = make_released_mintrec2(tmp_path / "MIntRec2.0")
     few = zero_shot.transfer(run_folder, str(released), [1.0])
     assert len(few["held_out"]) == 30 - len(LABELS) and not set(few["held_out"]) & set(LABELS)

@@ -36,11 +36,14 @@ UTTERANCES_AS_SAMPLES = f"--num_descriptions 13 {THREE_AS_SAMPLES}"
 EMBEDDING_MODULE = "training.baselines.sentence_embeddings"
 # SetFit has at most the batches of pairs that it makes of ten samples an intent; those of all would be hours on a CPU.
 SETFIT = "--max_train_steps 500"
-SHOT_METHODS = {
-    "logistic regression": ("logistic", ""),
+REGRESSION_DESCRIBED = {
     "logistic regression with descriptions": ("logistic", THREE_AS_SAMPLES),
     "logistic regression with eight descriptions": ("logistic", DESCRIPTIONS_AS_SAMPLES),
     "logistic regression with utterances": ("logistic", UTTERANCES_AS_SAMPLES),
+}
+SHOT_METHODS = {
+    "logistic regression": ("logistic", ""),
+    **REGRESSION_DESCRIBED,
     "SetFit": ("setfit", SETFIT),
 }
 # With one or two samples an intent, where descriptions are worth most: five minutes a run for each of its points.
@@ -53,12 +56,8 @@ AMESS_DESCRIBED = {
     "A-MESS, utterances as samples": UTTERANCES_AS_SAMPLES,
 }
 # What answers without a sample.
-ZERO_SHOT_METHODS = {
-    "logistic regression with descriptions": ("logistic", THREE_AS_SAMPLES),
-    "logistic regression with eight descriptions": ("logistic", DESCRIPTIONS_AS_SAMPLES),
-    "logistic regression with utterances": ("logistic", UTTERANCES_AS_SAMPLES),
-    "nearest description": ("descriptions", ""),
-}
+ZERO_SHOT_METHODS = {**REGRESSION_DESCRIBED, "nearest description": ("descriptions", "")}
+# By K; with more samples it is SHOT_METHODS.
 METHODS_OF_FEW = {0: ZERO_SHOT_METHODS, **dict.fromkeys((1, 2), {**SHOT_METHODS, **SETFIT_DESCRIBED})}
 # Few samples make short epochs: tens of optimizer steps for every K, and a few looks at the validation split.
 SHOTS = {
