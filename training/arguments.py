@@ -217,6 +217,8 @@ class TrainingSettings:
                 "shots draws rows of the intents and has no number for outlier_exposure's: use --out_of_scope class "
                 "or none."
             )
+        if self.shots == 0 and self.overfit_batches is not None:
+            raise SettingsError("shots=0 leaves no utterance to overfit and to be tested on: use --shots 1.")
         if self.context_utterances and "text" not in self.modality_names:
             raise SettingsError("context_utterances adds to the text: modalities must hold text.")
         if self.train_on_descriptions and "text" not in self.modality_names:
