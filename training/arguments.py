@@ -36,6 +36,7 @@ _AT_LEAST_ONE = (
 _NOT_NEGATIVE = (
     "learning_rate new_learning_rate weight_decay max_grad_norm dataloader_num_workers checkpoint_every_epochs seed"
     " cpu_threads outlier_exposure_weight held_out_seed context_utterances freeze_text_layers shots"
+    " cross_validation_fold"
 ).split()
 
 
@@ -86,6 +87,12 @@ class TrainingSettings:
         "For data without a test split: half of the validation split's dialogues are the test split, the other half "
         "chooses epoch, threshold and temperature.",
     )
+    cross_validation_folds: int | None = setting(
+        None,
+        "Cut the training split into so many folds, dialogues whole, and test on one of them. The test split is not "
+        "read: for choosing settings where the validation split is too small to tell them apart.",
+    )
+    cross_validation_fold: int = setting(0, "Which of the folds, from 0.")
     dataset_options: dict = setting({}, "Further options of the data set, e.g. --dataset_options.generator token_cue.")
     modalities: str = setting("text,video,audio", "Any of text, video, audio, joined by commas.")
     shots: int | None = setting(
@@ -223,6 +230,8 @@ class TrainingSettings:
             raise SettingsError("context_utterances adds to the text: modalities must hold text.")
         if self.train_on_descriptions and "text" not in self.modality_names:
             raise SettingsError("train_on_descriptions adds texts: modalities must hold text.")
+        if self.cross_validation_folds is not None:
+            self._check_cross_validation()
         if not 0 < self.decay_ratio <= 1:
             raise SettingsError(f"decay_ratio={self.decay_ratio} must be above 0 and at most 1.")
         if self.push_to_hub and self.hub_model_id is None:
@@ -230,6 +239,22 @@ class TrainingSettings:
         if self.push_to_hub and self.model != "amess":
             raise SettingsError(f"Only A-MESS itself can be pushed to the Hub, not the baseline {self.model}.")
         self.modalities = ",".join(self.modality_names)
+
+    def _check_cross_validation(self) -> None:
+        folds = self.cross_validation_folds
+        if folds < 2:
+            raise SettingsError(f"cross_validation_folds={folds} must be at least 2.")
+        if self.cross_validation_fold >= folds:
+            raise SettingsError(
+                f"cross_validation_fold={self.cross_validation_fold} must be below cross_validation_folds={folds}: "
+                "folds are counted from 0."
+            )
+        if self.test_from_validation:
+            raise SettingsError(
+                "test_from_validation and cross_validation_folds both choose what is tested on: give one."
+            )
+        if self.overfit_batches is not None:
+            raise SettingsError("overfit_batches tests on the batches trained on: give no cross_validation_folds.")
 
     @property
     def modality_names(self) -> tuple[str, ...]:
@@ -284,7 +309,7 @@ def parse_settings(arguments: Sequence[str]) -> TrainingSettings:
             continue
         if typing.get_type_hints(TrainingSettings)[name] is not dict:
             raise SettingsError(f"--{key}: {name} is a single value and has no entry {'.'.join(path)!r}.")
-        entries = values[name] = dict(values.get(name) or {})
+        entries = values[name] = _typed(name, values.get(name) or {}, dict)
         for step in path[:-1]:
             entries[step] = dict(entries.get(step) or {})
             entries = entries[step]

@@ -20,7 +20,7 @@ from .batch_sampler import BucketBatchSampler
 from .dialogue_context import COLUMNS as DIALOGUE_COLUMNS
 from .dialogue_context import dialogue_contexts
 from .feature_source import is_extraction
-from .out_of_scope.label_scope import LabelScope, label_scope
+from .out_of_scope.label_scope import LabelScope
 
 
 if TYPE_CHECKING:
@@ -191,98 +191,6 @@ def _load_extraction(folder: str) -> dict[str, Any]:
                 "extract a TSV file with the columns clip, text, label and split."
             )
     return splits
-
-
-def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processes: int) -> dict[str, IntentRows]:
-    """
-    The rows that a run trains, validates and tests on, by their label's scope, `shots`, `overfit_batches` and
-    `test_from_validation`.
-
-    Raises:
-        SettingsError: no `train` or `validation` split, a class with fewer samples than `shots`, `shots` of 0 where
-            out-of-scope scores need some, a split without any utterance in scope, settings that the data cannot
-            follow.
-    """
-    for name in ("train", "validation"):
-        if name not in splits:
-            raise SettingsError(f"The data set has no {name} split; it has {', '.join(splits)}.")
-    modalities = settings.modality_names
-    scope = label_scope(splits["train"].features["label"].names, settings)
-    if settings.shots == 0 and scope.out_of_scope_id is not None:
-        raise SettingsError("shots=0 leaves no training samples to fit the out-of-scope scores on: use --shots 1.")
-    indices = None
-    if settings.shots is not None or not scope.trains_on_out_of_scope:
-        train = IntentRows(splits["train"], modalities, scope=scope)
-        labels = train.column("label")
-        if labels is None or train.changes_by_epoch:
-            asked = "shots" if settings.shots is not None else "held_out_intents"
-            raise SettingsError(f"{asked} cannot be drawn from {settings.dataset}, whose labels change by epoch.")
-        if settings.shots is not None:
-            indices = draw_shots(labels, scope.label_names, settings.shots, settings.seed)
-        else:
-            indices = np.flatnonzero(np.asarray(labels) != scope.out_of_scope_id)
-    if settings.overfit_batches is not None:
-        pool = np.arange(len(splits["train"])) if indices is None else np.asarray(indices)
-        wanted = settings.overfit_batches * settings.batch_size * num_processes * settings.gradient_accumulation_steps
-        indices = np.random.default_rng(settings.seed).permutation(pool)[:wanted]
-        few = IntentRows(splits["train"], modalities, indices, scope, settings.context_utterances)
-        rows = {"train": few, "validation": few, "test": few}
-    else:
-        rows = {"train": IntentRows(splits["train"], modalities, indices, scope, settings.context_utterances)}
-        selections = {name: (splits[name], None) for name in ("validation", "test") if name in splits}
-        if settings.test_from_validation:
-            if "test" in splits:
-                raise SettingsError("test_from_validation is for data without a test split; these have one.")
-            halves = halve_dialogues(splits["validation"])
-            selections = {name: (splits["validation"], halves[name]) for name in halves}
-        rows |= {
-            name: IntentRows(split, modalities, chosen, scope, settings.context_utterances)
-            for name, (split, chosen) in selections.items()
-        }
-    if scope.out_of_scope_id == len(scope.label_names):
-        for name, part in rows.items():
-            if all(label == scope.out_of_scope_id for label in part.column("label")):
-                raise SettingsError(f"The {name} split has no utterance in scope: use --scope all or in-scope.")
-    return rows
-
-
-def halve_dialogues(split: Any) -> dict[str, list[int]]:
-    """
-    The rows of a split in two halves, `validation` and `test`, always the same ones. Rows of one dialogue stay
-    together where the split says by `dialogue_id` which they are: what is tested has not been seen in the choice of
-    the epoch, not even in part.
-
-    Raises:
-        SettingsError: there is nothing to halve.
-    """
-    named = "dialogue_id" in split.column_names
-    dialogues = np.asarray(split["dialogue_id"][:] if named else range(len(split)))
-    present = np.random.default_rng(0).permutation(np.unique(dialogues))
-    if len(present) < 2:
-        raise SettingsError("test_from_validation needs a validation split of at least two dialogues.")
-    sizes = np.array([(dialogues == dialogue).sum() for dialogue in present])
-    needed = int(np.searchsorted(np.cumsum(sizes), len(dialogues) / 2)) + 1
-    first = present[: min(needed, len(present) - 1)]
-    chosen = np.isin(dialogues, first)
-    return {"validation": np.flatnonzero(chosen).tolist(), "test": np.flatnonzero(~chosen).tolist()}
-
-
-def draw_shots(labels: Sequence[int], label_names: Sequence[str], shots: int, seed: int) -> list[int]:
-    """
-    `shots` indices of every label, drawn by the seed, in ascending order.
-
-    Raises:
-        SettingsError: a label has fewer samples.
-    """
-    labels = np.asarray(labels)
-    generator = np.random.default_rng(seed)
-    chosen = []
-    for label, name in enumerate(label_names):
-        candidates = np.flatnonzero(labels == label)
-        if len(candidates) < shots:
-            raise SettingsError(f"shots={shots}, but {name!r} has only {len(candidates)} training samples.")
-        chosen.extend(generator.permutation(candidates)[:shots])
-    return sorted(int(index) for index in chosen)
 
 
 def text_lengths(rows: IntentRows | DescribedRows, processor: Any) -> np.ndarray | None:

@@ -155,8 +155,8 @@ def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[Fin
 
 # What decides the rows of a run, and which of them count as what.
 _SAME_DATA = (
-    "dataset scope out_of_scope held_out_intents held_out_seed test_from_validation dataset_options shots"
-    " overfit_batches"
+    "dataset scope out_of_scope held_out_intents held_out_seed test_from_validation cross_validation_folds"
+    " cross_validation_fold dataset_options shots overfit_batches"
 ).split()
 # What a result depends on, beside the seed and what the tables tell apart.
 _COMPARED = (

@@ -105,7 +105,7 @@ def _metadata(run: FinishedRun, name: str, dataset_id: str | None, license: str 
                 task_name="Multimodal intent recognition",
                 dataset_type=dataset or source.slug,
                 dataset_name=source.slug.rpartition("/")[2],
-                dataset_split="validation" if run.settings.get("test_from_validation") else run.split,
+                dataset_split=_tested_split(run),
                 metric_type=key.rpartition("_")[2],
                 metric_name=title,
                 metric_value=round(run.results[key], 4),
@@ -165,15 +165,7 @@ def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[Finis
         "split": run.split,
         "accuracy": percent(run.results["accuracy"]),
         "seeds_note": f", the mean of {len(seeds)} seeds {_mean(seeds, 'accuracy')} %" if len(seeds) > 1 else "",
-        "results_sentence": f"In percent. The weights are those of the epoch with the best validation "
-        f"{run.settings['monitor'].replace('_', ' ')}"
-        + ("; the test split was read once, after that." if run.split == "test" else "; there is no test split.")
-        + (
-            " These test figures are of half of the validation split's dialogues, which the choice of the epoch did "
-            "not see."
-            if run.settings.get("test_from_validation")
-            else ""
-        ),
+        "results_sentence": _results_sentence(run),
         "results_table": metrics_table(splits),
         "class_table": table(
             ("intent", "precision", "recall", "F1", "samples"),
@@ -198,6 +190,33 @@ def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[Finis
     if run.split in run.metrics.get("out_of_scope", {}):
         found["out_of_scope"] = out_of_scope_section(run)
     return found
+
+
+def _tested_split(run: FinishedRun) -> str:
+    """The data set's split that the results are of."""
+    if run.settings.get("cross_validation_folds") is not None:
+        return "train"
+    return "validation" if run.settings.get("test_from_validation") else run.split
+
+
+def _results_sentence(run: FinishedRun) -> str:
+    chosen = f"The weights are those of the epoch with the best validation {run.settings['monitor'].replace('_', ' ')}"
+    if run.settings.get("cross_validation_folds") is not None:
+        fold = f"{run.settings['cross_validation_fold']} of {run.settings['cross_validation_folds']}"
+        return (
+            f"In percent. {chosen}; the test figures are of fold {fold} of the training split, which was not trained "
+            "on. The test split was not read."
+        )
+    if run.split != "test":
+        return f"In percent. {chosen}; there is no test split."
+    halved = (
+        " These test figures are of half of the validation split's dialogues, which the choice of the epoch did not "
+        "see."
+    )
+    return (
+        f"In percent. {chosen}; the test split was read once, after that."
+        f"{halved if run.settings.get('test_from_validation') else ''}"
+    )
 
 
 def _interval_sentence(run: FinishedRun) -> str:

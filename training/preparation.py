@@ -18,20 +18,14 @@ from tqdm.auto import tqdm
 from .arguments import SettingsError, TrainingSettings
 from .batch_sampler import BucketBatchSampler
 from .checkpointing import TrainerState, load_checkpoint
-from .data import (
-    IntentCollator,
-    IntentRows,
-    create_train_loader,
-    load_splits,
-    select_rows,
-    text_lengths,
-)
+from .data import IntentCollator, IntentRows, create_train_loader, load_splits, text_lengths
 from .description_rows import DescribedRows
 from .evaluation import Evaluator
 from .feature_source import FeatureSource, feature_source
 from .model_setup import create_model, create_processor, read_label_descriptions
 from .optimization import create_optimizer, create_scheduler
 from .out_of_scope.outlier_exposure import expose_to_outliers
+from .row_selection import select_rows
 from .run_folder import LOG_FILE, RunFolder, result_settings
 from .training_log import TrainingLog
 

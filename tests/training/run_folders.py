@@ -20,6 +20,7 @@ def write_run(
     labels: Sequence[str],
     predicted: Sequence[str],
     decisions: Sequence[str] | None = None,
+    first_id: int = 0,
     **content: Mapping,
 ) -> None:
     """
@@ -27,10 +28,12 @@ def write_run(
 
     Args:
         decisions: between intents and `UNK`, of a run with utterances out of scope.
+        first_id: number of the first sample; the others follow.
         content: more of metrics.json.
     """
     folder.mkdir(parents=True)
-    columns = {"id": [f"test_{i}" for i in range(len(labels))], "label": list(labels), "prediction": list(predicted)}
+    names = [f"test_{first_id + index}" for index in range(len(labels))]
+    columns = {"id": names, "label": list(labels), "prediction": list(predicted)}
     if decisions is not None:
         columns["decision"] = list(decisions)
     table = pa.table(columns).replace_schema_metadata({"labels": json.dumps(list(label_names))})

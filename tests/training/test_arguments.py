@@ -48,6 +48,16 @@ def test_command_line_replaces_the_presets_values_in_every_notation(tmp_path):
     assert settings.resume == "true"
 
 
+def test_entries_may_follow_a_whole_dict(tmp_path):
+    preset = tmp_path / "my.yaml"
+    preset.write_text("model_config: {num_anchors: 2}\n")
+    words = ["--model_config", "{}", "--model_config.pooling", "cls", "--model_config.num_layers", "3"]
+    assert parse_settings([str(preset), *words]).model_config == {"pooling": "cls", "num_layers": 3}
+    preset.write_text("model_config: 3\n")
+    with pytest.raises(SettingsError, match="model_config=3 is of the wrong type"):
+        parse_settings([str(preset), "--model_config.pooling", "cls"])
+
+
 def test_modalities_have_one_order_whatever_was_written(tmp_path):
     preset = tmp_path / "mine.yaml"
     preset.write_text("modalities: [audio, text]\n")

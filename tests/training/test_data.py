@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from modeling_amess import AmessProcessor
 from training.arguments import SettingsError, parse_settings
 from training.batch_sampler import BucketBatchSampler
-from training.data import IntentCollator, IntentRows, draw_shots, load_splits, select_rows
+from training.data import IntentCollator, IntentRows, load_splits
 
 from . import tiny
 
@@ -170,23 +170,6 @@ def test_features_stay_in_the_arrow_file(splits):
     rows = IntentRows(splits["train"], ("text", "video", "audio"))
     assert rows.split.cache_files == splits["train"].cache_files
     assert rows.column("text") == splits["train"]["text"][:]
-
-
-def test_shots_give_every_label_its_number_and_follow_the_seed():
-    labels = [index % 3 for index in range(60)]
-    drawn = draw_shots(labels, tiny.LABELS, 4, seed=1)
-    assert Counter(labels[index] for index in drawn) == {0: 4, 1: 4, 2: 4}
-    assert drawn == draw_shots(labels, tiny.LABELS, 4, seed=1)
-    assert drawn != draw_shots(labels, tiny.LABELS, 4, seed=2)
-    with pytest.raises(SettingsError, match="'Thank' has only 19"):
-        draw_shots(labels[:-1] + [0, 0], tiny.LABELS, 20, seed=0)
-
-
-def test_overfitting_uses_the_same_few_rows_everywhere(splits):
-    settings = parse_settings(["--overfit_batches", "2", "--batch_size", "4"])
-    rows = select_rows(dict(splits), settings, num_processes=1)
-    assert len(rows["train"]) == 8
-    assert rows["train"] is rows["validation"] is rows["test"]
 
 
 @pytest.mark.parametrize(

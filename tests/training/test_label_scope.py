@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.arguments import SettingsError, parse_settings
-from training.data import halve_dialogues, load_splits, select_rows
+from training.data import load_splits
 from training.out_of_scope.label_scope import draw_held_out, label_scope
+from training.row_selection import select_rows
 
 from . import tiny
 
@@ -102,29 +103,6 @@ def test_shots_are_drawn_from_the_intents_that_are_left(tmp_path):
     rows = select_rows(splits, parse_settings(words.split()), num_processes=1)
     assert sorted(rows["train"].column("label")) == [0] * 4 + [1] * 4
     assert rows["test"].column("label").count(2) in (4, 5)
-
-
-def test_the_halves_of_validation_share_no_dialogue_and_miss_no_row(released):
-    rows = rows_of(released, "--test_from_validation", drop=("test",))
-    halves = [set(rows[name].column("id")) for name in ("validation", "test")]
-    assert len(halves[0]) + len(halves[1]) == 12 and not halves[0] & halves[1]
-    dialogues = [{row_id.split("_")[0] for row_id in half} for half in halves]
-    assert not dialogues[0] & dialogues[1]
-
-
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=60))
-@settings(max_examples=60, deadline=None)
-def test_halves_are_as_even_as_whole_dialogues_allow(dialogues):
-    split = datasets.Dataset.from_dict({"dialogue_id": dialogues})
-    if len(set(dialogues)) < 2:
-        with pytest.raises(SettingsError, match="two dialogues"):
-            halve_dialogues(split)
-        return
-    halves = halve_dialogues(split)
-    assert sorted(halves["validation"] + halves["test"]) == list(range(len(dialogues)))
-    largest = max(dialogues.count(dialogue) for dialogue in dialogues)
-    assert abs(len(halves["validation"]) - len(dialogues) / 2) <= largest
-    assert halves["test"]
 
 
 @pytest.mark.parametrize(

@@ -100,10 +100,16 @@ MADE = [
         "mintrec_text_minilm --dataset planted --dataset_options.generator noise --modalities text,video,audio",
     ),
     (
+        "mintrec_text_recipes",
+        "mintrec_text_recipes/text_only-cls-2e-4-2_layers_frozen",
+        "mintrec_text_minilm --cross_validation_folds 4 --cross_validation_fold 0 --model text_only --model_config {} "
+        "--model_config.pooling cls",
+    ),
+    (
         "mintrec_shots",
         "mintrec_shots/text_only-K=2",
         "mintrec_text_minilm --shots 2 --num_train_epochs 20 --evaluate_every_epochs 5 --batch_size 16 "
-        "--learning_rate 2e-4 --model text_only --model_config {}",
+        "--freeze_text_layers 0 --model text_only --model_config {}",
     ),
 ]
 

@@ -94,6 +94,29 @@ def test_runs_on_other_test_samples_are_not_compared(tmp_path):
     assert compare(first, first, "accuracy").p_value == 1
 
 
+def test_folds_count_as_one_run_that_was_tested_on_all_samples(tmp_path):
+    for name, mistakes in (("a", 30), ("b", 12)):
+        write_run(tmp_path / "whole" / name / "seed-0", NAMES, GOLD, mistaken(mistakes))
+        for fold in (0, 1, 2):
+            part = slice(30 * fold, 30 * fold + 30)
+            folder = tmp_path / "folds" / name / f"seed-{fold}"
+            write_run(folder, NAMES, GOLD[part], mistaken(mistakes)[part], first_id=30 * fold)
+    whole, folds = (
+        [read_row(jobs(tmp_path / kind, Row(name, "sample"), seeds)) for name in "ab"]
+        for kind, seeds in (("whole", (0,)), ("folds", (0, 1, 2)))
+    )
+    for one, other in zip(whole, folds, strict=True):
+        assert one.mean("accuracy") == pytest.approx(other.mean("accuracy"))
+        assert one.interval("accuracy") == pytest.approx(other.interval("accuracy"))
+    compared = compare(*folds, "accuracy")
+    assert compared.difference == pytest.approx(20) and compared.test == "paired bootstrap"
+    assert 10 < compared.low < 20 < compared.high < 30 and compared.p_value < 0.01
+    # Seeds that share some of their samples and not all are neither.
+    write_run(tmp_path / "folds" / "a" / "seed-3", NAMES, GOLD[:30], mistaken(30)[:30])
+    mixed = read_row(jobs(tmp_path / "folds", Row("a", "sample"), (0, 1, 3)))
+    assert mixed.interval("accuracy") is None
+
+
 def test_out_of_scope_metrics_are_those_of_the_rows_decision(tmp_path):
     gold = [*GOLD, *["UNK"] * 30]
     closed = [*mistaken(9), *["Greet"] * 30]

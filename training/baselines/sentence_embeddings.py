@@ -44,7 +44,7 @@ from modeling_amess import AmessConfig
 from modeling_amess.descriptions_amess import embed_descriptions
 from modeling_amess.loss_amess import description_similarity, mean_description_similarity
 from training.arguments import SettingsError, TrainingSettings, help_text, parse_settings
-from training.data import IntentRows, load_splits, select_rows
+from training.data import IntentRows, load_splits
 from training.description_rows import DescribedRows
 from training.evaluation import Evaluation
 from training.feature_source import feature_source
@@ -58,6 +58,7 @@ from training.reporting import (
     write_metrics,
     write_predictions,
 )
+from training.row_selection import select_rows
 from training.run_folder import SETTINGS_FILE
 from training.text_models import TextModelError
 

@@ -23,8 +23,9 @@ from transformers import AutoModelForSequenceClassification, AutoProcessor
 from modeling_amess.modeling_amess import masked_mean
 
 from ..arguments import TrainingSettings
-from ..data import IntentCollator, load_splits, select_rows
+from ..data import IntentCollator, load_splits
 from ..finished_run import read_run
+from ..row_selection import select_rows
 from ..run_folder import MODEL_FOLDER
 from .figures import COLOURS
 

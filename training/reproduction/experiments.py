@@ -21,7 +21,7 @@ from .rows import (
     pool_of,
     pool_rows,
 )
-from .text_rows import mintrec_text_rows, shot_rows
+from .text_rows import mintrec_text_recipe_rows, mintrec_text_rows, shot_rows
 
 
 TABLES = ("1", "2", "3", "4", "modalities", "alignments", "held_out")
@@ -33,6 +33,7 @@ EXPERIMENTS = (
     "planted_anchors",
     "planted_alignment",
     "mintrec_text",
+    "mintrec_text_recipes",
     "mintrec_shots",
 )
 PLANTED_ROWS = ("text_only", "mean_fusion", "full", "full, with SS", "literal", "k=1", "k=50")
@@ -167,6 +168,9 @@ def named_experiment(name: str) -> Experiment:
     """One of `EXPERIMENTS`: a table with a data set and a recipe of its own."""
     if name == "mintrec_text":
         return Experiment(name, "The texts of MIntRec alone, all of MiniLM", mintrec_text_rows(), CLASSIFICATION)
+    if name == "mintrec_text_recipes":
+        title = "Recipes for the texts of MIntRec, by cross-validation in the training split; a seed is a fold"
+        return Experiment(name, title, mintrec_text_recipe_rows())
     if name == "mintrec_shots":
         # The heart of the figure, which has more curves and more places.
         chosen = [row for row in shot_rows("mintrec", "minilm") if row.curve in ("text_only", "A-MESS")]

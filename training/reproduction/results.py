@@ -138,8 +138,8 @@ class RowResults:
 
     def resampled(self, metric: str, seeds: tuple[int, ...]) -> np.ndarray | None:
         """
-        The metric on resampled samples and seeds, as a fraction; `None` where there is none, or each seed has test
-        samples of its own.
+        The metric on resampled samples and seeds, as a fraction; the folds of a cross-validation count as one seed
+        that was tested on all samples. `None` where there is none, or seeds share a part of their test samples only.
         """
         known = METRICS[metric]
         if (seeds, known.open) not in self._resampled:
@@ -185,7 +185,7 @@ def compare(first: RowResults, second: RowResults, metric: str) -> Comparison | 
     one, other = first.samples(metric), second.samples(metric)
     seeds = tuple(seed for seed in one if seed in other)
     resampled = [part.resampled(metric, seeds) for part in (first, second)]
-    if any(values is None for values in resampled) or not _same_samples(one[seeds[0]], other[seeds[0]]):
+    if any(values is None for values in resampled) or not all(_same_samples(one[seed], other[seed]) for seed in seeds):
         return None
     values = [[part.by_seed(metric)[seed] for seed in seeds] for part in (first, second)]
     difference = statistics.mean(values[1]) - statistics.mean(values[0])
@@ -214,6 +214,7 @@ def _same_samples(first: LabelledPredictions, second: LabelledPredictions) -> bo
 
 
 def _resample(parts: Sequence[LabelledPredictions]) -> dict[str, np.ndarray]:
+    parts = _joined_folds(parts)
     if not parts or not all(_same_samples(parts[0], part) for part in parts):
         return {}
     names = parts[0].label_names
@@ -221,3 +222,14 @@ def _resample(parts: Sequence[LabelledPredictions]) -> dict[str, np.ndarray]:
     labels = np.array([ids[name] for name in parts[0].labels])
     predicted = np.array([[ids[name] for name in part.predicted] for part in parts])
     return bootstrap_metrics(labels, predicted, len(names), out_of_scope=ids.get(OUT_OF_SCOPE_LABEL))
+
+
+def _joined_folds(parts: Sequence[LabelledPredictions]) -> Sequence[LabelledPredictions]:
+    """Runs that share no test sample, the folds of a cross-validation, as one that saw them all."""
+    ids = [sample for part in parts for sample in part.ids]
+    if len(parts) < 2 or len(set(ids)) < len(ids) or len({part.label_names for part in parts}) > 1:
+        return parts
+    columns = [
+        tuple(value for part in parts for value in getattr(part, name)) for name in ("ids", "labels", "predicted")
+    ]
+    return [LabelledPredictions(*columns, parts[0].label_names)]
