@@ -200,7 +200,9 @@ def _tested_split(run: FinishedRun) -> str:
 
 
 def _results_sentence(run: FinishedRun) -> str:
-    chosen = f"The weights are those of the epoch with the best validation {run.settings['monitor'].replace('_', ' ')}"
+    monitor = run.settings["monitor"].replace("_", " ")
+    epoch = "the last epoch" if len(run.validations) == 1 else f"the epoch with the best validation {monitor}"
+    chosen = f"The weights are those of {epoch}"
     if run.settings.get("cross_validation_folds") is not None:
         fold = f"{run.settings['cross_validation_fold']} of {run.settings['cross_validation_folds']}"
         return (
@@ -250,11 +252,14 @@ def _comparison_table(seeds: list[FinishedRun], comparisons: list[FinishedRun]) 
 
 def _choice(run: FinishedRun) -> str:
     monitor = run.settings["monitor"]
-    best = f"Best validation {monitor.replace('_', ' ')} after epoch {run.metrics['best_epoch']}"
+    name, epochs = monitor.replace("_", " "), run.metrics["epochs"]
     values = [line[monitor] for line in run.validations]
+    if len(values) == 1:
+        return f"Validation {name} after the last epoch, {epochs}: {percent(values[0])} %."
+    best = f"Best validation {name} after epoch {run.metrics['best_epoch']}"
     if not values:
         return f"{best}."
-    return f"{best} of {run.metrics['epochs']}: {percent(max(values))} % (after the first: {percent(values[0])} %)."
+    return f"{best} of {epochs}: {percent(max(values))} % (after the first: {percent(values[0])} %)."
 
 
 def _base_models(run: FinishedRun) -> list[str]:

@@ -131,12 +131,15 @@ def test_utterances_out_of_scope_are_in_the_tested_fold(released):
 
 
 def test_a_run_on_a_fold_says_so(tiny_settings, tmp_path):
-    words = "--cross_validation_folds 3 --cross_validation_fold 2 --max_train_steps 2"
+    words = "--cross_validation_folds 3 --cross_validation_fold 2 --num_train_epochs 2 --evaluate_every_epochs 2"
     metrics = main([*tiny_settings, *words.split(), "--output_dir", str(tmp_path / "run")])["amess"]
     assert metrics["train_samples"] == 28
     assert read_run(tmp_path / "run").num_samples == 14
     card = model_card(tmp_path / "run")
     assert "fold 2 of 3 of the training split" in card.text and "The test split was not read." in card.text
+    # One look at the validation split chooses nothing.
+    assert "those of the last epoch" in card.text and "after the last epoch, 2:" in card.text
+    assert "est validation" not in card.text
     assert {result.dataset_split for result in card.data.eval_results} == {"train"}
 
 

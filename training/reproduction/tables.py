@@ -14,7 +14,7 @@ from .results import METRICS, RowResults, compare
 
 
 EXPLANATION = (
-    "In percent, on the test split: mean ± standard deviation over the seeds (n - 1), [95 % interval of the mean by "
+    "In percent, on {tested_on}: mean ± standard deviation over the seeds (n - 1), [95 % interval of the mean by "
     "bootstrap over test samples and seeds; too narrow where a few seeds differ much]. Differences are paired: the "
     "same samples and seeds; p is two-sided, of the paired bootstrap or, for one seed's accuracy, McNemar's exact "
     "test."
@@ -45,7 +45,7 @@ def markdown(experiment: Experiment, results: Sequence[RowResults]) -> str:
         cells.append(", ".join(str(seed) for seed in result.seeds) or "none")
         lines.append(_line(cells))
 
-    parts = [f"# {experiment.title}", EXPLANATION]
+    parts = [f"# {experiment.title}", EXPLANATION.format(tested_on=experiment.tested_on)]
     if experiment.differences:
         parts.append(f"What differs from the paper's setting: {experiment.differences}")
     parts.append("\n".join(lines))
