@@ -202,23 +202,22 @@ def _tested_split(run: FinishedRun) -> str:
 def _results_sentence(run: FinishedRun) -> str:
     monitor = run.settings["monitor"].replace("_", " ")
     epoch = "the last epoch" if len(run.validations) == 1 else f"the epoch with the best validation {monitor}"
-    chosen = f"The weights are those of {epoch}"
     if run.settings.get("cross_validation_folds") is not None:
         fold = f"{run.settings['cross_validation_fold']} of {run.settings['cross_validation_folds']}"
-        return (
-            f"In percent. {chosen}; the test figures are of fold {fold} of the training split, which was not trained "
-            "on. The test split was not read."
+        tested = (
+            f"the test figures are of fold {fold} of the training split, which was not trained on. The test split was "
+            "not read."
         )
-    if run.split != "test":
-        return f"In percent. {chosen}; there is no test split."
-    halved = (
-        " These test figures are of half of the validation split's dialogues, which the choice of the epoch did not "
-        "see."
-    )
-    return (
-        f"In percent. {chosen}; the test split was read once, after that."
-        f"{halved if run.settings.get('test_from_validation') else ''}"
-    )
+    elif run.split != "test":
+        tested = "there is no test split."
+    else:
+        tested = "the test split was read once, after that."
+        if run.settings.get("test_from_validation"):
+            tested += (
+                " These test figures are of half of the validation split's dialogues, which the choice of the epoch "
+                "did not see."
+            )
+    return f"In percent. The weights are those of {epoch}; {tested}"
 
 
 def _interval_sentence(run: FinishedRun) -> str:

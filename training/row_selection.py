@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from .arguments import SettingsError, TrainingSettings
 from .data import IntentRows
@@ -49,7 +48,7 @@ def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processe
         elif not scope.trains_on_out_of_scope:
             indices = indices[labels[indices] != scope.out_of_scope_id]
     if settings.overfit_batches is not None:
-        pool = np.arange(len(splits["train"])) if indices is None else np.asarray(indices)
+        pool = np.arange(len(splits["train"])) if indices is None else indices
         wanted = settings.overfit_batches * settings.batch_size * num_processes * settings.gradient_accumulation_steps
         indices = np.random.default_rng(settings.seed).permutation(pool)[:wanted]
         few = IntentRows(splits["train"], modalities, indices, scope, settings.context_utterances)
@@ -84,8 +83,9 @@ def halve_dialogues(split: Any) -> dict[str, list[int]]:
     Raises:
         SettingsError: there is nothing to halve.
     """
-    named = "dialogue_id" in split.column_names
-    dialogues = np.asarray(split["dialogue_id"][:] if named else range(len(split)))
+    dialogues = _dialogues(split)
+    if dialogues is None:
+        dialogues = np.arange(len(split))
     present = np.random.default_rng(0).permutation(np.unique(dialogues))
     if len(present) < 2:
         raise SettingsError("test_from_validation needs a validation split of at least two dialogues.")
@@ -109,16 +109,16 @@ def cross_validation_folds(split: Any, num_folds: int) -> list[np.ndarray]:
         if count < num_folds:
             name = split.features["label"].int2str(int(label))
             raise SettingsError(f"cross_validation_folds={num_folds}, but {name!r} has only {count} training samples.")
-    if "dialogue_id" not in split.column_names:
-        folds = StratifiedKFold(num_folds, shuffle=True, random_state=0).split(labels, labels)
-        return [tested for _, tested in folds]
-    dialogues = np.asarray(split["dialogue_id"][:])
-    num_dialogues = len(np.unique(dialogues))
-    if num_dialogues < num_folds:
+    dialogues = _dialogues(split)
+    if dialogues is not None and (present := len(np.unique(dialogues))) < num_folds:
         raise SettingsError(
-            f"cross_validation_folds={num_folds}, but the training split has only {num_dialogues} dialogues."
+            f"cross_validation_folds={num_folds}, but the training split has only {present} dialogues."
         )
-    folds = StratifiedGroupKFold(num_folds, shuffle=True, random_state=0).split(labels, labels, dialogues)
+    # Here, so that a run without folds does not wait for the import.
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    kind = StratifiedKFold if dialogues is None else StratifiedGroupKFold
+    folds = kind(num_folds, shuffle=True, random_state=0).split(labels, labels, dialogues)
     return [tested for _, tested in folds]
 
 
@@ -147,3 +147,8 @@ def _chosen_by(settings: TrainingSettings, scope: LabelScope) -> str | None:
     if settings.shots is not None:
         return "shots"
     return None if scope.trains_on_out_of_scope else "held_out_intents"
+
+
+def _dialogues(split: Any) -> np.ndarray | None:
+    """The dialogue of every row `(rows,)`; `None` where the split does not tell."""
+    return np.asarray(split["dialogue_id"][:]) if "dialogue_id" in split.column_names else None

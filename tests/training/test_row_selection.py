@@ -55,6 +55,24 @@ def test_overfitting_uses_the_same_few_rows_everywhere(splits):
     assert rows["train"] is rows["validation"] is rows["test"]
 
 
+def test_rows_out_of_scope_are_trained_on_only_where_the_protocol_says_so(released):
+    for protocol, trained, unknown in (("class", 8, 30), ("outlier_exposure", 8, 30), ("none", 0, 30)):
+        rows = rows_of(released, "--scope", "all", "--out_of_scope", protocol)
+        assert rows["train"].column("label").count(unknown) == trained
+        assert rows["test"].column("label").count(unknown) == 4
+        assert len(rows["train"].label_names) == (31 if protocol == "class" else 30)
+        label = rows["test"].column("label")
+        assert [rows["test"][index]["label"] for index in range(len(label))] == label
+
+
+def test_shots_are_drawn_from_the_intents_that_are_left(tmp_path):
+    splits = dict(datasets.load_from_disk(tiny.make_dataset(tmp_path / "set")))
+    words = "--out_of_scope none --held_out_intents 0.3 --shots 4 --dataset_options {}"
+    rows = select_rows(splits, parse_settings(words.split()), num_processes=1)
+    assert sorted(rows["train"].column("label")) == [0] * 4 + [1] * 4
+    assert rows["test"].column("label").count(2) in (4, 5)
+
+
 def test_the_halves_of_validation_share_no_dialogue_and_miss_no_row(released):
     rows = rows_of(released, "--test_from_validation", drop=("test",))
     halves = [set(rows[name].column("id")) for name in ("validation", "test")]
@@ -146,6 +164,15 @@ def test_a_run_on_a_fold_says_so(tiny_settings, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--held_out_intents", "1.5", "--out_of_scope", "none"], ["held_out_intents=1.5", "below 1"]),
+        (["--held_out_intents", "0.3"], ["held_out_intents", "--out_of_scope none"]),
+        (["--shots", "1", "--out_of_scope", "outlier_exposure"], ["shots", "outlier_exposure"]),
+        (["--out_of_scope", "outlier_exposure"], ["UNK", "mintrec2", "--scope all"]),
+        (["--out_of_scope", "none", "--scope", "out-of-scope"], ["train split", "no utterance in scope"]),
+        (["--out_of_scope", "classes"], ["classes", "'class'"]),
+        (["--test_from_validation"], ["without a test split"]),
+        (["--held_out_intents", "0.01", "--out_of_scope", "none"], ["holds out 0 of 30"]),
+        (["--outlier_exposure_weight", "-1"], ["outlier_exposure_weight", "at least 0"]),
         (["--cross_validation_folds", "1"], ["cross_validation_folds=1", "at least 2"]),
         (["--cross_validation_folds", "3", "--cross_validation_fold", "3"], ["below", "counted from 0"]),
         (["--cross_validation_folds", "3", "--test_from_validation"], ["test_from_validation", "give one"]),
@@ -153,7 +180,7 @@ def test_a_run_on_a_fold_says_so(tiny_settings, tmp_path):
         (["--cross_validation_folds", "7"], ["cross_validation_folds=7", "'Greet' has only 6"]),
     ],
 )
-def test_folds_that_cannot_be_are_named_with_a_remedy(released, arguments, words):
+def test_what_cannot_be_done_is_named_with_a_remedy(released, arguments, words):
     with pytest.raises(SettingsError) as error:
         rows_of(released, *arguments)
     for word in words:
@@ -168,7 +195,14 @@ def test_folds_need_as_many_dialogues():
         cross_validation_folds(split, 3)
 
 
-def test_data_that_change_by_epoch_have_no_folds():
-    parsed = parse_settings(["planted", "--cross_validation_folds", "3"])
-    with pytest.raises(SettingsError, match="cross_validation_folds cannot be drawn from planted"):
+@pytest.mark.parametrize(
+    ("arguments", "chosen_by"),
+    [
+        (["--out_of_scope", "none", "--held_out_intents", "0.3"], "held_out_intents"),
+        (["--cross_validation_folds", "3"], "cross_validation_folds"),
+    ],
+)
+def test_rows_cannot_be_chosen_from_data_that_change_by_epoch(arguments, chosen_by):
+    parsed = parse_settings(["planted", *arguments])
+    with pytest.raises(SettingsError, match=f"{chosen_by} cannot be drawn from planted"):
         select_rows(load_splits(parsed), parsed, num_processes=1)
