@@ -27,14 +27,7 @@ from typing import Any
 
 from huggingface_hub import RepoCard
 
-from dataset_scripts.hub_push import (
-    Files,
-    HubCommit,
-    HubPushError,
-    check_repo_id,
-    describe_push,
-    push_commit,
-)
+from dataset_scripts.hub_push import Files, HubCommit, HubPushError, check_repo_id, describe_push, push_commit
 
 from .finished_run import UnfinishedRunError, read_run
 from .model_card import CARD_FILE, model_card

@@ -37,8 +37,7 @@ from torch.utils.data import DataLoader
 
 from dataset_scripts.labels import label_names
 from modeling_amess import AmessForIntentClassification, AmessProcessor
-from modeling_amess.descriptions_amess import embed_descriptions
-from modeling_amess.loss_amess import description_similarity, mean_description_similarity
+from modeling_amess.descriptions_amess import description_similarity, embed_descriptions, mean_description_similarity
 from training import train
 from training.arguments import SettingsError, TrainingSettings, parse_settings
 from training.checkpointing import write_json

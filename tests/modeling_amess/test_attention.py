@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from modeling_amess.attention_amess import AmessAttention, AmessAttentionProjection
+from modeling_amess.fusion_amess import AmessAttention, AmessAttentionProjection
 
 from .tiny import tiny_config
 

@@ -8,7 +8,7 @@ import torch
 from transformers import RobertaTokenizer
 
 from modeling_amess.clip_amess import Clip
-from modeling_amess.explanation_amess import explanation
+from modeling_amess.pipeline_amess import explanation
 
 from .tiny import DESCRIPTIONS, tiny_batch, tiny_config, tiny_model, tiny_tokenizer
 

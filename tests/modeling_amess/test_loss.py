@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from modeling_amess.loss_amess import description_similarity, semantic_synchronization_loss
+from modeling_amess.descriptions_amess import description_similarity, semantic_synchronization_loss
 
 from .tiny import DESCRIPTIONS, tiny_batch, tiny_config, tiny_model
 

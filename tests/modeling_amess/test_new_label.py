@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeling_amess import AmessForIntentClassification
-from modeling_amess.new_label_amess import fit_label_row
+from modeling_amess.modeling_amess import fit_label_row
 
 from .test_candidate_labels import HashEncoder
 from .tiny import LABELS, rows, tiny_batch, tiny_model
@@ -108,7 +108,7 @@ def test_what_cannot_be_added_is_refused_and_leaves_the_model_as_it_is(fields, a
 @given(seed=st.integers(0, 10_000), size=st.integers(2, 12), number=st.integers(1, 6))
 def test_the_fitted_row_is_the_minimum_of_its_loss(seed, size, number):
     """The gradient of the regularised cross-entropy vanishes there."""
-    from modeling_amess.new_label_amess import REGULARIZATION
+    from modeling_amess.modeling_amess import REGULARIZATION
 
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(2 * number, size, generator=generator, dtype=torch.double)

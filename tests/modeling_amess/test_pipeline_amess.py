@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from modeling_amess import AmessProcessor, IntentRecognitionPipeline
-from modeling_amess.media_limits_amess import MediaError
+from modeling_amess.clip_amess import MediaError
 
 from .clips import write_clip
 from .tiny import tiny_model, tiny_tokenizer

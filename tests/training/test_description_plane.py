@@ -10,12 +10,7 @@ import torch
 from sklearn.decomposition import PCA
 from transformers import AutoModelForSequenceClassification
 
-from training.reproduction.description_plane import (
-    distance_table,
-    plane_distances,
-    project,
-    semantic_tokens,
-)
+from training.reproduction.description_plane import distance_table, plane_distances, project, semantic_tokens
 from training.train import main
 
 from . import tiny

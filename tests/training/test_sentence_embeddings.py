@@ -12,7 +12,7 @@ import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
 
-from modeling_amess.loss_amess import description_similarity, mean_description_similarity
+from modeling_amess.descriptions_amess import description_similarity, mean_description_similarity
 from training.arguments import SettingsError, parse_settings
 from training.baselines import sentence_embeddings
 from training.baselines.sentence_embeddings import METHODS, main

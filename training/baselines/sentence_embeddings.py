@@ -41,8 +41,7 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 
 from modeling_amess import AmessConfig
-from modeling_amess.descriptions_amess import embed_descriptions
-from modeling_amess.loss_amess import description_similarity, mean_description_similarity
+from modeling_amess.descriptions_amess import description_similarity, embed_descriptions, mean_description_similarity
 from training.arguments import SettingsError, TrainingSettings, help_text, parse_settings
 from training.data import IntentRows, load_splits
 from training.description_rows import DescribedRows

@@ -8,16 +8,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .rows import (
-    AS_PRINTED,
-    DESCRIPTIONS,
-    MINTREC_TEXT,
-    NO_SYNCHRONIZATION,
-    Row,
-    base_settings,
-    named_rows,
-    pool_of,
-)
+from .rows import AS_PRINTED, DESCRIPTIONS, MINTREC_TEXT, NO_SYNCHRONIZATION, Row, base_settings, named_rows, pool_of
 
 
 # The presets' model_config is that of A-MESS.
