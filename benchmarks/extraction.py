@@ -32,9 +32,9 @@ import numpy as np
 import torch
 from transformers import SwinConfig, SwinModel, WavLMConfig, WavLMModel
 
-from dataset_scripts.clip_batches import ClipBatches, batches_of_part, create_processor
-from dataset_scripts.extract_features import extract_features, process_state
-from dataset_scripts.extracted_features import DESCRIPTION_FILE, FAILED_FILE, read_description
+from dataset_scripts.extraction.batches import ClipBatches, batches_of_part, create_processor
+from dataset_scripts.extraction.folder import DESCRIPTION_FILE, FAILED_FILE, read_description
+from dataset_scripts.extraction.run import extract_features, process_state
 from modeling_amess import AmessMediaEncoder
 from modeling_amess.media_amess import MediaLimits
 

@@ -79,7 +79,7 @@ def predict_in_stages(arguments: list[str]) -> None:
     importlib.import_module = clock.timed("imports", importlib.import_module)
     from modeling_amess import AmessForIntentClassification, AmessProcessor
     from modeling_amess.media_encoder_amess import AmessMediaEncoder
-    from training.command_line import main, predict
+    from training.cli import main, predict
 
     predict.load_recognizer = clock.timed("load model", predict.load_recognizer)
     for owner, method, stage in (
@@ -148,7 +148,7 @@ def main() -> None:
         commands = {
             "encoders": [sys.executable, "-c", IMPORT_ENCODERS],
             "predict": [sys.executable, "-c", f"from benchmarks.predict import *; predict_in_stages({predict!r})"],
-            "help": [sys.executable, "-m", "training.command_line.main", "--help"],
+            "help": [sys.executable, "-m", "training.cli.main", "--help"],
         }
         for command in commands.values():  # the first run writes byte code and fills the disk cache
             whole_process(command)

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from dataset_scripts import load_intent_dataset
 from dataset_scripts.labels import MINTREC_LABELS
-from training.text_models import resolve_text_model
+from training.model_setup import resolve_text_model
 
 
 # Least squares over the 6,165 training clips of MIntRec2.0, which publishes when its utterances start and end: the log

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from .clip_rows import ClipRowsError
-    from .extracted_features import ExtractedFeaturesError, load_extracted_features
+    from .extraction.folder import ExtractedFeaturesError, load_extracted_features
+    from .extraction.rows import ClipRowsError
     from .feature_pickles import FeaturePickleError, load_feature_pickle
     from .labels import (
         MINTREC2_LABELS,
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from .mintrec2 import MIntRec2
     from .planted import PlantedDataset, PlantedSettings
     from .released_files import DataDirError
-    from .sample import IntentSample
+    from .sample.builder import IntentSample
     from .tsv import TsvError
 
 # Names are imported when first asked for: the labels alone should not cost an import of `datasets`.
 _MODULE_OF = {
-    "ClipRowsError": "clip_rows",
-    "ExtractedFeaturesError": "extracted_features",
-    "load_extracted_features": "extracted_features",
+    "ClipRowsError": "extraction.rows",
+    "ExtractedFeaturesError": "extraction.folder",
+    "load_extracted_features": "extraction.folder",
     "FeaturePickleError": "feature_pickles",
     "load_feature_pickle": "feature_pickles",
     "MINTREC2_LABELS": "labels",
@@ -49,7 +49,7 @@ _MODULE_OF = {
     "PlantedDataset": "planted",
     "PlantedSettings": "planted",
     "DataDirError": "released_files",
-    "IntentSample": "sample",
+    "IntentSample": "sample.builder",
     "TsvError": "tsv",
 }
 

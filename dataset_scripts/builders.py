@@ -1,21 +1,14 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What the builders of this folder share: the columns of a row, the descriptions' table, the cache's fingerprint."""
+"""What the builders of this folder share: the columns of a row, the descriptions' table."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 import datasets
 
 from .labels import load_label_descriptions
-
-
-# Feature pickles have gigabytes; of a file longer than this only size, time, head and tail are looked at.
-_WHOLE_FILE_BYTES = 4 * 1024 * 1024
-_SAMPLED_BYTES = 64 * 1024
 
 
 def row_features(
@@ -55,42 +48,3 @@ def description_rows(name: str) -> Iterator[tuple[int, dict[str, str | None]]]:
     for index, (label, sentences) in enumerate(load_label_descriptions(name).items()):
         padded = [*sentences, *[None] * (len(columns) - len(sentences))]
         yield index, {"label": label, **dict(zip(columns, padded, strict=True))}
-
-
-def fingerprint_files(
-    files: Iterable[str | Path], sources: Iterable[str | Path] = (), names: Iterable[str] = ()
-) -> str:
-    """A fingerprint of data files and of the code that reads them, for the `hash=` of a builder.
-
-    `datasets` keys its cache by path and settings alone, so that a file changed in place would give stale rows.
-    Small files count by content; large ones by size, time of change, head and tail. A file that does not exist counts
-    as such. Of `names` (clips, of which only the path goes into a row) nothing but the name counts.
-    """
-    digest = hashlib.sha256()
-    code = [
-        *sources,
-        *(
-            Path(__file__).with_name(f"{name}.py")
-            for name in ("builders", "labels", "tsv", "feature_pickles", "synthetic_features")
-        ),
-    ]
-    for path in [*map(Path, code), *map(Path, files)]:
-        digest.update(f"\0{path.name}\0".encode())
-        if path.is_file():
-            _update_digest(digest, path)
-    for name in names:
-        digest.update(f"\0{name}\0".encode())
-    return digest.hexdigest()[:32]
-
-
-def _update_digest(digest, path: Path) -> None:
-    status = path.stat()
-    digest.update(f"{status.st_size}\0".encode())
-    with open(path, "rb") as file:
-        if status.st_size <= _WHOLE_FILE_BYTES:
-            digest.update(file.read())
-            return
-        digest.update(f"{status.st_mtime_ns}\0".encode())
-        digest.update(file.read(_SAMPLED_BYTES))
-        file.seek(-_SAMPLED_BYTES, 2)
-        digest.update(file.read())

@@ -82,7 +82,7 @@ _BASE_OPTIONS = ("name", "version", "data_dir", "data_files", "description", "sc
 
 def _builder(name: str, data_dir: str | Path | None, scope: str, options: dict[str, Any]):
     if name in ("sample", "planted"):
-        from .sample import IntentSample
+        from .sample.builder import IntentSample
 
         return IntentSample, dict(options)
     released = {**options, "data_dir": None if data_dir is None else str(data_dir)}

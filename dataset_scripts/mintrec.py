@@ -11,7 +11,8 @@ from typing import ClassVar
 import datasets
 import numpy as np
 
-from .builders import description_features, description_rows, fingerprint_files, row_features
+from .builders import description_features, description_rows, row_features
+from .fingerprints import fingerprint_files
 from .labels import MINTREC_LABELS
 from .released_files import (
     CLIP_FOLDER,
@@ -84,7 +85,7 @@ class MIntRec(datasets.GeneratorBasedBuilder):
             names = [*SPLIT_FILES.values(), *FEATURE_FILES["video"], *FEATURE_FILES["audio"]]
             names += [kwargs.get(f"{modality}_features_file") or "" for modality in MODALITIES]
             clips = list_clips([folder / CLIP_FOLDER]) if kwargs.get("config_name") == "clips" else ()
-            hash = fingerprint_files([folder / name for name in names], sources=[__file__], names=clips)
+            hash = fingerprint_files([folder / name for name in names], module=__file__, names=clips)
         super().__init__(*args, data_dir=data_dir, hash=hash, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import datasets
 import numpy as np
 
-from .builders import description_features, description_rows, fingerprint_files, row_features
+from .builders import description_features, description_rows, row_features
+from .fingerprints import fingerprint_files
 from .labels import OUT_OF_SCOPE_LABEL, label_names
 from .released_files import (
     CLIP_FOLDER,
@@ -118,7 +119,7 @@ class MIntRec2(datasets.GeneratorBasedBuilder):
             folders = [root / part for part in (*PARTS.values(), "total")]
             clips = list_clips(_clip_folders(root)) if kwargs.get("config_name") == "clips" else ()
             files = [folder / name for folder in folders for name in names]
-            hash = fingerprint_files(files, sources=[__file__], names=clips)
+            hash = fingerprint_files(files, module=__file__, names=clips)
         super().__init__(*args, data_dir=data_dir, hash=hash, **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-import torch
 
 
 # Rates are rounded numbers: a frame this little before a tick is the frame of the tick.
@@ -45,6 +44,9 @@ def resized_frames(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """`(frames, height, width, 3)` uint8 to `(frames, *size, 3)`, bicubic; the aspect ratio is not kept."""
     if not len(frames) or frames.shape[1:3] == size:
         return frames if len(frames) else np.zeros((0, *size, 3), dtype=np.uint8)
+    # Here, because decoding alone, in workers and servers, does without torch.
+    import torch
+
     pictures = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
     pictures = torch.nn.functional.interpolate(pictures, size=size, mode="bicubic", antialias=True)
     return np.ascontiguousarray(pictures.permute(0, 2, 3, 1).numpy())

@@ -281,11 +281,6 @@ def _top_level_boxes(file: BinaryIO, size: int) -> Iterator[tuple[int, int, bool
         start = end
 
 
-try:
-    import av
-except ImportError:  # features and text need no decoder
-    av = None
-
 logger = logging.getLogger(__name__)
 
 # Sound codecs start up to this long before their first audible sample; the decoder cuts that part off.

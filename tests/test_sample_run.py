@@ -39,7 +39,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def predicted(run_folder: Path) -> dict[str, dict]:
     """What `amess predict space/examples/*.mp4 --json` prints, by the clip's name."""
-    command = [sys.executable, "-m", "training.command_line.main", "predict", "--json", "--top_k", "20"]
+    command = [sys.executable, "-m", "training.cli.main", "predict", "--json", "--top_k", "20"]
     command += ["--model", str(run_folder / "pretrained"), *map(str, sorted(EXAMPLES.glob("*.mp4")))]
     run = subprocess.run(command, env=environment(), capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import datasets
 import numpy as np
@@ -17,14 +17,85 @@ from torch.utils.data import Dataset
 
 from .arguments import SettingsError, TrainingSettings
 from .batch_sampler import BucketBatchSampler
-from .dialogue_context import COLUMNS as DIALOGUE_COLUMNS
-from .dialogue_context import dialogue_contexts
 from .feature_source import is_extraction
-from .out_of_scope.label_scope import LabelScope
+from .label_scope import LabelScope
 
 
-if TYPE_CHECKING:
-    from .description_rows import DescribedRows
+DIALOGUE_COLUMNS = ("dialogue_id", "utterance_id")
+
+
+def dialogue_contexts(
+    dialogue_ids: Sequence[Hashable], utterance_ids: Sequence[Any], texts: Sequence[str], count: int
+) -> list[list[str]]:
+    """
+    The texts of up to `count` rows of the same dialogue that come before each row, oldest first.
+
+    What comes before is what the rows hold: MIntRec2.0 in scope skips the utterances between that have no intent, and
+    with scope "all" has them. So a result does not depend on which other files are there.
+
+    Args:
+        dialogue_ids, utterance_ids, texts: of one split's rows, in any order; utterance ids are numbers.
+
+    Raises:
+        SettingsError: an utterance id that is no number, or occurs twice in a dialogue.
+    """
+    dialogues: dict[Hashable, dict[int, int]] = {}
+    for row, (dialogue, utterance) in enumerate(zip(dialogue_ids, utterance_ids, strict=True)):
+        try:
+            number = int(utterance)
+        except (TypeError, ValueError):
+            raise SettingsError(
+                f"utterance_id {utterance!r} of row {row} is no number: it orders a dialogue."
+            ) from None
+        if number in dialogues.setdefault(dialogue, {}):
+            raise SettingsError(f"dialogue {dialogue!r} has the utterance {number} twice: their order is not known.")
+        dialogues[dialogue][number] = row
+    contexts: list[list[str]] = [[] for _ in texts]
+    for utterances in dialogues.values():
+        rows = [utterances[number] for number in sorted(utterances)]
+        for place, row in enumerate(rows):
+            contexts[row] = [texts[before] for before in rows[max(place - count, 0) : place]]
+    return contexts
+
+
+class DescribedRows(Dataset):
+    """
+    Training rows, and after them a row for every description: its text with its label, without video and audio.
+
+    Args:
+        rows: what is trained on otherwise.
+        descriptions: by label, of any of the rows' labels.
+    """
+
+    def __init__(self, rows: IntentRows, descriptions: Mapping[str, Sequence[str]]):
+        self.rows = rows
+        self.modalities = rows.modalities
+        sizes = rows.feature_sizes()
+        self.described: list[dict[str, Any]] = []
+        for label, name in enumerate(rows.label_names):
+            for number, text in enumerate(descriptions.get(name, ())):
+                row = {"id": f"description-{label}-{number}", "text": text, "label": label}
+                if rows.contexts is not None:
+                    row["context"] = []
+                for feature in rows.feature_names:
+                    row[feature] = np.zeros((0, sizes[feature.removesuffix("s") + "_size"]), dtype=np.float32)
+                self.described.append(row)
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.described)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        index = int(index)
+        return self.rows[index] if index < len(self.rows) else self.described[index - len(self.rows)]
+
+    def set_epoch(self, epoch: int) -> None:
+        """For rows that change by epoch."""
+        self.rows.set_epoch(epoch)
+
+    def column(self, name: str) -> list | None:
+        """As that of the rows: all values of `text`, `label` or `context`, or `None` where they cannot be had."""
+        values = self.rows.column(name)
+        return None if values is None else [*values, *(row[name] for row in self.described)]
 
 
 class IntentRows(Dataset):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dataset_scripts.extracted_features import (
+from dataset_scripts.extraction.folder import (
     DESCRIPTION_FILE,
     ENCODER_FOLDER,
     ExtractedFeaturesError,
@@ -52,8 +52,8 @@ def feature_source(settings: TrainingSettings) -> FeatureSource:
         SettingsError: the description of an extraction cannot be read.
     """
     if settings.dataset == "sample":
-        from dataset_scripts.sample_encoder import sample_media_encoder
-        from dataset_scripts.sample_features import sample_encoder_record
+        from dataset_scripts.sample.encoder import sample_media_encoder
+        from dataset_scripts.sample.features import sample_encoder_record
 
         return FeatureSource(sample_encoder_record(), {}, "sample", sample_media_encoder)
     if not is_extraction(settings.dataset):

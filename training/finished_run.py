@@ -5,18 +5,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataset_scripts.sources import DataSource, data_source
+from dataset_scripts.hub.sources import DataSource, data_source
+from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
-from .reporting import METRICS_FILE, PREDICTIONS_FILE
-from .run_folder import LOG_FILE, MODEL_FOLDER
+from .checkpointing import write_json
+
+
+if TYPE_CHECKING:
+    from .data import IntentRows
+    from .evaluation import Evaluation
+    from .out_of_scope.results import OutOfScopeResults
+
+
+SETTINGS_FILE = "config.yaml"
+METRICS_FILE = "metrics.json"
+PREDICTIONS_FILE = "predictions.parquet"
+LOG_FILE = "log.jsonl"
+MODEL_FOLDER = "pretrained"
+CHECKPOINT_FOLDER = "checkpoints"
 
 
 class UnfinishedRunError(ValueError):
@@ -169,3 +184,74 @@ _COMPARED = (
 
 def _differences(run: FinishedRun, other: FinishedRun) -> list[str]:
     return [name for name in _COMPARED if run.settings.get(name) != other.settings.get(name)]
+
+
+@dataclass(frozen=True)
+class LabelledPredictions:
+    """Gold and predicted label of samples, and the names of all labels."""
+
+    ids: tuple[str, ...]
+    labels: tuple[str, ...]
+    predicted: tuple[str, ...]
+    label_names: tuple[str, ...]
+
+
+def read_predictions(folder: Path) -> LabelledPredictions:
+    """
+    predictions.parquet of a run folder.
+
+    Raises:
+        UnfinishedRunError: there is none.
+    """
+    if not (folder / PREDICTIONS_FILE).is_file():
+        raise UnfinishedRunError(f"{folder} holds no {PREDICTIONS_FILE}: it is not the folder of a finished run.")
+    return predictions_of(pq.read_table(folder / PREDICTIONS_FILE))
+
+
+def predictions_of(table: pa.Table) -> LabelledPredictions:
+    names = tuple(json.loads(table.schema.metadata[b"labels"]))
+    known = [label in names for label in table["label"].to_pylist()]
+    table = table.filter(pa.array(known))
+    return LabelledPredictions(*(tuple(table[name].to_pylist()) for name in ("id", "label", "prediction")), names)
+
+
+def decisions_of(table: pa.Table) -> LabelledPredictions:
+    intents = [name for name in json.loads(table.schema.metadata[b"labels"]) if name != OUT_OF_SCOPE_LABEL]
+    columns = (tuple(table[name].to_pylist()) for name in ("id", "label", "decision"))
+    return LabelledPredictions(*columns, (*intents, OUT_OF_SCOPE_LABEL))
+
+
+def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
+    """Write metrics.json, whose presence says that the run is finished."""
+    partial = path.with_name(f".{path.name}.partial")
+    write_json(partial, content)
+    partial.rename(path)
+
+
+def write_predictions(
+    path: Path, rows: IntentRows, evaluation: Evaluation, outside: OutOfScopeResults | None = None
+) -> None:
+    """
+    One row a sample of the test split: `id, text, label, prediction` (names) and `scores` (one a label, in the order
+    of the ids). With utterances out of scope, whose label is `UNK`, also `decision` (a name or `UNK`) and
+    `scope_scores` (one a score).
+    """
+    ids, texts = rows.column("id"), rows.column("text")
+    if ids is None or texts is None:
+        read = [rows[index] for index in range(len(rows))]
+        ids, texts = [row["id"] for row in read], [row["text"] for row in read]
+    names = np.asarray([*rows.label_names, OUT_OF_SCOPE_LABEL])
+    columns = {
+        "id": [str(value) for value in ids],
+        "text": [str(value) for value in texts],
+        "label": names[evaluation.labels].tolist(),
+        "prediction": names[evaluation.predictions].tolist(),
+        "scores": pa.array(evaluation.scores.astype(np.float32).tolist(), pa.list_(pa.float32())),
+    }
+    if outside is not None:
+        intents = [name for name in rows.label_names if name != OUT_OF_SCOPE_LABEL]
+        columns["decision"] = np.asarray([*intents, OUT_OF_SCOPE_LABEL])[outside.decisions["test"]].tolist()
+        scores = outside.scores["test"]
+        columns["scope_scores"] = pa.StructArray.from_arrays([pa.array(row) for row in scores.values()], [*scores])
+    table = pa.table(columns)
+    pq.write_table(table.replace_schema_metadata({"labels": json.dumps(rows.label_names)}), path)

@@ -12,27 +12,20 @@ from typing import Any
 
 from accelerate import PartialState
 
-from dataset_scripts.hub_push import HubPushError
+from dataset_scripts.hub.push import HubPushError
 
 from .arguments import TrainingSettings
 from .baselines import MODELS
 from .calibration import calibration, fit_temperature
 from .checkpointing import replace_folder, write_json
 from .evaluation import Evaluation
+from .finished_run import METRICS_FILE, PREDICTIONS_FILE, write_metrics, write_predictions
 from .model_card import write_card
 from .model_setup import model_config_fields, quiet_transformers
 from .out_of_scope.results import out_of_scope_results, pipeline_threshold
 from .preparation import Run
 from .publish import publish
-from .reporting import (
-    METRICS_FILE,
-    PREDICTIONS_FILE,
-    metrics_table,
-    predictions_in_words,
-    versions,
-    write_metrics,
-    write_predictions,
-)
+from .reporting import metrics_table, predictions_in_words, versions
 
 
 def evaluate_best(run: Run, started: float) -> dict[str, Any]:

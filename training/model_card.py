@@ -13,15 +13,111 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
+from .calibration import CALIBRATION_BINS
 from .finished_run import FinishedRun, read_run, sort_runs
-from .markdown import listed, percent, table
-from .out_of_scope.card_sections import calibration_section, out_of_scope_section
+from .out_of_scope.results import CLASS_DECISION, DOC_DECISION, PIPELINE_DECISION
 from .reporting import METRIC_TITLES, metrics_table
-from .result_figures import metric_intervals
+from .significance import bootstrap_metrics, interval
+
+
+# Figures of utterances out of scope, as papers call them.
+_OPEN_INTENT = {"accuracy": "ACC", "f1_in_scope": "F1-IS", "f1_out_of_scope": "F1-OOS", "f1": "F1"}
+_OOD_DETECTION = {
+    "auroc": "AUROC",
+    "aupr_in": "AUPR-in",
+    "aupr_out": "AUPR-out",
+    "fpr95": "FPR95",
+    "eer": "EER",
+    "der": "DER",
+}
+_DECISIONS = {
+    CLASS_DECISION: "likeliest label",
+    DOC_DECISION: "DOC",
+    PIPELINE_DECISION: "pipeline (`out_of_scope_threshold`)",
+}
+
+
+# What training did with utterances out of scope, by the setting `out_of_scope`.
+_TRAINING = {
+    "class": "In training they are a label of their own",
+    "outlier_exposure": "In training their logits are drawn towards the uniform distribution (weight {weight:g})",
+    "none": "The model was trained without any such utterance",
+}
+
+
+def calibration_section(run: FinishedRun) -> dict[str, Any]:
+    """What the template says of calibration, on the split that results are told of."""
+    figures, threshold = run.metrics["calibration"], run.metrics["out_of_scope_threshold"]
+    is_models = run.config.get("out_of_scope_threshold") == threshold["value"]
+    return {
+        "bins": CALIBRATION_BINS,
+        "temperature": f"{figures['temperature']:.2f}",
+        "scaled_error": percent(figures[run.split]["scaled"]["error"]),
+        **{name: percent(figures[run.split][name]) for name in ("error", "confidence", "accuracy")},
+        # A threshold that the settings gave was not chosen for anything.
+        "threshold": percent(threshold["value"]) if is_models else "",
+        "criterion": threshold["criterion"],
+    }
+
+
+def out_of_scope_section(run: FinishedRun) -> dict[str, Any]:
+    """What the template says of utterances out of scope, on the split that results are told of."""
+    figures, settings = run.metrics["out_of_scope"][run.split], run.settings
+    decisions = [
+        (_DECISIONS.get(name, f"{name.replace('_', ' ')}, threshold"), *(percent(row[key]) for key in _OPEN_INTENT))
+        for name, row in sorted(figures["open_intent"].items(), key=lambda item: item[0] not in _DECISIONS)
+    ]
+    scores = [
+        (name.replace("_", " "), *(percent(row[key]) for key in _OOD_DETECTION))
+        for name, row in figures["ood_detection"].items()
+    ]
+    return {
+        "count": figures["out_of_scope"],
+        "others": figures["in_scope"],
+        "training": _TRAINING[settings["out_of_scope"]].format(weight=settings["outlier_exposure_weight"]),
+        "held_out": listed([f"`{name}`" for name in run.metrics["out_of_scope"]["held_out_intents"]] or [""]),
+        "criterion": run.metrics["out_of_scope_threshold"]["criterion"],
+        "decision_table": table(("decision", *_OPEN_INTENT.values()), decisions),
+        "score_table": table(("score", *_OOD_DETECTION.values()), scores),
+    }
+
+
+def percent(value: float) -> str:
+    """A fraction in percent, one digit after the point."""
+    return f"{100 * value:.1f}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A Markdown table; its first column is text, the others numbers."""
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    lines = [titles, ["---", *("---:" for _ in titles[1:])], *cells]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, float]] | None:
+    """
+    The 95 % interval of each metric's mean over runs that differ in the seed, by bootstrap over test samples and
+    seeds; `None` where a run has no predictions.
+    """
+    parts = [run.predictions for run in runs]
+    if any(part is None for part in parts):
+        return None
+    labels, num_labels = parts[0].labels, len(parts[0].label_names)
+    # The metrics are of the samples that the model has a label for.
+    known = labels < num_labels
+    resampled = bootstrap_metrics(labels[known], np.stack([part.predicted[known] for part in parts]), num_labels)
+    means = {name: statistics.mean(run.results[name] for run in runs) for name in METRIC_TITLES}
+    return {name: interval(resampled[name], mean) for name, mean in means.items()}
 
 
 TEMPLATE = Path(__file__).parents[1] / "model_card.md"

@@ -18,16 +18,15 @@ from tqdm.auto import tqdm
 from .arguments import SettingsError, TrainingSettings
 from .batch_sampler import BucketBatchSampler
 from .checkpointing import TrainerState, load_checkpoint
-from .data import IntentCollator, IntentRows, create_train_loader, load_splits, text_lengths
-from .description_rows import DescribedRows
+from .data import DescribedRows, IntentCollator, IntentRows, create_train_loader, load_splits, text_lengths
 from .evaluation import Evaluator
 from .feature_source import FeatureSource, feature_source
+from .finished_run import LOG_FILE
 from .model_setup import create_model, create_processor, read_label_descriptions
 from .optimization import create_optimizer, create_scheduler
 from .out_of_scope.outlier_exposure import expose_to_outliers
 from .row_selection import select_rows
-from .run_folder import LOG_FILE, RunFolder, result_settings
-from .training_log import TrainingLog
+from .run_folder import RunFolder, TrainingLog, result_settings
 
 
 @dataclass
@@ -64,7 +63,7 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     if settings.shots == 0 and not settings.train_on_descriptions:
         raise SettingsError(
             "shots=0 leaves nothing to train on: learn from the descriptions, --train_on_descriptions true, or see "
-            "what they tell without training: python -m training.baselines.sentence_embeddings descriptions, with the "
+            "what they tell without training: python -m training.sentence_embeddings descriptions, with the "
             "same settings."
         )
     # The main process goes first: it writes the Arrow files that the others then find.

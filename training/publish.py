@@ -27,12 +27,10 @@ from typing import Any
 
 from huggingface_hub import RepoCard
 
-from dataset_scripts.hub_push import Files, HubCommit, HubPushError, check_repo_id, describe_push, push_commit
+from dataset_scripts.hub.push import Files, HubCommit, HubPushError, check_repo_id, describe_push, push_commit
 
-from .finished_run import UnfinishedRunError, read_run
+from .finished_run import METRICS_FILE, MODEL_FOLDER, UnfinishedRunError, read_run
 from .model_card import CARD_FILE, model_card
-from .reporting import METRICS_FILE
-from .run_folder import MODEL_FOLDER
 
 
 SPACE_FOLDER = Path(__file__).parents[1] / "space"

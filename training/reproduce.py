@@ -37,11 +37,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from training.arguments import SettingsError
-from training.finished_run import UnfinishedRunError
+from training.finished_run import UnfinishedRunError, read_predictions
 from training.reproduction.experiments import EXPERIMENTS, FIGURES, TABLES, Experiment, figure, named_experiment, table
 from training.reproduction.figures import draw, draw_confusion_matrix, draw_intents
 from training.reproduction.jobs import Job, OtherRunError, check_folders, slurm_script
-from training.reproduction.results import read_predictions, read_row
+from training.reproduction.results import read_row
 from training.reproduction.rows import DATASETS, PRESETS
 from training.reproduction.runner import run_missing
 from training.reproduction.tables import csv_text, markdown

@@ -11,7 +11,7 @@ import numpy as np
 
 from .arguments import SettingsError, TrainingSettings
 from .data import IntentRows
-from .out_of_scope.label_scope import LabelScope, label_scope
+from .label_scope import LabelScope, label_scope
 
 
 def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processes: int) -> dict[str, IntentRows]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,26 @@ from accelerate.utils import broadcast_object_list
 
 from .arguments import SettingsError, TrainingSettings
 from .checkpointing import BEST_FOLDER, complete_checkpoints, describe_differences, link_folder, replace_folder
-from .reporting import METRICS_FILE
+from .finished_run import CHECKPOINT_FOLDER, LOG_FILE, METRICS_FILE, MODEL_FOLDER, SETTINGS_FILE
 
 
-SETTINGS_FILE = "config.yaml"
-LOG_FILE = "log.jsonl"
-MODEL_FOLDER = "pretrained"
-CHECKPOINT_FOLDER = "checkpoints"
+class TrainingLog:
+    """
+    Appends `{"event", "step", ...}` lines on the main process. There are no times in them: a continued run leaves the
+    same file as an uninterrupted one.
+    """
+
+    def __init__(self, path: Path, accelerator: Accelerator):
+        self.path = path
+        self.accelerator = accelerator
+
+    def write(self, event: str, step: int, values: Mapping[str, float | int | bool]) -> None:
+        """Add one line, and send the numbers to the tracker as `event/name`."""
+        if self.accelerator.is_main_process:
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps({"event": event, "step": step, **values}) + "\n")
+        self.accelerator.log({f"{event}/{name}": value for name, value in values.items()}, step=step)
+
 
 # Settings that may change between the parts of a run without changing its result.
 _FREE_SETTINGS = frozenset(

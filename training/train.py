@@ -38,18 +38,17 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 
-from dataset_scripts.hub_push import HubPushError, check_access, check_repo_id
+from dataset_scripts.hub.push import HubPushError, check_access, check_repo_id
 from dataset_scripts.launching import LaunchError
 from training.arguments import SettingsError, TrainingSettings, parse_settings
 from training.checkpointing import CheckpointError, replace_folder, save_checkpoint
+from training.finished_run import METRICS_FILE
 from training.finishing import evaluate_best, push_to_hub, report
 from training.launching import create_accelerator
 from training.model_card import write_card
-from training.model_setup import quiet_transformers
+from training.model_setup import TextModelError, quiet_transformers
 from training.preparation import Run, prepare
-from training.reporting import METRICS_FILE
 from training.run_folder import open_run_folder
-from training.text_models import TextModelError
 
 
 class TrainingDivergedError(RuntimeError):

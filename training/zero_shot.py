@@ -13,7 +13,7 @@ transfer    trains on MIntRec's 20 intents, or takes a finished run, and tests o
 
 An utterance gets the label whose descriptions T_f is most similar to (mean cosine); Sentence-BERT compares the
 embedding of the text instead. "A-MESS, share 0.5" has its weights half-way between the start and the end of training
-(training/weight_interpolation.py). A first word without dashes is train.py's preset (mintrec_text_minilm.yaml if there
+(training/zero_shot.py). A first word without dashes is train.py's preset (mintrec_text_minilm.yaml if there
 is none) and unknown options are its settings, such as --freeze_text_layers 4 or
 --model_config.contrastive_temperature 0.07. Runs that are finished are not repeated. Writes zero_shot.json and
 zero_shot.md into --output.
@@ -33,23 +33,61 @@ import datasets
 import numpy as np
 import torch
 import yaml
+from accelerate.utils import set_seed
 from torch.utils.data import DataLoader
+from transformers import PreTrainedModel
 
 from dataset_scripts.labels import label_names
 from modeling_amess import AmessForIntentClassification, AmessProcessor
 from modeling_amess.descriptions_amess import description_similarity, embed_descriptions, mean_description_similarity
 from training import train
 from training.arguments import SettingsError, TrainingSettings, parse_settings
+from training.baselines import MODELS
 from training.checkpointing import write_json
 from training.data import IntentCollator, IntentRows, load_splits
 from training.feature_source import feature_source
-from training.finished_run import UnfinishedRunError, read_run
+from training.finished_run import METRICS_FILE, MODEL_FOLDER, SETTINGS_FILE, UnfinishedRunError, read_run
 from training.metrics.zero_shot_scores import zero_shot_metrics
-from training.model_setup import load_sentence_encoder, read_label_descriptions
-from training.reporting import METRICS_FILE, versions
-from training.run_folder import MODEL_FOLDER, SETTINGS_FILE
-from training.text_models import TextModelError
-from training.weight_interpolation import interpolated_model
+from training.model_setup import (
+    TextModelError,
+    create_model,
+    load_sentence_encoder,
+    quiet_transformers,
+    read_label_descriptions,
+)
+from training.reporting import versions
+
+
+def interpolated_model(folder: str | Path, share: float) -> PreTrainedModel:
+    """
+    The model of a finished run with every weight at `start + share * (end - start)`, in eval mode.
+
+    Args:
+        folder: the run folder; its settings and seed give the very weights that training started from.
+        share: 0 is the start, 1 what was trained.
+
+    Raises:
+        UnfinishedRunError: the folder is not of a finished run.
+        SettingsError, TextModelError: what training started from cannot be made again.
+    """
+    folder = Path(folder)
+    read_run(folder)
+    settings = TrainingSettings(**yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
+    with quiet_transformers():
+        model = MODELS[settings.model][1].from_pretrained(folder / MODEL_FOLDER).eval()
+    if share == 1:
+        return model
+    config = model.config
+    sizes = {name: getattr(config, name, None) for name in ("video_feature_size", "audio_feature_size")}
+    set_seed(settings.seed)  # as training does right before it makes the model
+    names = [config.id2label[index] for index in range(config.num_labels)]
+    start = create_model(settings, names, sizes, feature_source(settings)).state_dict()
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            # An attached media encoder was never trained, and is not part of the start.
+            if name in start and value.is_floating_point():
+                value.lerp_(start[name].to(value), 1 - share)
+    return model
 
 
 METRICS = {

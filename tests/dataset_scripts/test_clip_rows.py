@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from dataset_scripts import ClipRowsError, TsvError
-from dataset_scripts.clip_rows import load_dataset_clips, read_clip_rows
+from dataset_scripts.extraction.rows import load_dataset_clips, read_clip_rows
 
 
 def touch(folder, *names):

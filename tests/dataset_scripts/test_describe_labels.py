@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from dataset_scripts.chat_models import ChatError, LocalChatModel
-from dataset_scripts.describe_labels import main
-from dataset_scripts.description_prompt import PROMPTS, AnswerError, normalized, parse_descriptions
+from dataset_scripts.describing.chat_models import ChatError, LocalChatModel
+from dataset_scripts.describing.command import main
+from dataset_scripts.describing.prompt import PROMPTS, AnswerError, normalized, parse_descriptions
 from dataset_scripts.labels import MINTREC_LABELS
 
 from .chat_server import TOKEN, ChatServer, good_answer

@@ -28,8 +28,8 @@ from accelerate import PartialState
 from tqdm.std import tqdm
 
 from dataset_scripts import ExtractedFeaturesError, load_extracted_features
-from dataset_scripts.extract_features import extract_features
-from dataset_scripts.extraction_command import LIMITS, add_arguments, main, run
+from dataset_scripts.extraction.command import LIMITS, add_arguments, main, run
+from dataset_scripts.extraction.run import extract_features
 from modeling_amess import AmessMediaEncoder
 from modeling_amess.media_amess import MediaLimits
 from tests.modeling_amess.clips import write_clip

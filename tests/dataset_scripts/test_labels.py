@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dataset_scripts.description_prompt import normalized
+from dataset_scripts.describing.prompt import normalized
 from dataset_scripts.labels import (
     MINTREC2_COARSE_GROUPS,
     MINTREC2_LABELS,

@@ -16,9 +16,9 @@ import pytest
 from huggingface_hub import DatasetCard
 
 from dataset_scripts import load_intent_dataset, load_label_descriptions
-from dataset_scripts.extracted_features import FeaturesDescription, SplitDescription, write_description, write_part
-from dataset_scripts.hub_push import HubPushError
-from dataset_scripts.push_datasets import RightToPublishError, main, push_dataset
+from dataset_scripts.extraction.folder import FeaturesDescription, SplitDescription, write_description, write_part
+from dataset_scripts.hub.command import RightToPublishError, main, push_dataset
+from dataset_scripts.hub.push import HubPushError
 from tests.fakehub import READ_TOKEN, TOKEN, FakeHub
 from tests.fakehub_card_rules import card_errors
 
@@ -174,7 +174,7 @@ def test_an_extraction_is_pushed_with_its_encoders_and_without_local_paths(hub, 
 
 
 def test_large_splits_are_cut_into_shards(hub, monkeypatch):
-    monkeypatch.setattr("dataset_scripts.push_datasets.SHARD_BYTES", 8_000)
+    monkeypatch.setattr("dataset_scripts.hub.command.SHARD_BYTES", 8_000)
     push_dataset("sample", "org/amess-sample", configs=["text"])
     files = hub.files("dataset", "org/amess-sample")
     shards = sorted(path for path in files if path.startswith("text/train-"))
@@ -184,7 +184,7 @@ def test_large_splits_are_cut_into_shards(hub, monkeypatch):
 def test_the_second_push_replaces_shards_and_repeats_nothing(hub, monkeypatch):
     options = {"configs": ["text"]}
     with monkeypatch.context() as context:
-        context.setattr("dataset_scripts.push_datasets.SHARD_BYTES", 8_000)
+        context.setattr("dataset_scripts.hub.command.SHARD_BYTES", 8_000)
         push_dataset("sample", "org/amess-sample", **options)
     push_dataset("sample", "org/amess-sample", **options)
     assert "text/train-00000-of-00001.parquet" in hub.files("dataset", "org/amess-sample")

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 from dataset_scripts import load_intent_dataset
-from dataset_scripts.prepare_sample import extract_sample
-from dataset_scripts.sample_avatar import EXPRESSION_POSES, random_look
-from dataset_scripts.sample_clips import (
+from dataset_scripts.sample.avatar import EXPRESSION_POSES, random_look
+from dataset_scripts.sample.clips import (
     EVENT_SECONDS,
     event_of,
     main,
@@ -26,10 +25,11 @@ from dataset_scripts.sample_clips import (
     render_waveform,
     renderer_fingerprint,
 )
-from dataset_scripts.sample_encoder import sample_media_encoder
-from dataset_scripts.sample_features import prepared_renderer, read_prepared_features, sample_encoder_record
-from dataset_scripts.sample_rows import EXPRESSIONS, SPLITS, TONES, read_sample
-from dataset_scripts.sample_voice import TONES_OF_VOICE, plan_speech
+from dataset_scripts.sample.command import extract_sample
+from dataset_scripts.sample.encoder import sample_media_encoder
+from dataset_scripts.sample.features import prepared_renderer, read_prepared_features, sample_encoder_record
+from dataset_scripts.sample.rows import EXPRESSIONS, SPLITS, TONES, read_sample
+from dataset_scripts.sample.voice import TONES_OF_VOICE, plan_speech
 from modeling_amess.media_amess import decode_clip
 
 
@@ -111,8 +111,8 @@ def test_the_look_of_the_speaker_does_not_depend_on_the_label():
 
 RENDER = """
 import sys
-from dataset_scripts.sample_clips import render_clip
-from dataset_scripts.sample_rows import read_sample
+from dataset_scripts.sample.clips import render_clip
+from dataset_scripts.sample.rows import read_sample
 render_clip(read_sample("test")[3], sys.argv[1])
 """
 

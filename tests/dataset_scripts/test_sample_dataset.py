@@ -10,12 +10,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from dataset_scripts import load_intent_dataset
-from dataset_scripts.description_prompt import normalized
+from dataset_scripts.describing.prompt import normalized
 from dataset_scripts.labels import MINTREC_LABELS, load_label_descriptions
-from dataset_scripts.sample_clips import event_of
-from dataset_scripts.sample_features import PREPARED_FILE
-from dataset_scripts.sample_rows import EXPRESSIONS, INTENT_EXPRESSIONS, SPLITS, TONES, read_sample
-from dataset_scripts.sample_voice import plan_speech
+from dataset_scripts.sample.clips import event_of
+from dataset_scripts.sample.features import PREPARED_FILE
+from dataset_scripts.sample.rows import EXPRESSIONS, INTENT_EXPRESSIONS, SPLITS, TONES, read_sample
+from dataset_scripts.sample.voice import plan_speech
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from modeling_amess import AmessForIntentClassification, AmessProcessor
 from tests.modeling_amess.clips import write_clip
 from tests.modeling_amess.tiny import tiny_model, tiny_tokenizer
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
-from training.command_line.predict import load_recognizer
+from training.cli.predict import load_recognizer
 
 from .test_command_line import amess
 from .tiny import make_sentence_encoder, make_text_model

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.modeling_amess.clips import COLOURS, write_clip
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
-from training.command_line.main import main
+from training.cli.main import main
 
 from .tiny import make_sentence_encoder, make_text_model
 
@@ -55,7 +55,7 @@ def amess(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str, 
 def test_help_teaches_and_comes_without_importing_torch():
     code = (
         "import sys\n"
-        "from training.command_line.main import main\n"
+        "from training.cli.main import main\n"
         "for arguments in (['--help'], *([name, '--help'] for name in ('predict', 'extract', 'add-intent'))):\n"
         "    try:\n        main(arguments)\n"
         "    except SystemExit as stop:\n        assert stop.code == 0\n"
@@ -216,7 +216,7 @@ def test_a_wrong_command_says_what_to_change(capsys, arguments, message):
 
 def test_the_model_comes_from_the_environment_in_a_process_of_its_own(model, clips):
     environment = os.environ | {"AMESS_MODEL": model, "HF_HUB_OFFLINE": "1"}
-    command = [sys.executable, "-m", "training.command_line.main", "predict", str(clips / "a.mp4"), "--json"]
+    command = [sys.executable, "-m", "training.cli.main", "predict", str(clips / "a.mp4"), "--json"]
     run = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (0, "")
     assert json.loads(run.stdout)["text"] == "oh, great."

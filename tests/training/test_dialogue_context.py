@@ -16,8 +16,7 @@ from dataset_scripts import load_intent_dataset
 from tests.dataset_scripts.conftest import mintrec2_dir  # noqa: F401 (a fixture)
 from training.arguments import SettingsError, TrainingSettings
 from training.baselines import MODELS
-from training.data import IntentRows, text_lengths
-from training.dialogue_context import dialogue_contexts
+from training.data import IntentRows, dialogue_contexts, text_lengths
 from training.row_selection import select_rows
 from training.train import main
 

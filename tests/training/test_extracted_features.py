@@ -12,8 +12,8 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoProcessor
 
 from dataset_scripts import load_extracted_features
-from dataset_scripts.clip_rows import read_clip_rows
-from dataset_scripts.extract_features import extract_features
+from dataset_scripts.extraction.rows import read_clip_rows
+from dataset_scripts.extraction.run import extract_features
 from modeling_amess import AmessMediaEncoder
 from tests.modeling_amess.clips import write_clip
 from tests.modeling_amess.tiny import tiny_media_encoder

@@ -12,8 +12,7 @@ from transformers import AutoModelForSequenceClassification, AutoProcessor
 
 from dataset_scripts.labels import MINTREC_LABELS, load_label_descriptions
 from training.arguments import SettingsError, TrainingSettings, parse_settings
-from training.data import IntentCollator, load_splits
-from training.description_rows import DescribedRows
+from training.data import DescribedRows, IntentCollator, load_splits
 from training.model_setup import read_label_descriptions
 from training.row_selection import select_rows
 from training.train import main

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.arguments import SettingsError, parse_settings
-from training.out_of_scope.label_scope import draw_held_out, label_scope
+from training.label_scope import draw_held_out, label_scope
 
 
 NAMES = ["Greet", "UNK", "Leave", "Thank"]

@@ -10,10 +10,9 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-import training.text_models
+import training.model_setup
 from training.baselines import MODELS
-from training.model_setup import model_config_fields
-from training.text_models import MINILM_SHA256, TextModelError, resolve_text_model, verify_sha256
+from training.model_setup import MINILM_SHA256, TextModelError, model_config_fields, resolve_text_model, verify_sha256
 
 from . import tiny
 
@@ -63,7 +62,7 @@ def test_changed_weights_are_refused_with_both_hashes(tmp_path):
 
 
 def test_without_the_package_the_remedy_is_named(monkeypatch):
-    monkeypatch.setattr(training.text_models, "MINILM_PACKAGE", "a_package_that_is_not_installed")
+    monkeypatch.setattr(training.model_setup, "MINILM_PACKAGE", "a_package_that_is_not_installed")
     with pytest.raises(TextModelError, match=r'pip install -e "\.\[sample\]"'):
         resolve_text_model("minilm")
 

@@ -17,9 +17,8 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.metrics import f1_score
 
 from training.metrics.ood_detection.detection_scores import ood_detection
-from training.out_of_scope.doc import DocDecision
 from training.out_of_scope.outlier_exposure import uniform_cross_entropy
-from training.out_of_scope.scores import MahalanobisScore, VimScore, energy, max_logit, max_probability
+from training.out_of_scope.scores import DocDecision, MahalanobisScore, VimScore, energy, max_logit, max_probability
 from training.out_of_scope.threshold import BEST_F1, KEEPS_MOST, calibrate_threshold
 
 

@@ -20,7 +20,7 @@ import torch
 from huggingface_hub import ModelCard, RepoCard
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoProcessor
 
-from dataset_scripts.hub_push import HubPushError, push_commit
+from dataset_scripts.hub.push import HubPushError, push_commit
 from tests.fakehub import READ_TOKEN, TOKEN, FakeHub
 from tests.fakehub_card_rules import card_errors
 from training.arguments import SettingsError

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training.finished_run import read_predictions
 from training.reproduction.experiments import Experiment
 from training.reproduction.figures import confusion_matrix, draw, draw_confusion_matrix, draw_intents
 from training.reproduction.jobs import Job
-from training.reproduction.results import compare, read_predictions, read_row
+from training.reproduction.results import compare, read_row
 from training.reproduction.rows import Row
 from training.reproduction.tables import csv_text, markdown
 

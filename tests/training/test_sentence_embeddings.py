@@ -13,13 +13,13 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 
 from modeling_amess.descriptions_amess import description_similarity, mean_description_similarity
+from training import sentence_embeddings
 from training.arguments import SettingsError, parse_settings
-from training.baselines import sentence_embeddings
-from training.baselines.sentence_embeddings import METHODS, main
 from training.data import load_splits
 from training.feature_source import feature_source
 from training.model_setup import create_model, create_processor, load_sentence_encoder
 from training.row_selection import select_rows
+from training.sentence_embeddings import METHODS, main
 from training.train import main as train
 from training.zero_shot import semantic_embeddings
 

@@ -20,7 +20,7 @@ from training.data import IntentRows
 from training.metrics.zero_shot_scores import zero_shot_metrics
 from training.model_setup import load_sentence_encoder
 from training.train import main as train
-from training.weight_interpolation import interpolated_model
+from training.zero_shot import interpolated_model
 
 from .tiny import LABELS, make_released_mintrec2
 

@@ -12,11 +12,10 @@ import numpy as np
 from scipy.special import softmax
 
 from ..evaluation import Evaluation
+from ..label_scope import LabelScope
 from ..metrics.ood_detection.detection_scores import ood_detection
 from ..metrics.open_intent.open_intent_scores import open_intent
-from .doc import DocDecision
-from .label_scope import LabelScope
-from .scores import MahalanobisScore, VimScore, energy, max_logit, max_probability
+from .scores import DocDecision, MahalanobisScore, VimScore, energy, max_logit, max_probability
 from .threshold import Threshold, calibrate_threshold
 
 

@@ -24,9 +24,8 @@ from modeling_amess.modeling_amess import masked_mean
 
 from ..arguments import TrainingSettings
 from ..data import IntentCollator, load_splits
-from ..finished_run import read_run
+from ..finished_run import MODEL_FOLDER, read_run
 from ..row_selection import select_rows
-from ..run_folder import MODEL_FOLDER
 from .figures import COLOURS
 
 

@@ -11,8 +11,9 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..finished_run import LabelledPredictions
 from .experiments import Experiment
-from .results import METRICS, LabelledPredictions, RowResults
+from .results import METRICS, RowResults
 
 
 # A palette that readers with colour blindness tell apart (Okabe and Ito).

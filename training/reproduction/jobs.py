@@ -14,8 +14,8 @@ import yaml
 
 from ..arguments import SettingsError, TrainingSettings, parse_settings
 from ..checkpointing import complete_checkpoints, describe_differences
-from ..reporting import METRICS_FILE
-from ..run_folder import CHECKPOINT_FOLDER, SETTINGS_FILE, result_settings
+from ..finished_run import CHECKPOINT_FOLDER, METRICS_FILE, SETTINGS_FILE
+from ..run_folder import result_settings
 from .rows import Row
 
 

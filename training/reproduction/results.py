@@ -8,17 +8,14 @@ import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
-from ..finished_run import UnfinishedRunError
-from ..reporting import METRICS_FILE, PREDICTIONS_FILE
+from ..finished_run import METRICS_FILE, PREDICTIONS_FILE, LabelledPredictions, decisions_of, predictions_of
 from ..significance import Comparison, bootstrap_metrics, interval, mcnemar, paired_bootstrap
 from .jobs import Job
 from .rows import Row
@@ -60,16 +57,6 @@ METRICS = {
 }
 # The decisions that predictions.parquet holds; those by a score with a threshold stand in metrics.json alone.
 _STORED_DECISIONS = ("argmax", "doc")
-
-
-@dataclass(frozen=True)
-class LabelledPredictions:
-    """Gold and predicted label of samples, and the names of all labels."""
-
-    ids: tuple[str, ...]
-    labels: tuple[str, ...]
-    predicted: tuple[str, ...]
-    label_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,22 +143,10 @@ def read_row(jobs: Sequence[Job]) -> RowResults:
     return RowResults(
         row=jobs[0].row,
         contents=contents,
-        predictions={seed: _predictions(table) for seed, table in tables.items()},
-        decisions={seed: _decisions(table) for seed, table in tables.items() if "decision" in table.column_names},
+        predictions={seed: predictions_of(table) for seed, table in tables.items()},
+        decisions={seed: decisions_of(table) for seed, table in tables.items() if "decision" in table.column_names},
         missing=tuple(job.seed for job in jobs if not job.finished),
     )
-
-
-def read_predictions(folder: Path) -> LabelledPredictions:
-    """
-    predictions.parquet of a run folder.
-
-    Raises:
-        UnfinishedRunError: there is none.
-    """
-    if not (folder / PREDICTIONS_FILE).is_file():
-        raise UnfinishedRunError(f"{folder} holds no {PREDICTIONS_FILE}: it is not the folder of a finished run.")
-    return _predictions(pq.read_table(folder / PREDICTIONS_FILE))
 
 
 def compare(first: RowResults, second: RowResults, metric: str) -> Comparison | None:
@@ -194,19 +169,6 @@ def compare(first: RowResults, second: RowResults, metric: str) -> Comparison | 
         right = [np.array(part[seeds[0]].predicted) == np.array(part[seeds[0]].labels) for part in (one, other)]
         return replace(found, p_value=mcnemar(*right), test="McNemar")
     return found
-
-
-def _predictions(table: pa.Table) -> LabelledPredictions:
-    names = tuple(json.loads(table.schema.metadata[b"labels"]))
-    known = [label in names for label in table["label"].to_pylist()]
-    table = table.filter(pa.array(known))
-    return LabelledPredictions(*(tuple(table[name].to_pylist()) for name in ("id", "label", "prediction")), names)
-
-
-def _decisions(table: pa.Table) -> LabelledPredictions:
-    intents = [name for name in json.loads(table.schema.metadata[b"labels"]) if name != OUT_OF_SCOPE_LABEL]
-    columns = (tuple(table[name].to_pylist()) for name in ("id", "label", "decision"))
-    return LabelledPredictions(*columns, (*intents, OUT_OF_SCOPE_LABEL))
 
 
 def _same_samples(first: LabelledPredictions, second: LabelledPredictions) -> bool:

@@ -20,8 +20,7 @@ import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from ..reporting import METRICS_FILE
-from ..run_folder import CHECKPOINT_FOLDER
+from ..finished_run import CHECKPOINT_FOLDER, METRICS_FILE
 from .jobs import Job
 
 

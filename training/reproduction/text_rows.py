@@ -27,8 +27,8 @@ KEEP_LAST = "--evaluate_every_epochs 8"
 THREE_AS_SAMPLES = "--train_on_descriptions true"
 DESCRIPTIONS_AS_SAMPLES = f"--num_descriptions 8 {THREE_AS_SAMPLES}"
 UTTERANCES_AS_SAMPLES = f"--num_descriptions 13 {THREE_AS_SAMPLES}"
-# Methods of training.baselines.sentence_embeddings by title, with their settings.
-EMBEDDING_MODULE = "training.baselines.sentence_embeddings"
+# Methods of training.sentence_embeddings by title, with their settings.
+EMBEDDING_MODULE = "training.sentence_embeddings"
 # SetFit has at most the batches of pairs that it makes of ten samples an intent; those of all would be hours on a CPU.
 SETFIT = "--max_train_steps 500"
 REGRESSION_DESCRIBED = {

@@ -117,9 +117,9 @@ def run(arguments: argparse.Namespace) -> int:
     from modeling_amess import AmessMediaEncoder
     from modeling_amess.media_amess import MediaLimits
 
-    from .clip_rows import load_dataset_clips, read_clip_rows
-    from .extract_features import extract_features, process_state
-    from .launching import LaunchError
+    from ..launching import LaunchError
+    from .rows import load_dataset_clips, read_clip_rows
+    from .run import extract_features, process_state
 
     try:
         state = process_state(arguments.cpu)
@@ -130,7 +130,7 @@ def run(arguments: argparse.Namespace) -> int:
             else:
                 clips = load_dataset_clips(arguments.dataset, arguments.data_dir, arguments.scope)
             if arguments.media_encoder == "sample":
-                from .sample_encoder import sample_media_encoder
+                from ..sample.encoder import sample_media_encoder
 
                 encoder = sample_media_encoder()
             elif arguments.media_encoder is not None:

@@ -163,7 +163,7 @@ def read_inputs(clips: list[str], texts: list[str]) -> list[Input]:
     inputs = []
     for clip in clips:
         if Path(clip).is_dir() or Path(clip).suffix.lower() in (".tsv", ".csv"):
-            from dataset_scripts.clip_rows import read_clip_rows
+            from dataset_scripts.extraction.rows import read_clip_rows
 
             listed = read_clip_rows(clip)
             inputs += [Input(str(listed.root / row["clip"]), row.get("text") or None) for row in listed.rows]

@@ -15,10 +15,11 @@ from typing import ClassVar
 
 import datasets
 
-from .builders import description_features, description_rows, fingerprint_files, row_features
-from .labels import MINTREC_LABELS
-from .sample_features import FEATURE_SIZES, PREPARED_FILE, read_prepared_features
-from .sample_rows import SAMPLE_FOLDER, SPLITS, read_sample
+from ..builders import description_features, description_rows, row_features
+from ..fingerprints import fingerprint_files
+from ..labels import MINTREC_LABELS
+from .features import FEATURE_SIZES, PREPARED_FILE, read_prepared_features
+from .rows import SAMPLE_FOLDER, SPLITS, read_sample
 
 
 class IntentSample(datasets.GeneratorBasedBuilder):
@@ -39,20 +40,19 @@ class IntentSample(datasets.GeneratorBasedBuilder):
 
     def __init__(self, *args, hash: str | None = None, **kwargs):
         # Without a fingerprint of texts and code, rows cached by an earlier version would be served for ever.
-        sources = [Path(__file__).with_name(f"{name}.py") for name in ("sample", "sample_features", "sample_rows")]
         data = [PREPARED_FILE, *sorted(SAMPLE_FOLDER.glob("*.tsv"))]
-        super().__init__(*args, hash=hash or fingerprint_files(data, sources=sources), **kwargs)
+        super().__init__(*args, hash=hash or fingerprint_files(data, module=__file__), **kwargs)
 
     def download_and_prepare(self, *args, **kwargs) -> None:
         """As that of `datasets`; renders the clips of config `clips` that are not there yet."""
         if self.config.name == "clips":
-            from .sample_clips import render_sample
+            from .clips import render_sample
 
             render_sample(self._clip_folder())
         super().download_and_prepare(*args, **kwargs)
 
     def _clip_folder(self) -> Path:
-        from .sample_clips import renderer_fingerprint
+        from .clips import renderer_fingerprint
 
         return Path(self._cache_dir_root).resolve() / "intent_sample_clips" / renderer_fingerprint()
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .tsv import TsvError, read_tsv
+from ..tsv import TsvError, read_tsv
 
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def load_dataset_clips(
     Raises:
         ValueError, DataDirError, TsvError: as `load_intent_dataset`.
     """
-    from .loading import load_intent_dataset
+    from ..loading import load_intent_dataset
 
     dataset = load_intent_dataset(name, config_name="clips", data_dir=data_dir, scope=scope, cache_dir=cache_dir)
     labels = tuple(next(iter(dataset.values())).features["label"].names)
@@ -146,3 +146,11 @@ def _check_ids(ids_and_places: Iterable[tuple[str, str]]) -> None:
 
 def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def file_size(root: Path, row: Mapping[str, Any]) -> int:
+    """Bytes of a row's clip; 0 where there is none."""
+    try:
+        return 0 if row["clip"] is None else (root / row["clip"]).stat().st_size
+    except OSError:
+        return 0

@@ -23,8 +23,8 @@ from transformers import SwinConfig, SwinModel, WavLMConfig, WavLMModel
 
 from modeling_amess import AmessMediaEncoder
 
-from .sample_rows import SAMPLE_FOLDER
-from .synthetic_features import stable_seed
+from ..synthetic_features import stable_seed
+from .rows import SAMPLE_FOLDER
 
 
 STATISTICS_FILE = SAMPLE_FOLDER / "encoder_statistics.json"

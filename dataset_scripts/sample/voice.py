@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .synthetic_features import stable_seed
+from ..synthetic_features import stable_seed
 
 
 SAMPLING_RATE = 16000

@@ -11,7 +11,7 @@ import numpy as np
 
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
-from ..arguments import SettingsError, TrainingSettings
+from .arguments import SettingsError, TrainingSettings
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ import sys
 from collections.abc import Sequence
 
 # All import what takes time when they run, so that `--help` and a mistyped option are answered at once.
-from . import add_intent, extract, predict
+from dataset_scripts.extraction import command as extract
+
+from . import add_intent, predict
 
 
 DESCRIPTION = "A-MESS: the intent behind an utterance, from what is said, how it is said and what is seen."

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .sample_painter import SIZE, Colour, Painter, both, ellipse, outline, shade
-from .synthetic_features import stable_seed
+from ..synthetic_features import stable_seed
+from .painter import SIZE, Colour, Painter, both, ellipse, outline, shade
 
 
 _SKINS = ((255, 219, 190), (241, 194, 155), (224, 172, 125), (190, 133, 92), (141, 94, 64))

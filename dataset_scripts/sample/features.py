@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .sample_rows import SAMPLE_FOLDER
+from .rows import SAMPLE_FOLDER
 
 
 PREPARED_FILE = SAMPLE_FOLDER / "features.parquet"

@@ -16,7 +16,8 @@ from torch.utils.data import DataLoader, Dataset
 from modeling_amess.media_amess import Clip, MediaError, MediaLimits
 from modeling_amess.processing_amess import AmessProcessor
 
-from .extracted_features import FeaturesDescription, Part
+from .folder import FeaturesDescription, Part
+from .rows import file_size
 
 
 NO_CLIP = "the row has no clip"
@@ -111,14 +112,6 @@ def create_loader(clips: Dataset, num_workers: int | None, state: PartialState) 
 
 def _as_it_is(batch: Any) -> Any:
     return batch
-
-
-def file_size(root: Path, row: Mapping[str, Any]) -> int:
-    """Bytes of a row's clip; 0 where there is none."""
-    try:
-        return 0 if row["clip"] is None else (root / row["clip"]).stat().st_size
-    except OSError:
-        return 0
 
 
 def _reason(error: MediaError | OSError) -> str:

@@ -3,7 +3,7 @@
 """
 The clips of the sample data set: an avatar and a voice, whose face, gesture and tone tell what the text does not.
 
-    python -m dataset_scripts.sample_clips --output clips/ --split test
+    python -m dataset_scripts.sample.clips --output clips/ --split test
 
 A clip is drawn and sung from its row alone, so that it looks and sounds the same on every machine. Which speaker it
 shows, when the expression comes and how the head moves is drawn from the row's id and tells nothing about the label.
@@ -12,7 +12,6 @@ shows, when the expression comes and how the head moves is drawn from the row's 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,11 +21,12 @@ import av
 import numpy as np
 from tqdm.auto import tqdm
 
-from .sample_avatar import EXPRESSION_POSES, Pose, blend, draw_poses, random_look
-from .sample_painter import SIZE
-from .sample_rows import SAMPLE_FOLDER, SPLITS, read_sample
-from .sample_voice import SAMPLING_RATE, mouth_openness, plan_speech, render_voice
-from .synthetic_features import stable_seed
+from ..fingerprints import fingerprint_files
+from ..synthetic_features import stable_seed
+from .avatar import EXPRESSION_POSES, Pose, blend, draw_poses, random_look
+from .painter import SIZE
+from .rows import SAMPLE_FOLDER, SPLITS, read_sample
+from .voice import SAMPLING_RATE, mouth_openness, plan_speech, render_voice
 
 
 FRAME_RATE = 12
@@ -143,12 +143,7 @@ def render_sample(
 
 def renderer_fingerprint() -> str:
     """What the clips depend on, in 16 hexadecimal digits: the sample's rows and the code that renders them."""
-    digest = hashlib.sha256()
-    code = ("sample_clips", "sample_avatar", "sample_painter", "sample_voice", "synthetic_features")
-    files = [*(Path(__file__).with_name(f"{name}.py") for name in code), *sorted(SAMPLE_FOLDER.glob("*.tsv"))]
-    for path in files:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return fingerprint_files(sorted(SAMPLE_FOLDER.glob("*.tsv")), module=__file__)[:16]
 
 
 def _ease(position: np.ndarray) -> np.ndarray:
@@ -164,8 +159,8 @@ def _sway(random: np.random.Generator, times: np.ndarray) -> np.ndarray:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command `python -m dataset_scripts.sample_clips`."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_scripts.sample_clips", description="Render the sample.")
+    """The command `python -m dataset_scripts.sample.clips`."""
+    parser = argparse.ArgumentParser(prog="python -m dataset_scripts.sample.clips", description="Render the sample.")
     parser.add_argument("--output", type=Path, required=True, help="folder for <split>/<id>.mp4")
     parser.add_argument("--split", choices=SPLITS, action="append", help="this split only; may be given several times")
     options = parser.parse_args(arguments)

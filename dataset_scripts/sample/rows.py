@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .tsv import TsvError, read_tsv
+from ..tsv import TsvError, read_tsv
 
 
 # What the camera sees (face and gesture) and what the microphone hears.
@@ -39,7 +39,7 @@ INTENT_EXPRESSIONS: dict[str, tuple[str, str]] = {
 }
 
 SPLITS: tuple[str, ...] = ("train", "validation", "test")
-SAMPLE_FOLDER = Path(__file__).with_name("sample")
+SAMPLE_FOLDER = Path(__file__).parent
 _COLUMNS = ("id", "text", "label", "expression", "tone", "missing")
 
 

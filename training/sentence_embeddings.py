@@ -3,9 +3,9 @@
 """
 Few-shot baselines on sentence embeddings: what a text classifier reaches without A-MESS.
 
-    python -m training.baselines.sentence_embeddings logistic mintrec_text_minilm.yaml --data_dir data/mintrec
-    python -m training.baselines.sentence_embeddings setfit mintrec_text_minilm.yaml --data_dir data/mintrec --shots 5
-    python -m training.baselines.sentence_embeddings descriptions mintrec_text_minilm.yaml --data_dir data/mintrec
+    python -m training.sentence_embeddings logistic mintrec_text_minilm.yaml --data_dir data/mintrec
+    python -m training.sentence_embeddings setfit mintrec_text_minilm.yaml --data_dir data/mintrec --shots 5
+    python -m training.sentence_embeddings descriptions mintrec_text_minilm.yaml --data_dir data/mintrec
 
 After the method come a preset and settings, as of training/train.py; of these the ones that choose the data count
 (dataset, data_dir, scope, dataset_options, shots, label_descriptions, num_descriptions, train_on_descriptions), and
@@ -43,23 +43,14 @@ from sklearn.linear_model import LogisticRegression
 from modeling_amess import AmessConfig
 from modeling_amess.descriptions_amess import description_similarity, embed_descriptions, mean_description_similarity
 from training.arguments import SettingsError, TrainingSettings, help_text, parse_settings
-from training.data import IntentRows, load_splits
-from training.description_rows import DescribedRows
+from training.data import DescribedRows, IntentRows, load_splits
 from training.evaluation import Evaluation
 from training.feature_source import feature_source
+from training.finished_run import METRICS_FILE, PREDICTIONS_FILE, SETTINGS_FILE, write_metrics, write_predictions
 from training.metrics.intent_classification.classification_scores import intent_classification
-from training.model_setup import load_sentence_encoder, read_label_descriptions
-from training.reporting import (
-    METRICS_FILE,
-    PREDICTIONS_FILE,
-    metrics_table,
-    versions,
-    write_metrics,
-    write_predictions,
-)
+from training.model_setup import TextModelError, load_sentence_encoder, read_label_descriptions
+from training.reporting import metrics_table, versions
 from training.row_selection import select_rows
-from training.run_folder import SETTINGS_FILE
-from training.text_models import TextModelError
 
 
 METHODS = ("logistic", "setfit", "descriptions")

@@ -1,0 +1,3 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""Label descriptions written by a language model."""

@@ -1,0 +1,85 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The command `python -m dataset_scripts.prepare_sample`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from modeling_amess import AmessMediaEncoder
+
+from ..extraction.folder import load_extracted_features
+from ..extraction.run import extract_features
+from .clips import render_sample, renderer_fingerprint
+from .encoder import STATISTICS_FILE, sample_media_encoder
+from .features import FEATURE_SIZES, write_prepared_features
+from .rows import SPLITS, read_sample
+
+
+def extract_sample(
+    clips: Path,
+    output: Path,
+    encoder: AmessMediaEncoder,
+    splits: Sequence[str] = SPLITS,
+    limit: int | None = None,
+    progress: bool = True,
+) -> dict[str, dict[str, np.ndarray]]:
+    """The features of the sample's clips by row id and modality, through the extraction that any clips go through.
+
+    Args:
+        clips: folder of the rendered clips; those that are missing are rendered.
+        output: folder of the extraction.
+        encoder: the encoder to use.
+        splits: which splits.
+        limit: only the first rows of each split.
+    """
+    paths = render_sample(clips, splits, limit=limit, progress=progress)
+    rows = [
+        {"id": row["id"], "split": split, "clip": str(paths[row["id"]].resolve())}
+        for split in splits
+        for row in read_sample(split)[:limit]
+    ]
+    report = extract_features(rows, output, encoder, cpu=True, num_workers=0, progress=progress)
+    if report.failed:
+        raise RuntimeError(f"{report.failed} of the sample's own clips failed; see {output}/failed.jsonl")
+    return {
+        row["id"]: {modality: row[f"{modality}_features"] for modality in FEATURE_SIZES}
+        for part in load_extracted_features(output).values()
+        for row in part
+    }
+
+
+def prepare_sample(folder: Path) -> None:
+    """Remake both files; `folder` holds the clips and the extractions on the way."""
+    measured = extract_sample(folder / "clips", folder / "measured", sample_media_encoder(False), ("train",))
+    statistics = {}
+    for modality in FEATURE_SIZES:
+        frames = np.concatenate([row[modality] for row in measured.values()])
+        statistics[modality] = {
+            "mean": np.round(frames.mean(0, dtype=np.float64), 5).tolist(),
+            "deviation": np.round(frames.std(0, dtype=np.float64), 5).tolist(),
+        }
+    STATISTICS_FILE.write_text(json.dumps(statistics) + "\n", encoding="utf-8")
+    encoder = sample_media_encoder()
+    features = extract_sample(folder / "clips", folder / "features", encoder)
+    write_prepared_features(features, encoder.record, renderer_fingerprint())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command `python -m dataset_scripts.prepare_sample`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dataset_scripts.prepare_sample", description="Make the sample's prepared features anew."
+    )
+    parser.add_argument("--folder", type=Path, help="where clips and extractions go and stay; else they are deleted")
+    options = parser.parse_args(arguments)
+    if options.folder is not None:
+        prepare_sample(options.folder)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        prepare_sample(Path(folder))
