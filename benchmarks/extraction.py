@@ -36,7 +36,7 @@ from dataset_scripts.extraction.batches import ClipBatches, batches_of_part, cre
 from dataset_scripts.extraction.folder import DESCRIPTION_FILE, FAILED_FILE, read_description
 from dataset_scripts.extraction.run import extract_features, process_state
 from modeling_amess import AmessMediaEncoder
-from modeling_amess.media_amess import MediaLimits
+from modeling_amess.clip_amess import MediaLimits
 
 from .training_step import machine
 

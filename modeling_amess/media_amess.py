@@ -20,8 +20,6 @@ import numpy as np
 
 from .clip_amess import (
     Clip,
-    MediaError,
-    MediaLimitError,
     MediaLimits,
     NoMediaStreamError,
     UnreadableMediaError,
@@ -494,12 +492,4 @@ def _start_time(*streams) -> float | None:
     return 0.0 if -_LONGEST_PRIMING < start < 0 else start
 
 
-__all__ = [
-    "Clip",
-    "MediaError",
-    "MediaLimitError",
-    "MediaLimits",
-    "NoMediaStreamError",
-    "UnreadableMediaError",
-    "decode_clip",
-]
+__all__ = ["decode_clip"]

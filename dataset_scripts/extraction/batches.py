@@ -13,7 +13,7 @@ from typing import Any
 from accelerate import PartialState
 from torch.utils.data import DataLoader, Dataset
 
-from modeling_amess.media_amess import Clip, MediaError, MediaLimits
+from modeling_amess.clip_amess import Clip, MediaError, MediaLimits
 from modeling_amess.processing_amess import AmessProcessor
 
 from .folder import FeaturesDescription, Part

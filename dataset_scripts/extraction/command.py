@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
         return _refuse(wrong)
 
     from modeling_amess import AmessMediaEncoder
-    from modeling_amess.media_amess import MediaLimits
+    from modeling_amess.clip_amess import MediaLimits
 
     from ..launching import LaunchError
     from .rows import load_dataset_clips, read_clip_rows

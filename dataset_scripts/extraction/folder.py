@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from modeling_amess import AmessMediaEncoder
-from modeling_amess.media_amess import MediaLimits
+from modeling_amess.clip_amess import MediaLimits
 
 from .rows import file_size
 

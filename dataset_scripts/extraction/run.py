@@ -27,7 +27,7 @@ from accelerate.utils import broadcast_object_list
 from tqdm.auto import tqdm
 
 from modeling_amess import AmessMediaEncoder
-from modeling_amess.media_amess import MediaLimits
+from modeling_amess.clip_amess import MediaLimits
 
 from ..launching import check_launch, check_process_count
 from .batches import ClipBatches, batches_of_part, create_loader, create_processor

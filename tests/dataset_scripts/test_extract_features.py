@@ -31,7 +31,7 @@ from dataset_scripts import ExtractedFeaturesError, load_extracted_features
 from dataset_scripts.extraction.command import LIMITS, add_arguments, main, run
 from dataset_scripts.extraction.run import extract_features
 from modeling_amess import AmessMediaEncoder
-from modeling_amess.media_amess import MediaLimits
+from modeling_amess.clip_amess import MediaLimits
 from tests.modeling_amess.clips import write_clip
 from tests.modeling_amess.tiny import tiny_media_encoder
 from tests.training.tiny import environment, free_port

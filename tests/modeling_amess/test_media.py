@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import modeling_amess
-from modeling_amess.media_amess import MediaLimits, NoMediaStreamError, UnreadableMediaError, decode_clip
+from modeling_amess.clip_amess import MediaLimits, NoMediaStreamError, UnreadableMediaError
+from modeling_amess.media_amess import decode_clip
 
 from .clips import AUDIO_CODECS, COLOURS, VIDEO_CODECS, colour_at, tone, upright_picture, write_clip
 

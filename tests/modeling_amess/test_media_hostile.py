@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 import modeling_amess
-from modeling_amess.media_amess import (
+from modeling_amess.clip_amess import (
     MediaError,
     MediaLimitError,
     MediaLimits,
     NoMediaStreamError,
     UnreadableMediaError,
-    decode_clip,
 )
+from modeling_amess.media_amess import decode_clip
 
 from .clips import colour_at, tone, write_clip
 

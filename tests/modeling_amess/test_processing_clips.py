@@ -14,7 +14,8 @@ from transformers.utils import logging as transformers_logging
 
 import modeling_amess
 from modeling_amess import AmessProcessor
-from modeling_amess.media_amess import Clip, MediaLimitError, MediaLimits, UnreadableMediaError, decode_clip
+from modeling_amess.clip_amess import Clip, MediaLimitError, MediaLimits, UnreadableMediaError
+from modeling_amess.media_amess import decode_clip
 
 from .clips import COLOURS, tone, write_clip
 from .tiny import tiny_clip_model, tiny_media_encoder, tiny_tokenizer
