@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Training samples per second of the four ways to align frames with the text (`AmessConfig.alignment`), on the same
+"""Training samples per second of the four ways to align frames with the text (`AmessConfig.alignment`), on the same
 batches: length buckets, padded to the longest of the batch. Every round measures each kind once.
 
     python -m benchmarks.alignment --data_dir data/mintrec              # BERT-large size on the CPU, 4 rounds

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Samples per second and peak memory of A-MESS and the baselines, training and inference, on the same batches: random
+"""Samples per second and peak memory of A-MESS and the baselines, training and inference, on the same batches: random
 weights at BERT-base size, the lengths of real utterances, length buckets. Every measurement is a fresh process; in
 each round every model has its turn, another one first.
 

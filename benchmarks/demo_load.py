@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-How the demo bears many visitors. Clients over loopback upload an example each time and ask for its intent; whoever
+"""How the demo bears many visitors. Clients over loopback upload an example each time and ask for its intent; whoever
 finds the queue full tries again. Reported are answers lost or wrong (compared with the pipeline in this process), how
 often a client was sent away and in which words, the times, and the memory of the demo over the run.
 

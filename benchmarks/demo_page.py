@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-What a visitor of the demo waits for, in headless Chromium: until the page is there, and from a click on an example
+"""What a visitor of the demo waits for, in headless Chromium: until the page is there, and from a click on an example
 until its answer is drawn, beside the pipeline's own time on the same clip in this process.
 
     python -m benchmarks.demo_page                                   # the model that the first command left

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Feature extraction from end to end, against the bare forward passes of its encoders on clips decoded beforehand.
+"""Feature extraction from end to end, against the bare forward passes of its encoders on clips decoded beforehand.
 
     python -m benchmarks.extraction                                   # base encoders, 24 clips, one process
     python -m benchmarks.extraction --num_processes 2 --threads 1     # one process against two

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-How long `from modeling_amess import AmessModel` takes against `from transformers import BertModel`: fresh processes,
+"""How long `from modeling_amess import AmessModel` takes against `from transformers import BertModel`: fresh processes,
 one of each in turns, the median of the pairwise ratios.
 
     python -m benchmarks.import_time

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Memory of a training pass over features on disk: it should not depend on how many samples there are. Data sets of two
+"""Memory of a training pass over features on disk: it should not depend on how many samples there are. Data sets of two
 sizes are written as Arrow files and read in shuffled batches by the project's own loader, each in a fresh process.
 
     python -m benchmarks.memory                                # 2,000 and 15,000 samples; 1.9 GB of temporary files
@@ -41,7 +40,26 @@ PADDED_BYTES = 8 * (230 * FEATURE_SIZES["video"] + 480 * FEATURE_SIZES["audio"])
 def generate_rows(samples: int) -> Iterator[dict]:
     """Rows of the project's data sets with N(0, 1) features of 15 to 45 frames."""
     random = np.random.default_rng(0)
-    words = "so well you know i really think that this was not what we had in mind for today".split()
+    words = [
+        "so",
+        "well",
+        "you",
+        "know",
+        "i",
+        "really",
+        "think",
+        "that",
+        "this",
+        "was",
+        "not",
+        "what",
+        "we",
+        "had",
+        "in",
+        "mind",
+        "for",
+        "today",
+    ]
     for index in range(samples):
         row = {"id": str(index), "text": " ".join(random.choice(words, random.integers(3, 20))), "label": index % 20}
         for modality, size in FEATURE_SIZES.items():

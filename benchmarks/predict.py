@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Where the time of `amess predict` on one clip goes, and its start-up beside what importing transformers' Swin and WavLM
+"""Where the time of `amess predict` on one clip goes, and its start-up beside what importing transformers' Swin and WavLM
 takes: whole processes, one of each in turns, the median of the pairwise ratios.
 
     python -m benchmarks.predict

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Training samples per second: batch-wise padding and length buckets against fixed padding to 50 / 180 / 400 positions
+"""Training samples per second: batch-wise padding and length buckets against fixed padding to 50 / 180 / 400 positions
 (text, video, audio), as the published baselines pad. Same model, same process; every round measures each way once.
 
     python -m benchmarks.throughput --data_dir data/mintrec                  # BERT-large size on the CPU, 6 rounds

@@ -57,8 +57,7 @@ class StepTime(NamedTuple):
 
 
 class TrainingStep:
-    """
-    Forward, backward, gradient clipping and the project's AdamW on one batch at a time.
+    """Forward, backward, gradient clipping and the project's AdamW on one batch at a time.
 
     Args:
         model: moved to `device`.

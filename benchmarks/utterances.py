@@ -29,8 +29,7 @@ def load_tokenizer() -> PreTrainedTokenizerBase:
 
 
 class RandomUtterances(Dataset):
-    """
-    Real texts with drawn clip lengths and N(0, 1) features, as rows that `training.data.IntentCollator` takes.
+    """Real texts with drawn clip lengths and N(0, 1) features, as rows that `training.data.IntentCollator` takes.
 
     Args:
         data_dir: folder of the MIntRec release, whose training texts are used; the embedded sample's without it.

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Have a language model write the label descriptions, the way A-MESS made its own (arXiv 2503.19474, section III-D).
+"""Have a language model write the label descriptions, the way A-MESS made its own (arXiv 2503.19474, section III-D).
 
     python -m dataset_scripts.describe_labels mintrec --model meta-llama/Llama-3.3-70B-Instruct --output mine.json
     python -m dataset_scripts.describe_labels mintrec2 --model gpt-4o --base_url https://api.openai.com/v1 --output ...

@@ -1,12 +1,11 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Extract features from clips. `amess extract` is the same command for one process.
+"""Extract features from clips. `amess extract` is the same command for one process.
 
-    accelerate launch -m dataset_scripts.extract_features clips/ --output features/
-    accelerate launch --multi_gpu --num_processes 4 -m dataset_scripts.extract_features clips.tsv --output features/
-    torchrun --nproc_per_node 2 -m dataset_scripts.extract_features clips/ --output features/ --cpu
-    python -m dataset_scripts.extract_features --help
+accelerate launch -m dataset_scripts.extract_features clips/ --output features/
+accelerate launch --multi_gpu --num_processes 4 -m dataset_scripts.extract_features clips.tsv --output features/
+torchrun --nproc_per_node 2 -m dataset_scripts.extract_features clips/ --output features/ --cpu
+python -m dataset_scripts.extract_features --help
 """
 
 import sys

@@ -17,8 +17,7 @@ _SAMPLED_BYTES = 64 * 1024
 
 
 def code_files(module: str | Path) -> list[Path]:
-    """
-    The files of this package that a module imports, itself included, in order of their paths.
+    """The files of this package that a module imports, itself included, in order of their paths.
 
     The imports are read from the source, those inside functions too, and followed through the package. A module that
     is renamed, split or newly imported therefore counts without anybody having to list it.
@@ -55,8 +54,7 @@ def _imported_files(node: ast.ImportFrom, file: Path) -> list[Path]:
 
 
 def fingerprint_files(files: Iterable[str | Path], module: str | Path, names: Iterable[str] = ()) -> str:
-    """
-    A fingerprint of data files and of the code that reads them, for the `hash=` of a builder.
+    """A fingerprint of data files and of the code that reads them, for the `hash=` of a builder.
 
     `datasets` keys its cache by path and settings alone, so that a file changed in place would give stale rows.
     Small files count by content; large ones by size, time of change, head and tail. A missing file counts as missing.

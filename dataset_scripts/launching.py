@@ -19,8 +19,7 @@ class LaunchError(RuntimeError):
 
 
 def check_launch(environment: Mapping[str, str], script: str) -> None:
-    """
-    Refuse the launches that Accelerate 1.15 silently turns into a single process.
+    """Refuse the launches that Accelerate 1.15 silently turns into a single process.
 
     `accelerate launch --cpu --num_processes 2`, and a config file with `distributed_type: MULTI_CPU`, start one
     process and tell it nothing but a rendezvous address (several CPU processes are left to mpirun). An address without
@@ -45,8 +44,7 @@ def check_launch(environment: Mapping[str, str], script: str) -> None:
 
 
 def check_process_count(environment: Mapping[str, str], num_processes: int, script: str) -> None:
-    """
-    Check that Accelerate runs as many processes as the launcher started.
+    """Check that Accelerate runs as many processes as the launcher started.
 
     Raises:
         LaunchError: it does not, so that each process would take itself for one of fewer.

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Make the prepared features of the sample data set anew, after its rows, renderer or encoder have changed.
+"""Make the prepared features of the sample data set anew, after its rows, renderer or encoder have changed.
 
     python -m dataset_scripts.prepare_sample
 

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Push a built data set to the Hugging Face Hub: Parquet files of its configs, the label descriptions, and a card.
+"""Push a built data set to the Hugging Face Hub: Parquet files of its configs, the label descriptions, and a card.
 
     python -m dataset_scripts.push_datasets sample --repo org/amess-sample --dry_run
     python -m dataset_scripts.push_datasets sample --repo org/amess-sample --tag v1

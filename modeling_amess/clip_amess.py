@@ -13,8 +13,7 @@ _TIME_ROUNDING = 0.001
 
 
 def sampled_frames(frames: np.ndarray, own_rate: float, frame_rate: float) -> tuple[np.ndarray, np.ndarray]:
-    """
-    The first frame at or after each tick, as a clip of a file is decoded.
+    """The first frame at or after each tick, as a clip of a file is decoded.
 
     Args:
         frames: `(frames, height, width, 3)` uint8.
@@ -53,8 +52,7 @@ def resized_frames(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resampled_waveform(waveform: np.ndarray, own_rate: int, sampling_rate: int) -> np.ndarray:
-    """
-    `(samples,)` float mono at `own_rate` Hz to float32 at `sampling_rate` Hz.
+    """`(samples,)` float mono at `own_rate` Hz to float32 at `sampling_rate` Hz.
 
     Raises:
         ValueError: not mono float samples, or not finite.
@@ -170,8 +168,7 @@ def check_duration(duration: float, what: str, limits: MediaLimits, source: str)
 
 @dataclass(frozen=True)
 class Clip:
-    """
-    A decoded clip. Both modalities count time from the start of the clip.
+    """A decoded clip. Both modalities count time from the start of the clip.
 
     Attributes:
         frames: `(frames, height, width, 3)` uint8 RGB, upright; `None` without a video stream.

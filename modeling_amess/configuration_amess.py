@@ -31,8 +31,7 @@ TEXT_MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
 
 @strict
 class AmessConfig(PreTrainedConfig):
-    r"""
-    Configuration of [`AmessModel`] and [`AmessForIntentClassification`]. Equation numbers are those of the paper
+    r"""Configuration of [`AmessModel`] and [`AmessForIntentClassification`]. Equation numbers are those of the paper
     (arXiv 2503.19474).
 
     What you will most likely change: `text_config` (through `from_text_pretrained`), `video_feature_size` and
@@ -113,7 +112,6 @@ class AmessConfig(PreTrainedConfig):
             Standard deviation of new linear layers.
 
     Example:
-
     ```python
     >>> from modeling_amess import AmessConfig, AmessModel
 
@@ -187,8 +185,7 @@ class AmessConfig(PreTrainedConfig):
 
     @property
     def custom_pipelines(self) -> dict[str, dict[str, Any]]:
-        """
-        What `transformers.pipeline` loads with `trust_remote_code=True`; nothing where this package is imported and
+        """What `transformers.pipeline` loads with `trust_remote_code=True`; nothing where this package is imported and
         has registered the pipeline, which then needs no trust. A property, because transformers puts a field of the
         file above the registered pipeline, and writes classes into it that cannot be saved.
         """

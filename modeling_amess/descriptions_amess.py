@@ -13,8 +13,7 @@ from torch import nn
 
 
 def description_similarity(semantic_embedding: torch.Tensor, description_embeddings: torch.Tensor) -> torch.Tensor:
-    """
-    Cosine similarity of each utterance to each description, in float32 whatever the model's precision is: divided by a
+    """Cosine similarity of each utterance to each description, in float32 whatever the model's precision is: divided by a
     small temperature and exponentiated, bfloat16's two digits would not do.
 
     Args:
@@ -31,8 +30,7 @@ def description_similarity(semantic_embedding: torch.Tensor, description_embeddi
 
 
 def mean_description_similarity(similarity: torch.Tensor, description_mask: torch.Tensor) -> torch.Tensor:
-    """
-    Mean over each label's descriptions: `(batch, labels, descriptions)` and `(labels, descriptions)` to
+    """Mean over each label's descriptions: `(batch, labels, descriptions)` and `(labels, descriptions)` to
     `(batch, labels)`; 0 for a label without any.
     """
     return (similarity * description_mask).sum(-1) / description_mask.sum(-1).clamp(min=1)
@@ -45,8 +43,7 @@ def semantic_synchronization_loss(
     temperature: float,
     form: str = "classes",
 ) -> torch.Tensor:
-    r"""
-    The contrastive loss of eq. 15, averaged over the rows whose label has descriptions. Rows of other labels (the
+    r"""The contrastive loss of eq. 15, averaged over the rows whose label has descriptions. Rows of other labels (the
     out-of-scope label) are neither pulled nor used as negatives.
 
     `form="classes"` is InfoNCE over the descriptions of all labels: the positive is in the denominator too, so that
@@ -102,8 +99,7 @@ class DescriptionEncoderError(ValueError):
 
 
 def checked_descriptions(label_descriptions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """
-    Descriptions by label as lists.
+    """Descriptions by label as lists.
 
     Raises:
         ValueError: not a mapping, or a label without a list of at least one text.
@@ -123,8 +119,7 @@ def checked_descriptions(label_descriptions: Mapping[str, Sequence[str]]) -> dic
 
 
 def read_descriptions(file: str | Path) -> dict[str, list[str]]:
-    """
-    Descriptions by label from a JSON file: `{"Reassure": ["To take away a worry.", ...], ...}`.
+    """Descriptions by label from a JSON file: `{"Reassure": ["To take away a worry.", ...], ...}`.
 
     Raises:
         ValueError: there is no such file, or something else in it.
@@ -142,8 +137,7 @@ def read_descriptions(file: str | Path) -> dict[str, list[str]]:
 def embed_descriptions(
     label_descriptions: Mapping[str, Sequence[str]], encoder: Any, template: str, size: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """
-    Embeds the descriptions of labels, S of eq. 15.
+    """Embeds the descriptions of labels, S of eq. 15.
 
     Args:
         label_descriptions: texts by label; a label may have none.
@@ -179,8 +173,7 @@ def description_mask(label_descriptions: Mapping[str, Sequence[str]]) -> torch.T
 
 
 def load_description_encoder(name: str | None) -> Any:
-    """
-    The `SentenceTransformer` of a name, on the CPU: it reads a few sentences.
+    """The `SentenceTransformer` of a name, on the CPU: it reads a few sentences.
 
     Args:
         name: what a model's config has as `description_encoder`: a folder, a Hub id, or `"minilm"`.

@@ -36,16 +36,14 @@ def eager_attention_forward(
 
 
 class AmessAttentionProjection(nn.Linear):
-    """
-    A query, key or value projection of the fusion. A class of its own because it is initialised wider than BERT's
+    """A query, key or value projection of the fusion. A class of its own because it is initialised wider than BERT's
     layers (Xavier, as torch's own attention): at BERT's 0.02 the attention starts all but uniform over the frames, and
     the fusion takes about twice as many epochs to find anything (docs/results.md).
     """
 
 
 class AmessAttention(nn.Module):
-    """
-    Multi-head attention of one sequence to another, which may have vectors of another size.
+    """Multi-head attention of one sequence to another, which may have vectors of another size.
 
     Keys and values have no bias: in the scores it is a constant of each query, which the softmax takes out, and in the
     output, as the weights add up to one, what the bias of the linear layer that follows adds anyway.
@@ -68,8 +66,7 @@ class AmessAttention(nn.Module):
     def forward(
         self, query: torch.Tensor, key: torch.Tensor, key_mask: torch.Tensor, output_attentions: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """
-        Args:
+        """Args:
             query (`torch.Tensor` of shape `(batch, queries, hidden_size)`).
             key (`torch.Tensor` of shape `(batch, keys, key_size)`): keys and values.
             key_mask (`torch.BoolTensor` of shape `(batch, keys)`).
@@ -130,8 +127,7 @@ class AmessAttention(nn.Module):
         return output, weights if output_attentions else None
 
     def _unprojected_is_faster(self, query: torch.Tensor, key: torch.Tensor) -> bool:
-        """
-        Whether to leave the keys as they are, and project the queries into their space and what was read out of it:
+        """Whether to leave the keys as they are, and project the queries into their space and what was read out of it:
         q (W k)^T = (q W) k^T. A few tokens that read hundreds of frames save most of the products so.
         """
         for layer in (self.k_proj, self.v_proj):
@@ -154,8 +150,7 @@ class AmessAttention(nn.Module):
 
 
 class AmessAlignment(nn.Module):
-    """
-    Align: brings a sequence of frames to `max_text_length` steps (eq. 4 and 6). The paper refers to MAG-BERT, by which
+    """Align: brings a sequence of frames to `max_text_length` steps (eq. 4 and 6). The paper refers to MAG-BERT, by which
     the field means the alignment net of its benchmark code.
 
     - `"ctc"`: a two-layer LSTM gives each frame a distribution over the target steps and a blank; the output is the
@@ -179,8 +174,7 @@ class AmessAlignment(nn.Module):
             self.mixing = nn.Linear(max_length, self.target_length, bias=False)
 
     def forward(self, features: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """
-        Args:
+        """Args:
             features (`torch.Tensor` of shape `(batch, frames, feature_size)`).
             mask (`torch.BoolTensor` of shape `(batch, frames)`).
 
@@ -224,8 +218,7 @@ class AmessAlignment(nn.Module):
 
 
 class AmessCrossAttention(nn.Module):
-    """
-    CrossAttn and TCAttn (eq. 4, 6, 11 and 12).
+    """CrossAttn and TCAttn (eq. 4, 6, 11 and 12).
 
     Departure from the paper: with `attention_residual` the query is added and the sum normalised. Printed as they are,
     the equations pass no text on but through attention weights, and such a model does not train on real text
@@ -251,8 +244,7 @@ class AmessCrossAttention(nn.Module):
 
 
 class AmessAnchorAttention(nn.Module):
-    """
-    AnCAttn and the feed-forward that follows it (eq. 8 to 10): one modality's anchors read the other's.
+    """AnCAttn and the feed-forward that follows it (eq. 8 to 10): one modality's anchors read the other's.
 
     Which way "a to v" flows is printed in two ways; this is the formula's (audio into the video anchors), not the
     sentence's. FF is a Transformer's feed-forward.
@@ -278,8 +270,7 @@ class AmessAnchorAttention(nn.Module):
 def select_anchors(
     text: torch.Tensor, fused: torch.Tensor, mask: torch.Tensor, num_anchors: int, score: str = "ratio"
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """
-    AnSelect (eq. 5 and 7): the tokens whose nearest fused token stands out most from the second-nearest. The choice is
+    """AnSelect (eq. 5 and 7): the tokens whose nearest fused token stands out most from the second-nearest. The choice is
     discrete, so no gradient flows through it.
 
     Padding is never chosen. With fewer real tokens than anchors the last slots are masked; with `num_anchors` at or
@@ -327,8 +318,7 @@ def select_anchors(
 
 @dataclass
 class AmessAnchors:
-    """
-    The anchors of one modality.
+    """The anchors of one modality.
 
     Attributes:
         indices (`(batch, anchors)`): text positions at which the fused tokens were taken.
@@ -373,8 +363,7 @@ class AmessModalityBranch(nn.Module):
 
 
 class AmessFusion(nn.Module):
-    """
-    A-ME as a whole: E_m from the text, the video frames and the audio steps (eq. 4 to 13).
+    """A-ME as a whole: E_m from the text, the video frames and the audio steps (eq. 4 to 13).
 
     Departure from the paper: with `fusion_residual` the text itself stays in the sum of eq. 13, as the caption of the
     paper's figure 2 has it (docs/design-decisions.md holds the figures for both).
@@ -398,8 +387,7 @@ class AmessFusion(nn.Module):
         features: dict[str, tuple[torch.Tensor, torch.Tensor]],
         output_attentions: bool = False,
     ) -> tuple[torch.Tensor, dict[str, AmessAnchors], dict[str, torch.Tensor]]:
-        """
-        Args:
+        """Args:
             text (`torch.Tensor` of shape `(batch, text, hidden_size)`): E_text.
             text_mask (`torch.BoolTensor` of shape `(batch, text)`).
             features: for `"video"`, `"audio"` or both: `(batch, frames, feature_size)` and `(batch, frames)`.

@@ -236,8 +236,7 @@ _ENTRIES_PER_BOX = 64
 
 
 def count_index_entries(file: BinaryIO, size: int, most: int) -> int:
-    """
-    Entries that the tables of an MP4 or QuickTime file of `size` bytes ask for; few for any other file. Counting ends
+    """Entries that the tables of an MP4 or QuickTime file of `size` bytes ask for; few for any other file. Counting ends
     where `most` is exceeded.
     """
     boxes = samples = edits = 0
@@ -296,8 +295,7 @@ def decode_clip(
     audio: bool = True,
     limits: MediaLimits | None = None,
 ) -> Clip:
-    """
-    Decodes the first video and the first audio stream of any container that PyAV reads.
+    """Decodes the first video and the first audio stream of any container that PyAV reads.
 
     Packets that are damaged are left out, with a warning in the log: the result is what could be decoded, with silence
     where sound is missing. A stream of which nothing could be decoded counts as missing.

@@ -71,8 +71,7 @@ def own_preprocessing(modality: str, content: Mapping[str, Any]) -> dict[str, An
 
 
 def record_differences(recorded: Mapping[str, Any], offered: Mapping[str, Any]) -> list[str]:
-    """
-    In words, where an encoder's record differs from the one that a model was trained with. A name may differ, such as
+    """In words, where an encoder's record differs from the one that a model was trained with. A name may differ, such as
     that of a folder: the revision tells whether the weights are the same.
     """
     differences = []
@@ -144,8 +143,7 @@ _AUDIO_ATTENTION_CELLS = 2**22
 
 @dataclass
 class AmessMediaEncoderOutput(ModelOutput):
-    """
-    Output of [`AmessMediaEncoder`]. A modality that was not given is `None`.
+    """Output of [`AmessMediaEncoder`]. A modality that was not given is `None`.
 
     Attributes:
         video_features (`(batch, frames, video_feature_size)`): one vector a frame; 0 where masked.
@@ -161,15 +159,13 @@ class AmessMediaEncoderOutput(ModelOutput):
 
 
 class AmessMediaEncoder(PreTrainedModel):
-    """
-    A Swin for frames and a WavLM (or wav2vec 2.0) for samples, or one of them. They are frozen: never in training
+    """A Swin for frames and a WavLM (or wav2vec 2.0) for samples, or one of them. They are frozen: never in training
     mode, never with a gradient. What a clip becomes does not depend on the clips beside it or on padding.
 
     `record` names the encoders and how clips are prepared for them; a classifier keeps the record of the encoders
     that made its training features, so that no others are attached to it by mistake.
 
     Example:
-
     ```python
     >>> encoder = AmessMediaEncoder.from_encoders_pretrained(video="microsoft/swin-base-patch4-window7-224")
     >>> model.attach_media_encoder(encoder)
@@ -188,10 +184,9 @@ class AmessMediaEncoder(PreTrainedModel):
         video_model: PreTrainedModel | None = None,
         audio_model: PreTrainedModel | None = None,
     ):
-        """
-        Args:
-            config: with `video_config`, `audio_config` or both.
-            video_model, audio_model: with their weights; freshly initialised from the config by default.
+        """Args:
+        config: with `video_config`, `audio_config` or both.
+        video_model, audio_model: with their weights; freshly initialised from the config by default.
         """
         super().__init__(config)
         for modality, sub_config in (("video", config.video_config), ("audio", config.audio_config)):
@@ -214,8 +209,7 @@ class AmessMediaEncoder(PreTrainedModel):
         audio_revision: str | None = None,
         frame_rate: float = 6.0,
     ) -> "AmessMediaEncoder":
-        """
-        Pretrained encoders with the preprocessing of their own `preprocessor_config.json`. The record holds the
+        """Pretrained encoders with the preprocessing of their own `preprocessor_config.json`. The record holds the
         commits that they were taken at, or fingerprints of their weights where they come from folders.
 
         Args:
@@ -264,8 +258,7 @@ class AmessMediaEncoder(PreTrainedModel):
         audio_revision: str | None = None,
         preprocessing: Mapping[str, Any] | None = None,
     ) -> "AmessMediaEncoder":
-        """
-        An encoder around models in memory, whose weights it keeps.
+        """An encoder around models in memory, whose weights it keeps.
 
         Args:
             video_name, audio_name: what the record calls them, by default the name they were loaded by or their type.
@@ -308,8 +301,7 @@ class AmessMediaEncoder(PreTrainedModel):
 
     @property
     def record(self) -> dict[str, Any] | None:
-        """
-        `{"video": {"name", "revision", "pooling"} or None, "audio": likewise, "preprocessing": {...}}`; the
+        """`{"video": {"name", "revision", "pooling"} or None, "audio": likewise, "preprocessing": {...}}`; the
         preprocessing is in the words of [`AmessProcessor`]'s arguments.
         """
         return self.config.media_encoder
@@ -330,8 +322,7 @@ class AmessMediaEncoder(PreTrainedModel):
         input_values: torch.Tensor | None = None,
         input_values_mask: torch.Tensor | None = None,
     ) -> AmessMediaEncoderOutput:
-        """
-        Args:
+        """Args:
             pixel_values (`(batch, frames, 3, height, width)`): normalised frames.
             pixel_values_mask (`(batch, frames)`): 1 for real frames; all real by default.
             input_values (`(batch, samples)`): the sound.
@@ -403,8 +394,7 @@ class AmessMediaEncoder(PreTrainedModel):
 
 
 def fitted_media_encoder(config: AmessConfig, encoder: AmessMediaEncoder) -> AmessMediaEncoder:
-    """
-    The encoder as a part of a model with that config, in which its configs and its record are entered. Only the
+    """The encoder as a part of a model with that config, in which its configs and its record are entered. Only the
     modalities that the model has parts for are taken.
 
     Raises:
@@ -483,10 +473,10 @@ def _parts_of_equal_cost(steps: list[int]) -> list[list[int]]:
 
 
 __all__ = [
-    "AmessMediaEncoder",
-    "AmessMediaEncoderOutput",
     "POOLING",
     "PREPROCESSING",
+    "AmessMediaEncoder",
+    "AmessMediaEncoderOutput",
     "default_preprocessing",
     "missing_encoder_message",
     "own_preprocessing",

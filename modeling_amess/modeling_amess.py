@@ -37,8 +37,7 @@ REGULARIZATION = 0.4
 def fit_label_row(
     inputs: torch.Tensor, margins: torch.Tensor, is_new: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """
-    Logistic regression of a new label's row beside rows that stay as they are. Under the softmax of all logits the
+    """Logistic regression of a new label's row beside rows that stay as they are. Under the softmax of all logits the
     new label has probability `sigmoid(z - logsumexp(the others))`, so the row minimises the cross-entropy of "is it
     the new one?", with a Gaussian prior around where it starts.
 
@@ -87,8 +86,7 @@ class NewLabelMixin:
         examples: Sequence[Mapping[str, torch.Tensor]] = (),
         other_examples: Sequence[Mapping[str, torch.Tensor]] = (),
     ) -> int:
-        """
-        Teach the trained model one more label, leaving everything that it has learned as it is: the classifier gets a
+        """Teach the trained model one more label, leaving everything that it has learned as it is: the classifier gets a
         row, the descriptions an entry, the config a name.
 
         The row starts as the mean of the others, as if the label were any of them, and is fitted to the examples by
@@ -183,8 +181,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class AmessModelOutput(ModelOutput):
-    """
-    Output of [`AmessModel`]. What a model or a batch has no modality for is `None`.
+    """Output of [`AmessModel`]. What a model or a batch has no modality for is `None`.
 
     Attributes:
         last_hidden_state (`(batch, text, hidden_size)`): E_f, the multimodal encoder's output (eq. 14).
@@ -215,8 +212,7 @@ class AmessModelOutput(ModelOutput):
 
 @dataclass
 class AmessClassifierOutput(ModelOutput):
-    """
-    Output of [`AmessForIntentClassification`]: the losses and logits, then what [`AmessModelOutput`] explains.
+    """Output of [`AmessForIntentClassification`]: the losses and logits, then what [`AmessModelOutput`] explains.
 
     Attributes:
         loss (`()`): eq. 17, when `labels` are given.
@@ -289,15 +285,13 @@ class AmessPreTrainedModel(PreTrainedModel):
 
 
 class AmessZeroLinear(nn.Linear):
-    """
-    A linear layer that starts at zero. It is a class of its own because transformers calls `_init_weights` of models
+    """A linear layer that starts at zero. It is a class of its own because transformers calls `_init_weights` of models
     outside its own package only with modules that own parameters, never with the module around them.
     """
 
 
 class AmessSemanticProjection(nn.Module):
-    """
-    T_f: the sequence E_f as one token in the descriptions' space, "by normalizing the dimension of the sequence and
+    """T_f: the sequence E_f as one token in the descriptions' space, "by normalizing the dimension of the sequence and
     the two-layer MLP" (section III-D).
 
     With `semantic_residual` the pooled E_f is added and the MLP starts at zero, so that a text encoder that is the
@@ -330,8 +324,7 @@ def masked_mean(hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
 def load_text_encoder(
     text_model: str, num_text_layers: int | None = None, add_pooling_layer: bool = False
 ) -> PreTrainedModel:
-    """
-    A pretrained encoder, without pooler by default; its config asks for the first `num_text_layers` layers only, if
+    """A pretrained encoder, without pooler by default; its config asks for the first `num_text_layers` layers only, if
     given.
 
     Raises:
@@ -347,12 +340,10 @@ def load_text_encoder(
 
 
 class AmessModel(AmessPreTrainedModel):
-    """
-    The A-MESS encoder: text, video features and audio features to fused token states E_f (eq. 1 to 14) and the
+    """The A-MESS encoder: text, video features and audio features to fused token states E_f (eq. 1 to 14) and the
     semantic token T_f.
 
     Example:
-
     ```python
     >>> model = AutoModel.from_pretrained("org/amess-mintrec", trust_remote_code=True)
     >>> embedding = model(**processor(text="oh, great.", return_tensors="pt")).semantic_embedding
@@ -389,8 +380,7 @@ class AmessModel(AmessPreTrainedModel):
         self.text_model.set_input_embeddings(value)
 
     def attach_media_encoder(self, encoder: AmessMediaEncoder) -> None:
-        """
-        Make the frozen encoders a part of this model and of its checkpoints, which then take clips whole.
+        """Make the frozen encoders a part of this model and of its checkpoints, which then take clips whole.
 
         Args:
             encoder: which made the features that this model was trained on; it is moved to the model's device and
@@ -402,8 +392,7 @@ class AmessModel(AmessPreTrainedModel):
         self.media_encoder = fitted_media_encoder(self.config, encoder).to(device=self.device, dtype=self.dtype)
 
     def load_text_weights(self, text_model: PreTrainedModel) -> None:
-        """
-        Start the text encoder, and with it the multimodal encoder and the fusion's normalisation, from pretrained
+        """Start the text encoder, and with it the multimodal encoder and the fusion's normalisation, from pretrained
         weights.
 
         Args:
@@ -436,8 +425,7 @@ class AmessModel(AmessPreTrainedModel):
         input_values_mask: torch.Tensor | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> AmessModelOutput:
-        """
-        Args:
+        """Args:
             input_ids (`(batch, text)`): token ids; or `inputs_embeds` `(batch, text, hidden_size)`, word embeddings.
             attention_mask (`(batch, text)`): 1 for real tokens; all real by default.
             token_type_ids (`(batch, text)`).
@@ -553,11 +541,9 @@ class AmessModel(AmessPreTrainedModel):
 
 
 class AmessForIntentClassification(NewLabelMixin, AmessPreTrainedModel):
-    """
-    A-MESS with its intent classifier and the joint loss (eq. 15 to 17).
+    """A-MESS with its intent classifier and the joint loss (eq. 15 to 17).
 
     Example:
-
     ```python
     >>> model = AmessForIntentClassification.from_text_pretrained(
     ...     "bert-large-uncased", id2label={0: "Thank", 1: "Taunt"}, label2id={"Thank": 0, "Taunt": 1}
@@ -596,8 +582,7 @@ class AmessForIntentClassification(NewLabelMixin, AmessPreTrainedModel):
         attn_implementation: str | None = None,
         **config_fields: Any,
     ) -> "AmessForIntentClassification":
-        """
-        A new classifier around a pretrained BERT-family encoder; everything else is freshly initialised.
+        """A new classifier around a pretrained BERT-family encoder; everything else is freshly initialised.
 
         Args:
             text_model (`str`): a Hub id or a folder.
@@ -630,8 +615,7 @@ class AmessForIntentClassification(NewLabelMixin, AmessPreTrainedModel):
         encoder: Any = None,
         embeddings: torch.Tensor | None = None,
     ) -> None:
-        """
-        Give the labels their written descriptions: the texts go to the config, their embeddings to a buffer that is
+        """Give the labels their written descriptions: the texts go to the config, their embeddings to a buffer that is
         saved with the weights.
 
         Args:
@@ -687,8 +671,7 @@ class AmessForIntentClassification(NewLabelMixin, AmessPreTrainedModel):
 
     @property
     def similarity_scale(self) -> float:
-        """
-        What a cosine with a description is worth as a logit: with `semantic_logits` the learned scale, else
+        """What a cosine with a description is worth as a logit: with `semantic_logits` the learned scale, else
         1 / tau of eq. 15.
         """
         if self.config.semantic_logits:
@@ -713,8 +696,7 @@ class AmessForIntentClassification(NewLabelMixin, AmessPreTrainedModel):
         labels: torch.LongTensor | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> AmessClassifierOutput:
-        """
-        Args:
+        """Args:
             labels (`(batch,)`): gold label ids, for the loss. The rest as in [`AmessModel.forward`].
 
         Raises:

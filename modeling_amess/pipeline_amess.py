@@ -31,8 +31,7 @@ UNITS = {"video": "frame", "audio": "step"}
 def explanation(
     outputs: Mapping[str, Any], token_ids: list[int], tokenizer: Any, config: AmessConfig, clip: Clip | None = None
 ) -> dict[str, Any]:
-    """
-    Puts one row of the model's output into words and times.
+    """Puts one row of the model's output into words and times.
 
     Args:
         outputs: the row's `description_similarity` `(labels,)`, `<modality>_anchor_indices`, `_scores` and `_mask`
@@ -116,8 +115,7 @@ _SEVERAL = 'Several inputs are given as dicts: [{"video": "clip.mp4", "text": "o
 
 @dataclass
 class Utterance:
-    """
-    One input, decoded.
+    """One input, decoded.
 
     Attributes:
         arguments: what the processor is given for it: `text`, its `context`, and the clip or the features.
@@ -130,8 +128,7 @@ class Utterance:
 
 @dataclass
 class Candidates:
-    """
-    Labels that the model was not trained on, for one call.
+    """Labels that the model was not trained on, for one call.
 
     Attributes:
         labels: their names.
@@ -145,8 +142,7 @@ class Candidates:
 
 
 class IntentRecognitionPipeline(Pipeline):
-    """
-    Recognises the intent behind an utterance. Its task is `"multimodal-intent-recognition"`.
+    """Recognises the intent behind an utterance. Its task is `"multimodal-intent-recognition"`.
 
     An input is a clip (path, bytes or binary file), or a dict of parts: `video` (a clip, or frames as uint8
     `(frames, height, width, 3)` with `frame_rate`), `audio` (a file, or samples as float `(samples,)` with
@@ -182,7 +178,6 @@ class IntentRecognitionPipeline(Pipeline):
     cosines. `out_of_scope` is then `None`, not judged: the threshold is of the trained labels' probabilities.
 
     Example:
-
     ```python
     >>> recognizer = pipeline("multimodal-intent-recognition", model="org/amess-mintrec", trust_remote_code=True)
     >>> recognizer("clip.mp4", text="oh, great.")["label"]
@@ -208,8 +203,7 @@ class IntentRecognitionPipeline(Pipeline):
         self.model.eval()
 
     def __call__(self, inputs: Any = None, text: str | None = None, **kwargs) -> dict | list[dict] | Iterator[dict]:
-        """
-        One input, or many, to results as the class describes them.
+        """One input, or many, to results as the class describes them.
 
         Raises:
             MediaError: a clip that cannot be decoded; the message names it.
@@ -262,8 +256,7 @@ class IntentRecognitionPipeline(Pipeline):
         return Candidates(list(texts), embeddings, mask)
 
     def load_description_encoder(self) -> Any:
-        """
-        The Sentence-BERT that embeds descriptions, loaded once.
+        """The Sentence-BERT that embeds descriptions, loaded once.
 
         Raises:
             DescriptionEncoderError: it cannot be had; the message says why.
@@ -280,8 +273,7 @@ class IntentRecognitionPipeline(Pipeline):
     def get_iterator(
         self, inputs, num_workers: int, batch_size: int, preprocess_params, forward_params, postprocess_params
     ) -> Iterator[dict]:
-        """
-        Results in the order of the inputs. Batches are padded by the processor, which knows the masks of clips; the
+        """Results in the order of the inputs. Batches are padded by the processor, which knows the masks of clips; the
         padding of transformers' own pipelines does not.
         """
         source = PipelineDataset if isinstance(inputs, Sized) else PipelineIterator
@@ -392,8 +384,7 @@ class IntentRecognitionPipeline(Pipeline):
 
 
 def input_parts(input_: Any) -> dict[str, Any]:
-    """
-    An input of the pipeline as a dict of its parts, without those that are `None`.
+    """An input of the pipeline as a dict of its parts, without those that are `None`.
 
     Raises:
         TypeError: neither a clip nor a dict.

@@ -19,8 +19,7 @@ from .clip_amess import Clip, MediaLimits, resampled_waveform, resized_frames, s
 def previous_utterances(
     text: str | Sequence[str] | None, context: Any, number: int, context_utterances: int
 ) -> list[list[str]]:
-    """
-    What was said before each utterance of a batch, of the last `context_utterances` that are given.
+    """What was said before each utterance of a batch, of the last `context_utterances` that are given.
 
     Args:
         text: the batch's text as the processor was given it.
@@ -58,8 +57,7 @@ def add_context(
     contexts: Sequence[Sequence[str]],
     max_context_length: int,
 ) -> bool:
-    """
-    Append the context to encoded utterances, in place: `[CLS] utterance [SEP] context [SEP]`, with segment id 1 for
+    """Append the context to encoded utterances, in place: `[CLS] utterance [SEP] context [SEP]`, with segment id 1 for
     the context where the tokenizer knows segments (BERT's does, RoBERTa's does not). The previous utterances stand in
     the order in which they were said. The utterance itself is left as it is; of too long a context the beginning is
     cut. A row without context stays a row of one segment.
@@ -105,8 +103,7 @@ AudioInput = str | os.PathLike | bytes | BinaryIO | np.ndarray | torch.Tensor
 
 
 class AmessProcessor(ProcessorMixin):
-    r"""
-    Turns utterances into the batch that the A-MESS models take: texts, and clips for a model with a media encoder or
+    r"""Turns utterances into the batch that the A-MESS models take: texts, and clips for a model with a media encoder or
     precomputed features for any. Everything is padded to the longest of the batch, never to a fixed length: every mask
     is 1 for real positions.
 
@@ -128,7 +125,6 @@ class AmessProcessor(ProcessorMixin):
         max_context_length (`int`): tokens that are kept of them, beside `max_text_length` for the utterance itself.
 
     Example:
-
     ```python
     >>> processor = AmessProcessor(tokenizer, video_feature_size=256, audio_feature_size=768)
     >>> batch = processor(
@@ -215,8 +211,7 @@ class AmessProcessor(ProcessorMixin):
         context: str | Sequence[str] | Sequence[str | Sequence[str] | None] | None = None,
         return_tensors: str | None = "pt",
     ) -> BatchFeature:
-        """
-        Args:
+        """Args:
             text: one utterance or a list. Without it, or with "", the row has no text but the special tokens.
             video: one clip or a list with one for each utterance, as [`AmessProcessor.decode`] takes them; `None` in
                 the list where an utterance has none.
@@ -286,8 +281,7 @@ class AmessProcessor(ProcessorMixin):
     def encode_text(
         self, texts: Sequence[str], contexts: Sequence[Sequence[str]] | None = None
     ) -> dict[str, list[list[int]]]:
-        """
-        The tokens of utterances, not padded: what the tokenizer gives, cut to `max_text_length`, and after it the
+        """The tokens of utterances, not padded: what the tokenizer gives, cut to `max_text_length`, and after it the
         context, cut to `max_context_length`.
 
         Args:
@@ -311,8 +305,7 @@ class AmessProcessor(ProcessorMixin):
         limits: MediaLimits | None = None,
         modalities: Sequence[str] | None = None,
     ) -> Clip:
-        """
-        One clip as the media encoder's preprocessing wants it: frames at its rate and size, samples at its rate, cut
+        """One clip as the media encoder's preprocessing wants it: frames at its rate and size, samples at its rate, cut
         to the lengths that are kept. What the clip lacks is `None` in the result, and is said in the log once.
 
         Args:
@@ -375,8 +368,7 @@ class AmessProcessor(ProcessorMixin):
     def clip_inputs(
         self, clips: Sequence[Clip], return_tensors: str = "pt", modalities: Sequence[str] | None = None
     ) -> BatchFeature:
-        """
-        Decoded clips as the inputs of the media encoder.
+        """Decoded clips as the inputs of the media encoder.
 
         Args:
             clips: of [`AmessProcessor.decode`].

@@ -61,8 +61,7 @@ def in_words(function: Callable) -> Callable:
 
 
 class Demo:
-    """
-    What the page does. `predict` and `compare` run the model, one call at a time; all else draws their answers.
+    """What the page does. `predict` and `compare` run the model, one call at a time; all else draws their answers.
 
     Args:
         recognizer: the model; visitors share it.
@@ -131,10 +130,20 @@ class Demo:
             **runs_model,
         )
         emptied = {
-            **{page.clip: None, page.transcript: "", page.modalities: list(MODALITIES), page.answer: None},
-            **{page.verdict: PLACEHOLDER, page.intents: None, page.moved: gr.HTML("", visible=False)},
-            **{page.anchors: [], page.waveform: "", page.video_words: None, page.audio_words: None},
-            **{page.similarity: "", page.own_similarity: "", page.reference: None},
+            page.clip: None,
+            page.transcript: "",
+            page.modalities: list(MODALITIES),
+            page.answer: None,
+            page.verdict: PLACEHOLDER,
+            page.intents: None,
+            page.moved: gr.HTML("", visible=False),
+            page.anchors: [],
+            page.waveform: "",
+            page.video_words: None,
+            page.audio_words: None,
+            page.similarity: "",
+            page.own_similarity: "",
+            page.reference: None,
         }
         page.clear.click(lambda: emptied, None, list(emptied), **draws)
 
@@ -169,8 +178,7 @@ class Demo:
         modalities: list[str] | None = None,
         progress=gr.Progress(),  # noqa: B008
     ) -> dict[str, Any]:
-        """
-        The intent behind a clip and its words: what the pipeline returns, with every intent.
+        """The intent behind a clip and its words: what the pipeline returns, with every intent.
 
         Args:
             clip: the file, with its sound.
@@ -219,8 +227,7 @@ class Demo:
         threshold: float,
         reference: dict[str, Any] | None,
     ) -> dict[str, Any]:
-        """
-        An answer as values of the page's components, by their names in `Page`.
+        """An answer as values of the page's components, by their names in `Page`.
 
         Args:
             reference: the intents that everything together gave, and for which input; later answers to it that leave

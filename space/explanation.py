@@ -66,8 +66,7 @@ def moved(before: Mapping[str, float], answer: Mapping[str, Any], rows: int = 5)
 
 
 def anchor_frames(answer: Mapping[str, Any], pictures: Any) -> list[tuple[np.ndarray, str]]:
-    """
-    The frames that the video anchors read most from, in the order of their times, each with its time and its words,
+    """The frames that the video anchors read most from, in the order of their times, each with its time and its words,
     for `gr.Gallery`.
 
     Args:

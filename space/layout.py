@@ -99,8 +99,7 @@ def lay_out(
     keep_uploads: int,
     model: str,
 ) -> Page:
-    """
-    Puts the components into the surrounding `gr.Blocks`.
+    """Puts the components into the surrounding `gr.Blocks`.
 
     Args:
         stills: a picture `(height, width, 3)` and a caption for each example.
@@ -234,8 +233,7 @@ def lay_out(
 
 
 def _take_uploads_only(component: gr.Video) -> None:
-    """
-    Clips are uploaded: an address that a request names instead is not fetched, for it could be of any size. The one
+    """Clips are uploaded: an address that a request names instead is not fetched, for it could be of any size. The one
     method is replaced, because Gradio writes a file beside the source of each class derived from its components.
     """
     move = component.async_move_resource_to_block_cache

@@ -51,8 +51,7 @@ class ModelSourceError(ValueError):
 
 
 def model_source() -> tuple[str, str | None]:
-    """
-    The model to show, and the revision of it: `AMESS_MODEL` and `AMESS_REVISION` from the environment; else the model
+    """The model to show, and the revision of it: `AMESS_MODEL` and `AMESS_REVISION` from the environment; else the model
     and commit of the Space's own README (`preload_from_hub`); else the model that the training command left here.
 
     Raises:
@@ -80,8 +79,7 @@ def model_source() -> tuple[str, str | None]:
 
 
 class Recognizer:
-    """
-    One loaded model for all visitors. Nothing here changes it, and nothing of a visitor is kept.
+    """One loaded model for all visitors. Nothing here changes it, and nothing of a visitor is kept.
 
     Args:
         recognition: the `multimodal-intent-recognition` pipeline; its model has its media encoder.
@@ -152,8 +150,7 @@ class Recognizer:
         return NOTHING_GIVEN if clip is None else NO_TRANSCRIPT
 
     def recognize(self, path: str | None, transcript: str, modalities: Iterable[str]) -> dict[str, Any]:
-        """
-        What the pipeline answers for a clip and its words, with every intent.
+        """What the pipeline answers for a clip and its words, with every intent.
 
         Args:
             path: the clip; `None` for words alone.
@@ -176,8 +173,7 @@ class Recognizer:
     def own_intents(
         self, path: str | None, transcript: str, modalities: Iterable[str], descriptions: dict[str, list[str]]
     ) -> dict[str, float]:
-        """
-        Zero-shot: similarity (mean cosine) of what the model made of the utterance, its semantic token T_f, to each
+        """Zero-shot: similarity (mean cosine) of what the model made of the utterance, its semantic token T_f, to each
         description, the most similar first. The model's own labels stay as they are.
 
         Raises:
@@ -239,8 +235,7 @@ class Recognizer:
 
 
 def parse_own_intents(text: str) -> dict[str, list[str]]:
-    """
-    Lines of "name: description" to descriptions by name; several lines of one name are several descriptions of it.
+    """Lines of "name: description" to descriptions by name; several lines of one name are several descriptions of it.
 
     Raises:
         InputError: a line of another form, fewer than two intents, too many.

@@ -59,7 +59,16 @@ def test_every_documented_training_command_has_valid_settings(command):
 
 def test_settings_named_in_the_text_exist():
     named = re.findall(r"`--([a-z_]+)", README)
-    of_other_commands = "candidate_labels context cpu num_processes other_runs others prompt validation".split()
+    of_other_commands = [
+        "candidate_labels",
+        "context",
+        "cpu",
+        "num_processes",
+        "other_runs",
+        "others",
+        "prompt",
+        "validation",
+    ]
     assert named and not [name for name in named if name not in (*SETTING_NAMES, *of_other_commands)]
 
 

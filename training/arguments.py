@@ -28,16 +28,38 @@ _CHOICES = {
     "scope": ("in-scope", "out-of-scope", "all"),
     "out_of_scope": ("class", "outlier_exposure", "none"),
 }
-_AT_LEAST_ONE = (
-    "batch_size eval_batch_size gradient_accumulation_steps logging_steps keep_checkpoints num_text_layers"
-    " num_train_epochs max_train_steps overfit_batches checkpoint_every_steps early_stopping_patience"
-    " evaluate_every_epochs num_descriptions max_context_length"
-).split()
-_NOT_NEGATIVE = (
-    "learning_rate new_learning_rate weight_decay max_grad_norm dataloader_num_workers checkpoint_every_epochs seed"
-    " cpu_threads outlier_exposure_weight held_out_seed context_utterances freeze_text_layers shots"
-    " cross_validation_fold"
-).split()
+_AT_LEAST_ONE = [
+    "batch_size",
+    "eval_batch_size",
+    "gradient_accumulation_steps",
+    "logging_steps",
+    "keep_checkpoints",
+    "num_text_layers",
+    "num_train_epochs",
+    "max_train_steps",
+    "overfit_batches",
+    "checkpoint_every_steps",
+    "early_stopping_patience",
+    "evaluate_every_epochs",
+    "num_descriptions",
+    "max_context_length",
+]
+_NOT_NEGATIVE = [
+    "learning_rate",
+    "new_learning_rate",
+    "weight_decay",
+    "max_grad_norm",
+    "dataloader_num_workers",
+    "checkpoint_every_epochs",
+    "seed",
+    "cpu_threads",
+    "outlier_exposure_weight",
+    "held_out_seed",
+    "context_utterances",
+    "freeze_text_layers",
+    "shots",
+    "cross_validation_fold",
+]
 
 
 class SettingsError(ValueError):
@@ -54,8 +76,7 @@ def setting(default: Any, description: str) -> Any:
 
 @dataclass
 class TrainingSettings:
-    """
-    Everything that decides a run. What you will most likely change: `dataset`, `data_dir`, `model`, `text_model`,
+    """Everything that decides a run. What you will most likely change: `dataset`, `data_dir`, `model`, `text_model`,
     `modalities`, `seed`, `output_dir`.
 
     Raises:
@@ -280,8 +301,7 @@ SETTING_NAMES = tuple(item.name for item in fields(TrainingSettings))
 
 
 def parse_settings(arguments: Sequence[str]) -> TrainingSettings:
-    """
-    Read `[config.yaml] [--key value ...]` into settings.
+    """Read `[config.yaml] [--key value ...]` into settings.
 
     Args:
         arguments: the command line without the program's name. The first word may be a preset: a path, or the name of
@@ -383,9 +403,7 @@ def _command_line(arguments: list[str]) -> list[tuple[str, Any]]:
             if position < len(arguments) and not arguments[position].startswith("--"):
                 value = arguments[position]
                 position += 1
-            elif hints.get(key) is bool or "." in key:
-                value = "true"
-            elif key == "resume":
+            elif hints.get(key) is bool or "." in key or key == "resume":
                 value = "true"
             else:
                 raise SettingsError(f"--{key} needs a value ({_type_name(hints[key])}).")

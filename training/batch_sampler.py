@@ -16,8 +16,7 @@ STEPS_PER_WINDOW = 32
 
 
 class BucketBatchSampler(Sampler[list[int]]):
-    """
-    Batches of indices of similar length for one of several processes.
+    """Batches of indices of similar length for one of several processes.
 
     An epoch is a list of optimizer steps; a step is `batch_size * num_processes * gradient_accumulation_steps`
     samples, cut by length into one batch for every process and forward pass. Which samples make a step depends on
@@ -87,8 +86,7 @@ class BucketBatchSampler(Sampler[list[int]]):
         return sum(len(self._own_batches(step)) for step in self._steps()[self.first_step :])
 
     def loss_weights(self) -> list[float]:
-        """
-        For each batch of `__iter__` the factor of its mean loss that makes the optimizer step's gradient the mean over
+        """For each batch of `__iter__` the factor of its mean loss that makes the optimizer step's gradient the mean over
         all its samples, after the averages over processes and over accumulated passes. 1 for full batches.
         """
         weights = []

@@ -18,11 +18,10 @@ _LOWEST, _HIGHEST = 0.01, 100.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """
-    Attributes:
-        error: expected calibration error: the mean distance of accuracy and confidence over bins of equal width.
-        confidence: mean probability of the predicted label.
-        accuracy: share of right predictions.
+    """Attributes:
+    error: expected calibration error: the mean distance of accuracy and confidence over bins of equal width.
+    confidence: mean probability of the predicted label.
+    accuracy: share of right predictions.
     """
 
     error: float
@@ -41,8 +40,7 @@ def calibration(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """
-    The temperature T for which softmax(logits / T) gives the labels the highest likelihood (Guo et al., 2017). It
+    """The temperature T for which softmax(logits / T) gives the labels the highest likelihood (Guo et al., 2017). It
     changes no prediction.
 
     Args:

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Checkpoints that are whole or absent, and from which training goes on as if it had never stopped.
+"""Checkpoints that are whole or absent, and from which training goes on as if it had never stopped.
 
 A checkpoint is `checkpoints/step-N/`: Accelerate's state (weights as safetensors, optimizer, scheduler, scaler and
 each process's random state, read back with `weights_only`), `trainer_state.json`, the best model so far in `best/`,
@@ -56,8 +55,7 @@ def save_checkpoint(
     best_model: Path | None,
     keep: int,
 ) -> Path:
-    """
-    Write `folder/step-N` (called on every process) and then delete all but the `keep` newest.
+    """Write `folder/step-N` (called on every process) and then delete all but the `keep` newest.
 
     Args:
         folder: `checkpoints/` of the run, on a disk that all processes share.
@@ -142,8 +140,7 @@ def read_checkpoint(checkpoint: Path) -> tuple[TrainerState, dict[str, Any]]:
 
 
 def load_checkpoint(accelerator: Accelerator, checkpoint: Path, run: Mapping[str, Any]) -> TrainerState:
-    """
-    Restore what was prepared by `accelerator` and return where training stood (called on every process).
+    """Restore what was prepared by `accelerator` and return where training stood (called on every process).
 
     Args:
         run: the facts of the present run. Each must equal the checkpoint's, else the continued run could not equal an

@@ -27,8 +27,7 @@ DIALOGUE_COLUMNS = ("dialogue_id", "utterance_id")
 def dialogue_contexts(
     dialogue_ids: Sequence[Hashable], utterance_ids: Sequence[Any], texts: Sequence[str], count: int
 ) -> list[list[str]]:
-    """
-    The texts of up to `count` rows of the same dialogue that come before each row, oldest first.
+    """The texts of up to `count` rows of the same dialogue that come before each row, oldest first.
 
     What comes before is what the rows hold: MIntRec2.0 in scope skips the utterances between that have no intent, and
     with scope "all" has them. So a result does not depend on which other files are there.
@@ -59,8 +58,7 @@ def dialogue_contexts(
 
 
 class DescribedRows(Dataset):
-    """
-    Training rows, and after them a row for every description: its text with its label, without video and audio.
+    """Training rows, and after them a row for every description: its text with its label, without video and audio.
 
     Args:
         rows: what is trained on otherwise.
@@ -99,8 +97,7 @@ class DescribedRows(Dataset):
 
 
 class IntentRows(Dataset):
-    """
-    One split as `{id, text, label, video_features, audio_features}` rows, read when they are asked for: features stay
+    """One split as `{id, text, label, video_features, audio_features}` rows, read when they are asked for: features stay
     in the split's Arrow file.
 
     Args:
@@ -177,8 +174,7 @@ class IntentRows(Dataset):
         return self.indices is None and hasattr(self.split, "set_epoch")
 
     def column(self, name: str) -> list | None:
-        """
-        All values of `id`, `text`, `label` or `context`, without reading features; `None` where the split has no such
+        """All values of `id`, `text`, `label` or `context`, without reading features; `None` where the split has no such
         way.
         """
         if name == "context":
@@ -209,8 +205,7 @@ class IntentRows(Dataset):
 
 
 def load_splits(settings: TrainingSettings) -> dict[str, Any]:
-    """
-    The splits of `settings.dataset`: one of `dataset_scripts`, or a folder that `amess extract` or
+    """The splits of `settings.dataset`: one of `dataset_scripts`, or a folder that `amess extract` or
     `DatasetDict.save_to_disk` wrote.
 
     Raises:
@@ -265,9 +260,7 @@ def _load_extraction(folder: str) -> dict[str, Any]:
 
 
 def text_lengths(rows: IntentRows | DescribedRows, processor: Any) -> np.ndarray | None:
-    """
-    Tokens of every row's text and context `(rows,)`, or `None` where texts cannot be had without reading the features.
-    """
+    """Tokens of every row's text and context `(rows,)`, or `None` where texts cannot be had without reading the features."""
     texts = rows.column("text")
     if texts is None or "text" not in rows.modalities:
         return None

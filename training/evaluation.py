@@ -40,8 +40,7 @@ class Evaluation:
 
 
 class Evaluator:
-    """
-    Evaluates on one split, as often as asked.
+    """Evaluates on one split, as often as asked.
 
     Args:
         rows: the split.
@@ -72,8 +71,7 @@ class Evaluator:
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module, with_representations: bool = False) -> Evaluation:
-        """
-        Run `model`, as prepared by the Accelerator, over the split; it is left in evaluation mode.
+        """Run `model`, as prepared by the Accelerator, over the split; it is left in evaluation mode.
 
         Args:
             with_representations: keep what reaches the classifier, too. Every model of `MODELS` has its last linear

@@ -21,8 +21,7 @@ from .arguments import SettingsError, TrainingSettings
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """
-    What is known about the features of a data set.
+    """What is known about the features of a data set.
 
     Attributes:
         media_encoder: record of the encoders, for `AmessConfig.media_encoder`; None where it is not known (released
@@ -45,8 +44,7 @@ def is_extraction(dataset: str) -> bool:
 
 
 def feature_source(settings: TrainingSettings) -> FeatureSource:
-    """
-    Where the features of `settings.dataset` come from.
+    """Where the features of `settings.dataset` come from.
 
     Raises:
         SettingsError: the description of an extraction cannot be read.

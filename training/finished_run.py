@@ -54,8 +54,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """
-    What a run left.
+    """What a run left.
 
     Attributes:
         path: the run folder.
@@ -107,8 +106,7 @@ class FinishedRun:
 
 
 def read_run(folder: str | Path) -> FinishedRun:
-    """
-    Read a run folder.
+    """Read a run folder.
 
     Raises:
         UnfinishedRunError: the folder, or a file that a finished run leaves, is missing.
@@ -140,8 +138,7 @@ def read_run(folder: str | Path) -> FinishedRun:
 
 
 def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[FinishedRun], list[FinishedRun]]:
-    """
-    Split other runs into those that differ from `run` in the seed alone, and those that read other modalities or are
+    """Split other runs into those that differ from `run` in the seed alone, and those that read other modalities or are
     a baseline. `run` itself is the first of the former.
 
     Raises:
@@ -169,17 +166,46 @@ def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[Fin
 
 
 # What decides the rows of a run, and which of them count as what.
-_SAME_DATA = (
-    "dataset scope out_of_scope held_out_intents held_out_seed test_from_validation cross_validation_folds"
-    " cross_validation_fold dataset_options shots overfit_batches"
-).split()
+_SAME_DATA = [
+    "dataset",
+    "scope",
+    "out_of_scope",
+    "held_out_intents",
+    "held_out_seed",
+    "test_from_validation",
+    "cross_validation_folds",
+    "cross_validation_fold",
+    "dataset_options",
+    "shots",
+    "overfit_batches",
+]
 # What a result depends on, beside the seed and what the tables tell apart.
-_COMPARED = (
-    "model_config text_model num_text_layers description_model num_descriptions train_on_descriptions"
-    " freeze_word_embeddings freeze_text_layers context_utterances max_context_length num_train_epochs max_train_steps"
-    " batch_size gradient_accumulation_steps learning_rate new_learning_rate weight_decay warmup_ratio max_grad_norm"
-    " decay_ratio evaluate_every_epochs early_stopping_patience monitor outlier_exposure_weight"
-).split()
+_COMPARED = [
+    "model_config",
+    "text_model",
+    "num_text_layers",
+    "description_model",
+    "num_descriptions",
+    "train_on_descriptions",
+    "freeze_word_embeddings",
+    "freeze_text_layers",
+    "context_utterances",
+    "max_context_length",
+    "num_train_epochs",
+    "max_train_steps",
+    "batch_size",
+    "gradient_accumulation_steps",
+    "learning_rate",
+    "new_learning_rate",
+    "weight_decay",
+    "warmup_ratio",
+    "max_grad_norm",
+    "decay_ratio",
+    "evaluate_every_epochs",
+    "early_stopping_patience",
+    "monitor",
+    "outlier_exposure_weight",
+]
 
 
 def _differences(run: FinishedRun, other: FinishedRun) -> list[str]:
@@ -197,8 +223,7 @@ class LabelledPredictions:
 
 
 def read_predictions(folder: Path) -> LabelledPredictions:
-    """
-    predictions.parquet of a run folder.
+    """predictions.parquet of a run folder.
 
     Raises:
         UnfinishedRunError: there is none.
@@ -231,8 +256,7 @@ def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
 def write_predictions(
     path: Path, rows: IntentRows, evaluation: Evaluation, outside: OutOfScopeResults | None = None
 ) -> None:
-    """
-    One row a sample of the test split: `id, text, label, prediction` (names) and `scores` (one a label, in the order
+    """One row a sample of the test split: `id, text, label, prediction` (names) and `scores` (one a label, in the order
     of the ids). With utterances out of scope, whose label is `UNK`, also `decision` (a name or `UNK`) and
     `scope_scores` (one a score).
     """

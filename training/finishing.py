@@ -29,8 +29,7 @@ from .reporting import metrics_table, predictions_in_words, versions
 
 
 def evaluate_best(run: Run, started: float) -> dict[str, Any]:
-    """
-    Read the best epoch's weights back from the folder that users get, let them see the test split, for the only time,
+    """Read the best epoch's weights back from the folder that users get, let them see the test split, for the only time,
     and write the results. Returns the content of metrics.json.
     """
     settings, accelerator, state, folder = run.settings, run.accelerator, run.state, run.folder
@@ -84,8 +83,7 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
 
 
 def calibration_figures(evaluations: dict[str, Evaluation]) -> dict[str, Any]:
-    """
-    For each split its calibration as it is and `scaled` by the `temperature` fitted on the validation split, of the
+    """For each split its calibration as it is and `scaled` by the `temperature` fitted on the validation split, of the
     rows that the model has a label for.
     """
     known = {}

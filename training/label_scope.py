@@ -16,8 +16,7 @@ from .arguments import SettingsError, TrainingSettings
 
 @dataclass(frozen=True)
 class LabelScope:
-    """
-    How a data set's labels become a model's.
+    """How a data set's labels become a model's.
 
     Attributes:
         label_names: the model's labels in the order of their ids.
@@ -56,8 +55,7 @@ class LabelScope:
 
 
 def label_scope(label_names: Sequence[str], settings: TrainingSettings) -> LabelScope:
-    """
-    The scope of a run by `out_of_scope`, `held_out_intents` and `held_out_seed`.
+    """The scope of a run by `out_of_scope`, `held_out_intents` and `held_out_seed`.
 
     Args:
         label_names: the data set's labels; the one named `UNK` is that of utterances of no intent.
@@ -82,8 +80,7 @@ def label_scope(label_names: Sequence[str], settings: TrainingSettings) -> Label
 
 
 def draw_held_out(intents: Sequence[str], share: float | None, seed: int) -> tuple[str, ...]:
-    """
-    `share` of the intents (rounded), drawn by the seed, in the order of `intents`.
+    """`share` of the intents (rounded), drawn by the seed, in the order of `intents`.
 
     Raises:
         SettingsError: none or all of them, or only one would be left.

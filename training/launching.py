@@ -20,8 +20,7 @@ _TRACKER_PACKAGES = {"trackio": "trackio", "tensorboard": "tensorboard", "wandb"
 
 
 def create_accelerator(settings: TrainingSettings) -> Accelerator:
-    """
-    The Accelerator of a run.
+    """The Accelerator of a run.
 
     Raises:
         LaunchError: several processes were asked for and this one would train alone.

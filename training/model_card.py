@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-The card of a model: the template model_card.md filled from the files of its run folder, and from those of other seeds
+"""The card of a model: the template model_card.md filled from the files of its run folder, and from those of other seeds
 and modalities where they are given. What was not measured has no place in it.
 """
 
@@ -105,8 +104,7 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, float]] | None:
-    """
-    The 95 % interval of each metric's mean over runs that differ in the seed, by bootstrap over test samples and
+    """The 95 % interval of each metric's mean over runs that differ in the seed, by bootstrap over test samples and
     seeds; `None` where a run has no predictions.
     """
     parts = [run.predictions for run in runs]
@@ -141,8 +139,7 @@ def model_card(
     dataset_id: str | None = None,
     license: str | None = None,
 ) -> ModelCard:
-    """
-    The card of a run's model.
+    """The card of a run's model.
 
     Args:
         run_folder: folder of a finished run. The text-only baseline that was trained beside it is taken into account.

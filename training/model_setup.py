@@ -41,8 +41,7 @@ class TextModelError(ValueError):
 
 
 def resolve_text_model(name: str) -> str:
-    """
-    What `from_pretrained` can load for a name.
+    """What `from_pretrained` can load for a name.
 
     Args:
         name: `"minilm"` for the weights that the `sample` extra installs, a folder, or a Hub id.
@@ -105,8 +104,7 @@ def create_model(
     feature_sizes: Mapping[str, int | None],
     source: FeatureSource,
 ) -> PreTrainedModel:
-    """
-    A model around the pretrained text encoder, everything else freshly initialised (seed before the call).
+    """A model around the pretrained text encoder, everything else freshly initialised (seed before the call).
 
     Args:
         label_names: names in the order of the ids.
@@ -154,8 +152,7 @@ def create_model(
 
 
 def freeze_text_layers(model: PreTrainedModel, number: int) -> None:
-    """
-    Keep the text encoder's embeddings and its first `number` layers as they are pretrained; 0 freezes nothing.
+    """Keep the text encoder's embeddings and its first `number` layers as they are pretrained; 0 freezes nothing.
 
     Raises:
         SettingsError: the encoder has fewer layers.
@@ -184,8 +181,7 @@ def encoder_record(source: FeatureSource, feature_sizes: Mapping[str, int | None
 
 
 def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> AmessProcessor:
-    """
-    The processor of a model, with the tokenizer of its text encoder and the model's own sizes and lengths. It takes
+    """The processor of a model, with the tokenizer of its text encoder and the model's own sizes and lengths. It takes
     clips, too, where the encoders that made the features are known. How many utterances of context the model is
     trained with is the processor's own: the model sees tokens alone.
 
@@ -223,8 +219,7 @@ def model_config_fields(model: str) -> tuple[str, ...]:
 def read_label_descriptions(
     settings: TrainingSettings, label_names: Sequence[str], described_as: str | None
 ) -> dict[str, list[str]]:
-    """
-    Descriptions by label: those of `settings.label_descriptions`, else the data set's own, by the name `described_as`;
+    """Descriptions by label: those of `settings.label_descriptions`, else the data set's own, by the name `described_as`;
     of each label the first `settings.num_descriptions`.
 
     Raises:
@@ -273,8 +268,7 @@ def load_sentence_encoder(settings: TrainingSettings) -> Any:
 
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """
-    Without the progress bars and reports of loading and saving: the unused parts of a text encoder (its pooler, its
+    """Without the progress bars and reports of loading and saving: the unused parts of a text encoder (its pooler, its
     language modelling head) are left out on purpose.
     """
     verbosity = transformers.logging.get_verbosity()

@@ -12,8 +12,7 @@ from .arguments import TrainingSettings
 
 
 def create_optimizer(model: nn.Module, new_parameter_names: set[str], settings: TrainingSettings) -> torch.optim.AdamW:
-    """
-    AdamW over the trainable parameters: `learning_rate` for pretrained and `new_learning_rate` for new ones, weight
+    """AdamW over the trainable parameters: `learning_rate` for pretrained and `new_learning_rate` for new ones, weight
     decay for matrices only. Vectors and scalars (biases, normalisation weights, temperatures) have none.
     """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
@@ -35,8 +34,7 @@ def create_optimizer(model: nn.Module, new_parameter_names: set[str], settings: 
 def create_scheduler(
     optimizer: torch.optim.Optimizer, num_training_steps: int, settings: TrainingSettings
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """
-    Linear warm-up over `warmup_ratio` of the optimizer steps, then linear decay to 0 at the last; or, with a
+    """Linear warm-up over `warmup_ratio` of the optimizer steps, then linear decay to 0 at the last; or, with a
     `decay_ratio` below 1, at that share of them.
     """
     length = settings.decay_ratio * num_training_steps

@@ -54,8 +54,7 @@ class Run:
 
 
 def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFolder) -> Run:
-    """
-    Load data and model, put them into the Accelerator's hands and go to where training stopped, if it did.
+    """Load data and model, put them into the Accelerator's hands and go to where training stopped, if it did.
 
     Raises:
         SettingsError: data or model do not fit the settings.

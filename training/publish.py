@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Push a finished run to the Hugging Face Hub, and the demo beside it.
+"""Push a finished run to the Hugging Face Hub, and the demo beside it.
 
     python -m training.publish runs/sample-amess --repo org/amess-sample --dry_run        # what would be pushed
     python -m training.publish runs/mintrec-amess --repo org/amess-mintrec --tag v1
@@ -50,8 +49,7 @@ def publish(
     space_id: str | None = None,
     space_folder: str | Path = SPACE_FOLDER,
 ) -> list[HubCommit]:
-    """
-    Push a run's model, and the Space wired to the commit it became.
+    """Push a run's model, and the Space wired to the commit it became.
 
     Args:
         run_folder: folder of a finished run of A-MESS.
@@ -106,8 +104,7 @@ def model_files(
     dataset_id: str | None = None,
     license: str | None = None,
 ) -> dict[str, Path | bytes]:
-    """
-    The files of the model's repository: path -> a file of the run, or content made for publishing (the card, and JSON
+    """The files of the model's repository: path -> a file of the run, or content made for publishing (the card, and JSON
     without the paths of this machine).
 
     Raises:
@@ -134,8 +131,7 @@ def model_files(
 def space_files(
     folder: str | Path, model_id: str, revision: str, model_paths: Sequence[str]
 ) -> dict[str, Path | bytes]:
-    """
-    The files of a Space that shows a model at a commit. Its README's metadata names both: the first entry of
+    """The files of a Space that shows a model at a commit. Its README's metadata names both: the first entry of
     `preload_from_hub`, "<model> <files> <commit>", is what the app loads, and what the Space is built with.
 
     Args:

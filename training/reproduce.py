@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Make a table or a figure: train what is missing of it, then write Markdown, CSV and a picture into the output folder.
+"""Make a table or a figure: train what is missing of it, then write Markdown, CSV and a picture into the output folder.
 
     python -m training.reproduce --table 1 --dataset mintrec --data_dir data/mintrec --preset bert-large
     python -m training.reproduce --table 2 --dataset mintrec2 --data_dir data/mintrec2     # with out-of-scope
@@ -48,8 +47,7 @@ from training.reproduction.tables import csv_text, markdown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run the command.
+    """Run the command.
 
     Args:
         arguments: the command line without the program's name; `sys.argv` by default.

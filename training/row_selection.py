@@ -15,8 +15,7 @@ from .label_scope import LabelScope, label_scope
 
 
 def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processes: int) -> dict[str, IntentRows]:
-    """
-    The rows that a run trains, validates and tests on, by their label's scope, `shots`, `overfit_batches`,
+    """The rows that a run trains, validates and tests on, by their label's scope, `shots`, `overfit_batches`,
     `test_from_validation` and `cross_validation_folds`.
 
     Raises:
@@ -75,8 +74,7 @@ def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processe
 
 
 def halve_dialogues(split: Any) -> dict[str, list[int]]:
-    """
-    The rows of a split in two halves, `validation` and `test`, always the same ones. Rows of one dialogue stay
+    """The rows of a split in two halves, `validation` and `test`, always the same ones. Rows of one dialogue stay
     together where the split says by `dialogue_id` which they are: what is tested has not been seen in the choice of
     the epoch, not even in part.
 
@@ -97,8 +95,7 @@ def halve_dialogues(split: Any) -> dict[str, list[int]]:
 
 
 def cross_validation_folds(split: Any, num_folds: int) -> list[np.ndarray]:
-    """
-    The rows of a split in `num_folds` parts with the labels' shares of the whole, always the same ones. Rows of one
+    """The rows of a split in `num_folds` parts with the labels' shares of the whole, always the same ones. Rows of one
     dialogue stay together where the split says by `dialogue_id` which they are.
 
     Raises:
@@ -123,8 +120,7 @@ def cross_validation_folds(split: Any, num_folds: int) -> list[np.ndarray]:
 
 
 def draw_shots(labels: Sequence[int], label_names: Sequence[str], shots: int, seed: int) -> list[int]:
-    """
-    `shots` indices of every label, drawn by the seed, in ascending order.
+    """`shots` indices of every label, drawn by the seed, in ascending order.
 
     Raises:
         SettingsError: a label has fewer samples.

@@ -21,8 +21,7 @@ from .finished_run import CHECKPOINT_FOLDER, LOG_FILE, METRICS_FILE, MODEL_FOLDE
 
 
 class TrainingLog:
-    """
-    Appends `{"event", "step", ...}` lines on the main process. There are no times in them: a continued run leaves the
+    """Appends `{"event", "step", ...}` lines on the main process. There are no times in them: a continued run leaves the
     same file as an uninterrupted one.
     """
 
@@ -40,9 +39,22 @@ class TrainingLog:
 
 # Settings that may change between the parts of a run without changing its result.
 _FREE_SETTINGS = frozenset(
-    "output_dir overwrite resume checkpoint_every_epochs checkpoint_every_steps keep_checkpoints logging_steps"
-    " report_to dataloader_num_workers cpu_threads compare_with_text_only push_to_hub hub_model_id"
-    " hub_private_repo".split()
+    [
+        "output_dir",
+        "overwrite",
+        "resume",
+        "checkpoint_every_epochs",
+        "checkpoint_every_steps",
+        "keep_checkpoints",
+        "logging_steps",
+        "report_to",
+        "dataloader_num_workers",
+        "cpu_threads",
+        "compare_with_text_only",
+        "push_to_hub",
+        "hub_model_id",
+        "hub_private_repo",
+    ]
 )
 
 
@@ -53,8 +65,7 @@ def result_settings(settings: TrainingSettings) -> dict[str, Any]:
 
 @dataclass
 class RunFolder:
-    """
-    A run folder ready for this launch.
+    """A run folder ready for this launch.
 
     Attributes:
         path: the folder.
@@ -101,8 +112,7 @@ class RunFolder:
 
 
 def open_run_folder(settings: TrainingSettings, accelerator: Accelerator, keep_finished: bool = False) -> RunFolder:
-    """
-    Decide on the main process what becomes of `settings.run_folder`, prepare it, and tell all processes.
+    """Decide on the main process what becomes of `settings.run_folder`, prepare it, and tell all processes.
 
     An unfinished run of the same settings is continued (`resume` auto), a finished one is kept under a new name
     (deleted with `overwrite`) so that nothing is lost silently.

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Few-shot baselines on sentence embeddings: what a text classifier reaches without A-MESS.
+"""Few-shot baselines on sentence embeddings: what a text classifier reaches without A-MESS.
 
     python -m training.sentence_embeddings logistic mintrec_text_minilm.yaml --data_dir data/mintrec
     python -m training.sentence_embeddings setfit mintrec_text_minilm.yaml --data_dir data/mintrec --shots 5
@@ -62,8 +61,7 @@ _PAIRS_OF_A_KIND, _PAIRS_IN_A_BATCH = 20, 16
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
-    """
-    Run the script.
+    """Run the script.
 
     Args:
         arguments: the command line without the program's name; `sys.argv` by default.
@@ -85,8 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def run(method: str, settings: TrainingSettings) -> dict[str, Any]:
-    """
-    Train and test one of `METHODS` into the run folder.
+    """Train and test one of `METHODS` into the run folder.
 
     Returns:
         The content of metrics.json.
@@ -155,8 +152,7 @@ def run(method: str, settings: TrainingSettings) -> dict[str, Any]:
 def best_regression(
     embeddings: dict[str, np.ndarray], labels: np.ndarray, rows: dict[str, IntentRows]
 ) -> tuple[float, dict[str, Evaluation]]:
-    """
-    The logistic regression whose C is the best on the validation split, of equal ones the most regularised.
+    """The logistic regression whose C is the best on the validation split, of equal ones the most regularised.
 
     Args:
         embeddings: `(samples, size)` of `train`, `validation` and, where there is one, `test`.
@@ -188,8 +184,7 @@ def nearest_descriptions(
     encoder: Any,
     rows: dict[str, IntentRows],
 ) -> dict[str, Evaluation]:
-    """
-    The label whose descriptions are the most similar: A-MESS on text alone before its training, when text and
+    """The label whose descriptions are the most similar: A-MESS on text alone before its training, when text and
     description encoder are the same and it has `semantic_residual` (T_f is the text's sentence embedding then).
 
     Args:
@@ -212,8 +207,7 @@ def nearest_descriptions(
 
 
 def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: TrainingSettings) -> None:
-    """
-    SetFit's first stage, in place: the encoder learns which samples are of one label.
+    """SetFit's first stage, in place: the encoder learns which samples are of one label.
 
     Raises:
         SettingsError: setfit is not installed.

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Train A-MESS, or a baseline beside it, and evaluate it.
+"""Train A-MESS, or a baseline beside it, and evaluate it.
 
     accelerate launch training/train.py                              # the embedded sample data, on a CPU, in minutes
     accelerate launch training/train.py mintrec.yaml --data_dir data/mintrec
@@ -56,8 +55,7 @@ class TrainingDivergedError(RuntimeError):
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
-    """
-    Run the script.
+    """Run the script.
 
     Args:
         arguments: the command line without the program's name; `sys.argv` by default.
@@ -99,8 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
 
 
 def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, Any]:
-    """
-    Train one model by `settings` into its run folder.
+    """Train one model by `settings` into its run folder.
 
     Args:
         keep_finished: if the folder holds this very run, finished, return its results.
@@ -187,8 +184,7 @@ def train_one_epoch(run: Run) -> None:
 
 
 def finish_epoch(run: Run, validation: dict[str, Any] | None) -> None:
-    """
-    Keep the model if it is the best so far, and decide, for all processes at once, whether training goes on. Without
+    """Keep the model if it is the best so far, and decide, for all processes at once, whether training goes on. Without
     `validation`, an epoch that is not evaluated, only the counts change.
     """
     state = run.state

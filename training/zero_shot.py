@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Intents that were not trained on, told by their descriptions alone: A-MESS beside plain Sentence-BERT.
+"""Intents that were not trained on, told by their descriptions alone: A-MESS beside plain Sentence-BERT.
 
     python -m training.zero_shot leave_out --data_dir data/mintrec --draws 0 1 2
     python -m training.zero_shot transfer --data_dir data/mintrec --test_data_dir data/mintrec2.0
@@ -59,8 +58,7 @@ from training.reporting import versions
 
 
 def interpolated_model(folder: str | Path, share: float) -> PreTrainedModel:
-    """
-    The model of a finished run with every weight at `start + share * (end - start)`, in eval mode.
+    """The model of a finished run with every weight at `start + share * (end - start)`, in eval mode.
 
     Args:
         folder: the run folder; its settings and seed give the very weights that training started from.
@@ -101,8 +99,7 @@ METRICS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
-    """
-    Run the script.
+    """Run the script.
 
     Args:
         arguments: the command line without the program's name; `sys.argv` by default.
@@ -155,8 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def leave_out(call: list[str], number: int, draw: int, output: Path, shares: Sequence[float]) -> dict[str, Any]:
-    """
-    Train on a data set without `number` of its intents and test with them.
+    """Train on a data set without `number` of its intents and test with them.
 
     Args:
         call: preset and settings of train.py.
@@ -191,8 +187,7 @@ def leave_out(call: list[str], number: int, draw: int, output: Path, shares: Seq
 
 
 def transfer(folder: Path, test_data_dir: str, shares: Sequence[float]) -> dict[str, Any]:
-    """
-    Test a run on MIntRec2.0's validation split.
+    """Test a run on MIntRec2.0's validation split.
 
     Returns:
         `held_out`, the intents that the run's model does not have, and the metrics of each method.
@@ -234,8 +229,7 @@ def evaluate(
     seen: Sequence[str],
     shares: Sequence[float],
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """
-    Metrics of Sentence-BERT and of the run's model by split.
+    """Metrics of Sentence-BERT and of the run's model by split.
 
     Args:
         folder: the run folder.

@@ -38,8 +38,7 @@ class ChatModel(Protocol):
 
 
 class EndpointChatModel:
-    """
-    A chat model behind Hugging Face's Inference Providers, or any endpoint that speaks OpenAI's protocol.
+    """A chat model behind Hugging Face's Inference Providers, or any endpoint that speaks OpenAI's protocol.
 
     Args:
         model: id of the model.
@@ -86,8 +85,7 @@ class EndpointChatModel:
         }
 
     def answer(self, messages: Messages) -> str:
-        """
-        The model's next turn. A rate limit, an overloaded server and a connection that fails are waited for, up to
+        """The model's next turn. A rate limit, an overloaded server and a connection that fails are waited for, up to
         `_MAX_TRIES` times.
 
         Raises:
@@ -137,8 +135,7 @@ class EndpointChatModel:
 
 
 class LocalChatModel:
-    """
-    A transformers model on this machine.
+    """A transformers model on this machine.
 
     Args:
         model: Hub id or folder of a causal language model whose tokenizer has a chat template.

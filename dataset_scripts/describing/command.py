@@ -35,8 +35,7 @@ def describe_labels(
     prompt: str = "section",
     overwrite: bool = False,
 ) -> dict[str, list[str]]:
-    """
-    Descriptions of each label, written to a JSON file (label -> list of sentences) as they come.
+    """Descriptions of each label, written to a JSON file (label -> list of sentences) as they come.
 
     Args:
         labels: the labels' names, in the order of the file.

@@ -28,8 +28,7 @@ class AnswerError(ValueError):
 
 @dataclass(frozen=True)
 class DescriptionPrompt:
-    """
-    One variant of the prompt.
+    """One variant of the prompt.
 
     Attributes:
         instructions: with `{number}`, how many descriptions are wanted.
@@ -43,8 +42,7 @@ class DescriptionPrompt:
     example_descriptions: tuple[str, ...]
 
     def messages(self, label: str, number: int) -> list[dict[str, str]]:
-        """
-        The conversation that asks for `number` descriptions of `label`.
+        """The conversation that asks for `number` descriptions of `label`.
 
         Departures from the paper, which gives all nouns in one prompt: a request a label, so that a failure costs one
         label; and everything in the user's message, because not every chat template has a system role.
@@ -112,8 +110,7 @@ _THOUGHTS = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
 
 
 def parse_descriptions(answer: str, label: str, number: int, others: Mapping[str, Sequence[str]]) -> list[str]:
-    """
-    The descriptions in a model's answer: the lines `1. ...` to `number. ...`, and nothing but blank lines beside them.
+    """The descriptions in a model's answer: the lines `1. ...` to `number. ...`, and nothing but blank lines beside them.
 
     Args:
         answer: what the model wrote.

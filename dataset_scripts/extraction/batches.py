@@ -41,8 +41,7 @@ def batches_of_part(part: Part, rows: Sequence[Mapping[str, Any]], root: Path, b
 
 
 class ClipBatches(Dataset):
-    """
-    Batches of clips, decoded and preprocessed by the model's own processor when they are asked for.
+    """Batches of clips, decoded and preprocessed by the model's own processor when they are asked for.
 
     An item is a dict: `indices` of the rows that could be decoded, `inputs` of the encoder for them (empty if there
     are none), and `errors`, index -> reason, for the others.

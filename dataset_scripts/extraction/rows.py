@@ -18,7 +18,28 @@ logger = logging.getLogger(__name__)
 
 # Files of a folder that are taken for clips. A TSV may name any file that can be decoded.
 CLIP_SUFFIXES: tuple[str, ...] = tuple(
-    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .ts .flv .wmv .3gp .ogv .wav .mp3 .flac .ogg .m4a .aac .opus".split()
+    [
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".mpg",
+        ".mpeg",
+        ".ts",
+        ".flv",
+        ".wmv",
+        ".3gp",
+        ".ogv",
+        ".wav",
+        ".mp3",
+        ".flac",
+        ".ogg",
+        ".m4a",
+        ".aac",
+        ".opus",
+    ]
 )
 SPLIT_ALIASES: dict[str, str] = {"dev": "validation", "val": "validation", "valid": "validation"}
 DEFAULT_SPLIT = "train"

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Clips to features: decode and preprocess in worker processes, encode in batches, write in parts.
+"""Clips to features: decode and preprocess in worker processes, encode in batches, write in parts.
 
 The rows of each split are cut into parts of a fixed size, and part i belongs to process i modulo the number of
 processes: the output is the same for any number of them, and nothing has to be merged. A part that exists is whole and
@@ -77,8 +76,7 @@ def extract_features(
     cpu: bool = False,
     progress: bool = True,
 ) -> ExtractionReport:
-    """
-    Extract the features of clips into a folder that `load_extracted_features` and `training/train.py` read.
+    """Extract the features of clips into a folder that `load_extracted_features` and `training/train.py` read.
 
     Called on every process of a launch, or on the only one. A clip that fails, and a row without a clip, is said on
     the standard error, gets zero frames and its reason in column `error`, and does not stop the others.
@@ -159,8 +157,7 @@ def extract_features(
 
 
 def process_state(cpu: bool) -> PartialState:
-    """
-    This process among those of the launch.
+    """This process among those of the launch.
 
     Raises:
         LaunchError: the launcher was asked for another number of processes.

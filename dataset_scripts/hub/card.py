@@ -51,14 +51,13 @@ def dataset_card(
     license: str | None = None,
     media_encoder: Mapping[str, Any] | None = None,
 ) -> DatasetCard:
-    """
-    Args:
-        repo_id: where the data set is published.
-        source: its origin and terms.
-        configs: name -> splits; the first is the default.
-        num_bytes: config -> split -> size of its files. The files are `<config>/<split>-*.parquet`.
-        license: licence id; by default what is known about the data.
-        media_encoder: record of the encoders that made the features, where it is known.
+    """Args:
+    repo_id: where the data set is published.
+    source: its origin and terms.
+    configs: name -> splits; the first is the default.
+    num_bytes: config -> split -> size of its files. The files are `<config>/<split>-*.parquet`.
+    license: licence id; by default what is known about the data.
+    media_encoder: record of the encoders that made the features, where it is known.
     """
     metadata = _metadata(repo_id, source, configs, num_bytes, license)
     return DatasetCard(f"---\n{metadata.to_yaml()}\n---\n\n{_body(repo_id, source, configs, media_encoder or {})}")

@@ -49,8 +49,7 @@ def push_dataset(
     license: str | None = None,
     right_to_publish: bool = False,
 ) -> HubCommit:
-    """
-    Push a data set.
+    """Push a data set.
 
     Args:
         name: `sample`, `mintrec`, `mintrec2`, or the folder of an extraction.

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Pushes to the Hugging Face Hub that happen whole or not at all: every file in one commit, and a repository that was
+"""Pushes to the Hugging Face Hub that happen whole or not at all: every file in one commit, and a repository that was
 made for a push that failed is removed again. Repeating a push adds what is missing, and nothing if nothing is.
 
 The token is the one of `hf auth login` or of the environment variable HF_TOKEN. It is never an argument, and nothing
@@ -40,8 +39,7 @@ class HubPushError(RuntimeError):
 
 @dataclass(frozen=True)
 class HubCommit:
-    """
-    Where a push arrived.
+    """Where a push arrived.
 
     Attributes:
         repo_id: the repository.
@@ -67,8 +65,7 @@ def check_repo_id(repo_id: str) -> None:
 
 
 def check_access() -> str:
-    """
-    Ask the Hub whose token this is, so that hours of work are not followed by a refusal. Returns the user's name.
+    """Ask the Hub whose token this is, so that hours of work are not followed by a refusal. Returns the user's name.
 
     Raises:
         HubPushError: there is no token, the Hub refuses it, it may only read, or the Hub cannot be reached.
@@ -99,8 +96,7 @@ def push_commit(
     replaces: Sequence[str] = (),
     space_sdk: str | None = None,
 ) -> HubCommit:
-    """
-    Make one commit of `files` on the branch main, in a new repository if there is none yet.
+    """Make one commit of `files` on the branch main, in a new repository if there is none yet.
 
     Args:
         repo_id: `owner/name`.
@@ -239,8 +235,7 @@ def _page(repo_id: str, repo_type: RepoType) -> str:
 
 @contextmanager
 def _told_in_words(what: str, outcome: str) -> Iterator[None]:
-    """
-    Turn whatever the client raises into a HubPushError without the token. HTTP libraries quote a header that they
+    """Turn whatever the client raises into a HubPushError without the token. HTTP libraries quote a header that they
     cannot send, so the original error is not kept as the cause either.
     """
     try:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DataSource:
-    """
-    Origin and terms of a data set.
+    """Origin and terms of a data set.
 
     Attributes:
         title: its name in a sentence.
@@ -93,8 +92,7 @@ _PLANTED = {
 
 
 def data_source(name: str, texts: str = "sample") -> DataSource:
-    """
-    Origin and terms of a data set.
+    """Origin and terms of a data set.
 
     Args:
         name: `sample`, `mintrec`, `mintrec2`, `planted`, or the path of a folder of someone's own.

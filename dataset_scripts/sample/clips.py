@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-The clips of the sample data set: an avatar and a voice, whose face, gesture and tone tell what the text does not.
+"""The clips of the sample data set: an avatar and a voice, whose face, gesture and tone tell what the text does not.
 
     python -m dataset_scripts.sample.clips --output clips/ --split test
 

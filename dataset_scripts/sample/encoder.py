@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-The media encoder of the sample data set: a tiny Swin and a tiny WavLM that were never trained.
+"""The media encoder of the sample data set: a tiny Swin and a tiny WavLM that were never trained.
 
 Pretrained encoders are too large to come along, and the sample must work without a network. Random weights do for
 clips as plain as ours (a linear layer reads the expression and the tone from these features), if they are drawn wide

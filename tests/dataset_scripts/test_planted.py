@@ -105,7 +105,7 @@ def test_every_clip_shows_both_prototypes_and_every_cue_equally_often(generator)
             assert all(shown[vector] == 1 for vector in range(2, 2 + dataset.settings.num_cues))
             frames = [f for event in events for f in range(event.start, event.start + event.length)]
             assert len(frames) == len(set(frames))
-            assert 0 <= min(frames) and max(frames) < getattr(clip, f"{modality}_length")
+            assert min(frames) >= 0 and max(frames) < getattr(clip, f"{modality}_length")
             assert events[0].vectors[1] == bit(dataset, clip.label, modality)
 
 

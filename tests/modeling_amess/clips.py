@@ -22,8 +22,16 @@ VIDEO_CODECS = {
     ".ts": "libx264",
 }
 AUDIO_CODECS = {
-    **{".mp4": "aac", ".mov": "aac", ".mkv": "aac", ".webm": "libopus", ".avi": "pcm_s16le", ".ts": "aac"},
-    **{".wav": "pcm_s16le", ".mp3": "libmp3lame", ".flac": "flac", ".ogg": "libopus"},
+    ".mp4": "aac",
+    ".mov": "aac",
+    ".mkv": "aac",
+    ".webm": "libopus",
+    ".avi": "pcm_s16le",
+    ".ts": "aac",
+    ".wav": "pcm_s16le",
+    ".mp3": "libmp3lame",
+    ".flac": "flac",
+    ".ogg": "libopus",
 }
 FAST = {
     "libx264": {"preset": "ultrafast", "crf": "16"},

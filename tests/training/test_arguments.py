@@ -33,10 +33,25 @@ def test_paper_presets_hold_the_papers_settings():
 def test_command_line_replaces_the_presets_values_in_every_notation(tmp_path):
     preset = tmp_path / "mine.yaml"
     preset.write_text("dataset: planted\nseed: 3\nmodel_config: {num_anchors: 2, pooling: cls}\n")
-    arguments = (
-        "--seed=7 --learning-rate 2e-5 --cpu --freeze_word_embeddings false --model_config.num_anchors 4".split()
-    )
-    arguments += "--dataset_options.generator token_cue --dataset_options.amplitude 1e1 --shots null --resume".split()
+    arguments = [
+        "--seed=7",
+        "--learning-rate",
+        "2e-5",
+        "--cpu",
+        "--freeze_word_embeddings",
+        "false",
+        "--model_config.num_anchors",
+        "4",
+    ]
+    arguments += [
+        "--dataset_options.generator",
+        "token_cue",
+        "--dataset_options.amplitude",
+        "1e1",
+        "--shots",
+        "null",
+        "--resume",
+    ]
     settings = parse_settings([str(preset), *arguments])
     assert settings.seed == 7
     assert settings.learning_rate == 2e-5

@@ -82,11 +82,20 @@ def test_descriptions_can_be_all_that_is_learned_from(tiny_settings, tmp_path):
     [
         (["--shots", "0"], "shots=0 leaves nothing to train on: learn from the descriptions"),
         (
-            "--shots 0 --train_on_descriptions true --overfit_batches 1".split(),
+            ["--shots", "0", "--train_on_descriptions", "true", "--overfit_batches", "1"],
             "shots=0 leaves no utterance to overfit",
         ),
         (
-            "--shots 0 --train_on_descriptions true --out_of_scope none --held_out_intents 0.34".split(),
+            [
+                "--shots",
+                "0",
+                "--train_on_descriptions",
+                "true",
+                "--out_of_scope",
+                "none",
+                "--held_out_intents",
+                "0.34",
+            ],
             "shots=0 leaves no training samples to fit the out-of-scope scores on",
         ),
         (["--num_descriptions", "9"], r"mine.json has fewer descriptions of \['Greet', 'Leave', 'Thank'\]"),

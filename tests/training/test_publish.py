@@ -230,7 +230,7 @@ def test_without_the_right_to_write_nothing_is_pushed(hub, run_folder, tmp_path,
         publish_command([str(run_folder), "--repo", repo_id])
     message = str(exit.value)
     assert re.search(words, message) and message.startswith("HubPushError: ")
-    assert token is None or token not in message and repr(token)[1:-1] not in message
+    assert token is None or (token not in message and repr(token)[1:-1] not in message)
     assert hub.repositories == {}
 
 

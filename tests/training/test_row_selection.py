@@ -123,7 +123,7 @@ def test_folds_do_not_cut_dialogues(released):
         tested += rows["test"].column("id")
         trained += rows["train"].column("id")
     assert len(tested) == len(set(tested)) == 24
-    assert Counter(trained) == Counter({row_id: 2 for row_id in tested})
+    assert Counter(trained) == Counter(dict.fromkeys(tested, 2))
 
 
 def test_a_fold_takes_the_place_of_the_test_split_and_leaves_validation(splits):

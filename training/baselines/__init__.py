@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-The models that a run can train: A-MESS and its baselines, under one forward contract (the batch of `AmessProcessor`
+"""The models that a run can train: A-MESS and its baselines, under one forward contract (the batch of `AmessProcessor`
 in, `loss` and `logits` out), two more methods, `from_text_pretrained` and `new_parameter_names`, and `classifier`, the
 last linear layer, whose input is what out-of-scope scores compare.
 
@@ -38,9 +37,9 @@ for _name, (_config_class, _model_class) in MODELS.items():
     AutoModelForSequenceClassification.register(_config_class, _model_class, exist_ok=True)
 
 __all__ = [
+    "MODELS",
     "CagcConfig",
     "CagcForIntentClassification",
-    "MODELS",
     "MagBertConfig",
     "MagBertForIntentClassification",
     "MeanFusionConfig",

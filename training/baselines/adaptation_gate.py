@@ -9,8 +9,7 @@ from torch import nn
 
 
 class MultimodalAdaptationGate(nn.Module):
-    """
-    MAG (Rahman et al., ACL 2020). For a token t and each aligned modality m:
+    """MAG (Rahman et al., ACL 2020). For a token t and each aligned modality m:
 
         g_m = ReLU(W_gm [m; t] + b_gm),  h = sum over m of g_m * (W_m m + b_m),
         alpha = min(1, beta |t| / (|h| + 1e-6)),  output = Dropout(LayerNorm(t + alpha h)).
@@ -35,8 +34,7 @@ class MultimodalAdaptationGate(nn.Module):
     def forward(
         self, text: torch.Tensor, aligned: Mapping[str, torch.Tensor], present: Mapping[str, torch.Tensor]
     ) -> torch.Tensor:
-        """
-        Args:
+        """Args:
             text: `(batch, tokens, hidden_size)`.
             aligned: for each modality `(batch, tokens, size)`.
             present: for each modality a boolean `(batch,)`; where it is false the modality moves nothing. (The

@@ -21,8 +21,7 @@ from .multimodal_baseline import MultimodalBaselineConfig, MultimodalBaselinePre
 
 @strict
 class CagcConfig(MultimodalBaselineConfig):
-    r"""
-    Configuration of [`CagcForIntentClassification`]. Defaults are the settings of its paper; lr 2e-5 is in
+    r"""Configuration of [`CagcForIntentClassification`]. Defaults are the settings of its paper; lr 2e-5 is in
     training/configs/mintrec_cagc.yaml.
 
     Args:
@@ -52,8 +51,7 @@ class CagcConfig(MultimodalBaselineConfig):
 
 
 class CagcForIntentClassification(MultimodalBaselinePreTrainedModel):
-    """
-    CAGC (Context-Augmented Global Contrast), built from what its paper states, as there is no published code:
+    """CAGC (Context-Augmented Global Contrast), built from what its paper states, as there is no published code:
     unofficial. For each clip the most similar training videos are retrieved (`VideoBank`) and read
     (`ContextAugmentedTransformer`); text, audio and the enriched video are fused into one vector. Loss: cross-entropy
     + alpha (L_ta + L_tv) + beta L_g, supervised contrastive losses with the text as anchor and audio or video as the
@@ -105,8 +103,7 @@ class CagcForIntentClassification(MultimodalBaselinePreTrainedModel):
             init.zeros_(module.labels)
 
     def read_training_rows(self, rows: Dataset) -> None:
-        """
-        Fill the bank.
+        """Fill the bank.
 
         Args:
             rows: the training samples, with `video_features (frames, size)` and `label`; a sample without a frame has
@@ -137,8 +134,7 @@ class CagcForIntentClassification(MultimodalBaselinePreTrainedModel):
         labels: torch.Tensor | None = None,
         **unused: Any,
     ) -> ContrastiveClassifierOutput:
-        """
-        Args:
+        """Args:
             input_ids, attention_mask, token_type_ids: `(batch, tokens)`.
             video_features, audio_features: `(batch, frames, size)`, their masks `(batch, frames)`.
             labels: gold label ids `(batch,)`, for the losses and, in training mode, to choose contexts.
@@ -173,8 +169,7 @@ class CagcForIntentClassification(MultimodalBaselinePreTrainedModel):
     def retrieve(
         self, values: torch.Tensor, mask: torch.Tensor, training_labels: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """
-        The training videos that a clip is given.
+        """The training videos that a clip is given.
 
         Args:
             values, mask: `(batch, frames, feature_size)` and `(batch, frames)`.
@@ -196,7 +191,7 @@ class CagcForIntentClassification(MultimodalBaselinePreTrainedModel):
         fused: torch.Tensor,
         labels: torch.Tensor,
     ) -> torch.Tensor:
-        """alpha (L_ta + L_tv) + beta L_g. A row without a modality is neither positive nor negative in its loss."""
+        """Alpha (L_ta + L_tv) + beta L_g. A row without a modality is neither positive nor negative in its loss."""
         config = self.config
         same_label = labels[:, None] == labels
         others = ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)

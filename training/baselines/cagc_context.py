@@ -7,8 +7,7 @@ from torch import nn
 
 
 class VideoBank(nn.Module):
-    """
-    Frame-mean features of the training videos and their labels, saved with the weights.
+    """Frame-mean features of the training videos and their labels, saved with the weights.
 
     Args:
         bank_size: how many; 0 for a bank to be filled.
@@ -27,8 +26,7 @@ class VideoBank(nn.Module):
 
     @torch.no_grad()
     def nearest(self, queries: torch.Tensor, count: int, leave_out_self: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        """
-        The nearest videos by Euclidean distance, the nearest first.
+        """The nearest videos by Euclidean distance, the nearest first.
 
         Args:
             queries: frame means `(batch, feature_size)`.
@@ -49,8 +47,7 @@ class VideoBank(nn.Module):
 
 
 class ContextAugmentedTransformer(nn.Module):
-    """
-    A clip's frames h_v read its contexts, nearest first: attention over the growing prefix of 1, 2, ..., k contexts,
+    """A clip's frames h_v read its contexts, nearest first: attention over the growing prefix of 1, 2, ..., k contexts,
     averaged over the prefixes, gives h_m; h_mv = LayerNorm(h_m + h_v), h_cv = LayerNorm(Linear(h_mv) + h_mv).
 
     Args:
@@ -72,8 +69,7 @@ class ContextAugmentedTransformer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, video: torch.Tensor, contexts: torch.Tensor, context_mask: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
+        """Args:
             video: h_v, `(batch, frames, hidden_size)`.
             contexts: `(batch, contexts, hidden_size)`, in order; there may be none.
             context_mask: `(batch, contexts)`.
@@ -94,8 +90,7 @@ class ContextAugmentedTransformer(nn.Module):
 
 
 def prefix_attention(scores: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """
-    Attention weights averaged over growing prefixes: `(batch, heads, queries, contexts)` scores and a mask `(batch,
+    """Attention weights averaged over growing prefixes: `(batch, heads, queries, contexts)` scores and a mask `(batch,
     contexts)` to weights of the scores' shape. Prefixes grow by one unmasked context at a time.
     """
     contexts = scores.shape[-1]

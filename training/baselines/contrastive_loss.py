@@ -11,8 +11,7 @@ from transformers.utils import ModelOutput
 
 @dataclass
 class ContrastiveClassifierOutput(ModelOutput):
-    """
-    Output of a baseline with two losses.
+    """Output of a baseline with two losses.
 
     Attributes:
         loss (`()`): their weighted sum, when labels are given.
@@ -34,8 +33,7 @@ def supervised_contrastive_loss(
     candidates: torch.Tensor,
     temperature: float,
 ) -> torch.Tensor:
-    """
-    SupCon (Khosla et al., 2020, the sum over positives outside the logarithm): mean over anchors and their positives
+    """SupCon (Khosla et al., 2020, the sum over positives outside the logarithm): mean over anchors and their positives
     of -log softmax over the candidates of cosine / temperature. Without labels and with two views it is NT-Xent.
 
     Args:

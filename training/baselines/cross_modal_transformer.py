@@ -11,8 +11,7 @@ from .multimodal_baseline import XavierLinear
 
 
 class CrossModalTransformer(nn.Module):
-    """
-    Layers of pre-normalised attention and feed-forward (Tsai et al., ACL 2019). Keys and values are those of the other
+    """Layers of pre-normalised attention and feed-forward (Tsai et al., ACL 2019). Keys and values are those of the other
     sequence's first representation in every layer; without another sequence it is self-attention. Inputs are scaled by
     the square root of their size and get sinusoidal positions.
 
@@ -52,8 +51,7 @@ class CrossModalTransformer(nn.Module):
         value: torch.Tensor | None = None,
         key_positions: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """
-        Args:
+        """Args:
             query: `(batch, queries, size)`.
             query_positions: `(batch, queries)`, from 0; below 0 a vector gets no position.
             visible: `(batch, queries, keys)`, true where a query may read a key; a query that sees nothing reads
@@ -143,8 +141,7 @@ def sinusoidal_positions(positions: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def visible_past(query_mask: torch.Tensor, key_mask: torch.Tensor) -> torch.Tensor:
-    """
-    MulT's mask of the future: step i of n queries sees the keys up to i + |n - m| of m, so that the last query sees
+    """MulT's mask of the future: step i of n queries sees the keys up to i + |n - m| of m, so that the last query sees
     all of them. The n and m are a row's own real steps here; the published code takes the padded lengths.
 
     Args:

@@ -18,8 +18,7 @@ from .token_alignment import TokenAlignment
 
 @strict
 class MagBertConfig(MultimodalBaselineConfig):
-    r"""
-    Configuration of [`MagBertForIntentClassification`]. Defaults are the published settings for MIntRec and
+    r"""Configuration of [`MagBertForIntentClassification`]. Defaults are the published settings for MIntRec and
     MIntRec2.0 (the benchmarks of thuiar on GitHub); what is a setting of the trainer there (lr 2e-5, weight decay
     0.03, batch 16, 100 epochs, patience 8) is in training/configs/mintrec_mag_bert.yaml. MIntRec2.0: BERT-large, lr
     5e-6, 40 epochs.
@@ -44,8 +43,7 @@ class MagBertConfig(MultimodalBaselineConfig):
 
 
 class MagBertForIntentClassification(MultimodalBaselinePreTrainedModel):
-    """
-    MAG-BERT (Rahman et al., ACL 2020) as the benchmarks of MIntRec run it: BERT's embedding layer -> MAG with video
+    """MAG-BERT (Rahman et al., ACL 2020) as the benchmarks of MIntRec run it: BERT's embedding layer -> MAG with video
     and audio aligned to the tokens -> BERT's layers -> pooler -> dropout -> linear.
 
     (MAG's own paper has features aligned to words; the alignment net is the benchmarks'. Their alignment net also
@@ -84,8 +82,7 @@ class MagBertForIntentClassification(MultimodalBaselinePreTrainedModel):
         labels: torch.Tensor | None = None,
         **unused: Any,
     ) -> SequenceClassifierOutput:
-        """
-        Args:
+        """Args:
             input_ids, attention_mask, token_type_ids: `(batch, tokens)`.
             video_features, audio_features: `(batch, frames, size)`, their masks `(batch, frames)`; a row without any
                 frame is not moved by that modality.

@@ -17,8 +17,7 @@ from .multimodal_baseline import MultimodalBaselineConfig, MultimodalBaselinePre
 
 @strict
 class MeanFusionConfig(MultimodalBaselineConfig):
-    r"""
-    Configuration of [`MeanFusionForIntentClassification`].
+    r"""Configuration of [`MeanFusionForIntentClassification`].
 
     Args:
         text_config, video_feature_size, audio_feature_size, max_text_length, max_video_length, max_audio_length,
@@ -62,8 +61,7 @@ class MeanFusionForIntentClassification(MultimodalBaselinePreTrainedModel):
         labels: torch.Tensor | None = None,
         **unused: Any,
     ) -> SequenceClassifierOutput:
-        """
-        Args:
+        """Args:
             input_ids, attention_mask, token_type_ids: `(batch, tokens)`.
             video_features, audio_features: `(batch, frames, size)`, their masks `(batch, frames)`; a row without any
                 frame adds nothing.

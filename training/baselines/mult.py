@@ -16,8 +16,7 @@ from .multimodal_baseline import Features, MultimodalBaselineConfig, MultimodalB
 
 @strict
 class MultConfig(MultimodalBaselineConfig):
-    r"""
-    Configuration of [`MultForIntentClassification`]. Defaults are the published settings for MIntRec (the benchmark of
+    r"""Configuration of [`MultForIntentClassification`]. Defaults are the published settings for MIntRec (the benchmark of
     thuiar on GitHub); those of its trainer are in training/configs/mintrec_mult.yaml. MIntRec2.0: BERT-large,
     `projection_size=80`, 2 heads, 2 layers, `relu_dropout=0.3`, lr 5e-6, 40 epochs.
 
@@ -65,8 +64,7 @@ class MultConfig(MultimodalBaselineConfig):
 
 
 class MultForIntentClassification(MultimodalBaselinePreTrainedModel):
-    """
-    MulT (Tsai et al., ACL 2019) on BERT's last hidden states, as the benchmarks of MIntRec run it: a convolution a
+    """MulT (Tsai et al., ACL 2019) on BERT's last hidden states, as the benchmarks of MIntRec run it: a convolution a
     modality; for each modality one transformer that reads each other modality, their outputs side by side, and a
     transformer that reads the result; the last step of each of the three, side by side -> residual block -> linear.
 
@@ -145,8 +143,7 @@ class MultForIntentClassification(MultimodalBaselinePreTrainedModel):
         labels: torch.Tensor | None = None,
         **unused: Any,
     ) -> SequenceClassifierOutput:
-        """
-        Args:
+        """Args:
             input_ids, attention_mask, token_type_ids: `(batch, tokens)`.
             video_features, audio_features: `(batch, frames, size)`, their masks `(batch, frames)`.
             labels: gold label ids `(batch,)`, for the loss.

@@ -17,8 +17,7 @@ Features = dict[str, tuple[torch.Tensor, torch.Tensor]]
 
 @strict
 class MultimodalBaselineConfig(PreTrainedConfig):
-    r"""
-    The part of a baseline's configuration that all with video and audio have.
+    r"""The part of a baseline's configuration that all with video and audio have.
 
     Args:
         text_config (`PreTrainedConfig` or `dict`, *optional*, defaults to a BERT-base): the text encoder.
@@ -71,8 +70,7 @@ class MultimodalBaselinePreTrainedModel(TextBaselinePreTrainedModel):
         audio_features: torch.Tensor | None,
         audio_attention_mask: torch.Tensor | None,
     ) -> Features:
-        """
-        Features `(batch, frames, size)`, zero where padded, and masks `(batch, frames)` of every modality that the
+        """Features `(batch, frames, size)`, zero where padded, and masks `(batch, frames)` of every modality that the
         model has parts for. One that the batch lacks is one padded frame, so that it is to the model what an empty
         mask is. A modality that the model has no part for is not read.
 

@@ -21,8 +21,7 @@ from .token_alignment import TokenAlignment
 
 @strict
 class TclMapConfig(MultimodalBaselineConfig):
-    r"""
-    Configuration of [`TclMapForIntentClassification`]. Defaults are the published settings for MIntRec (thuiar/TCL-MAP
+    r"""Configuration of [`TclMapForIntentClassification`]. Defaults are the published settings for MIntRec (thuiar/TCL-MAP
     on GitHub); those of its trainer are in training/configs/mintrec_tcl_map.yaml.
 
     Args:
@@ -69,8 +68,7 @@ class TclMapConfig(MultimodalBaselineConfig):
 
 
 class TclMapForIntentClassification(MultimodalBaselinePreTrainedModel):
-    """
-    TCL-MAP (Zhou et al., AAAI 2024). Two encoders that start from the same BERT:
+    """TCL-MAP (Zhou et al., AAAI 2024). Two encoders that start from the same BERT:
 
     - `text_model` reads `[CLS] tokens prompt [MASK]... [SEP]`, moved by the Multimodal Adaptation Gate, and
       classifies;
@@ -119,8 +117,7 @@ class TclMapForIntentClassification(MultimodalBaselinePreTrainedModel):
 
     @classmethod
     def from_text_pretrained(cls, text_model: str, **fields: Any) -> "TclMapForIntentClassification":
-        """
-        As [`TextBaselinePreTrainedModel.from_text_pretrained`], with the labels' word pieces by that encoder's
+        """As [`TextBaselinePreTrainedModel.from_text_pretrained`], with the labels' word pieces by that encoder's
         tokenizer.
 
         Raises:
@@ -132,8 +129,7 @@ class TclMapForIntentClassification(MultimodalBaselinePreTrainedModel):
         return model
 
     def set_label_words(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """
-        Read the word pieces of the labels' names (`config.id2label`), which training needs.
+        """Read the word pieces of the labels' names (`config.id2label`), which training needs.
 
         Raises:
             ValueError: a name has more than `label_length`.
@@ -162,8 +158,7 @@ class TclMapForIntentClassification(MultimodalBaselinePreTrainedModel):
         labels: torch.Tensor | None = None,
         **unused: Any,
     ) -> ContrastiveClassifierOutput:
-        """
-        Args:
+        """Args:
             input_ids, attention_mask: `(batch, tokens)`, padded on the right.
             token_type_ids: not read: the input is one segment.
             video_features, audio_features: `(batch, frames, size)`, their masks `(batch, frames)`.

@@ -20,8 +20,7 @@ SIMILARITY_SIZE = 256
 def insert_slots(
     input_ids: torch.Tensor, attention_mask: torch.Tensor, num_slots: int, filler: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """
-    `[CLS] tokens [SEP] padding` to `[CLS] tokens slots [SEP] padding`.
+    """`[CLS] tokens [SEP] padding` to `[CLS] tokens slots [SEP] padding`.
 
     Args:
         input_ids, attention_mask: `(batch, tokens)`, padded on the right.
@@ -48,8 +47,7 @@ def gather_steps(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
 
 
 class SimilarityAlignment(nn.Module):
-    """
-    TCL-MAP's alignment: the steps that "ctc" gives, mixed for each token by how similar they are to it (cosine in a
+    """TCL-MAP's alignment: the steps that "ctc" gives, mixed for each token by how similar they are to it (cosine in a
     space of 256 dimensions, a learned temperature, softmax, and a two-layer gate over the steps).
 
     Args:
@@ -70,8 +68,7 @@ class SimilarityAlignment(nn.Module):
         self.gate = nn.Sequential(nn.Linear(num_tokens, half), nn.ReLU(), nn.Linear(half, num_tokens), nn.Sigmoid())
 
     def forward(self, text: torch.Tensor, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
+        """Args:
             text: `(batch, tokens, hidden_size)`; tokens do not influence each other.
             features: `(batch, frames, feature_size)`, their mask `(batch, frames)`.
 
@@ -87,8 +84,7 @@ class SimilarityAlignment(nn.Module):
 
 
 class PromptGenerator(nn.Module):
-    """
-    The modality-aware prompt: learned context vectors, aligned to the text, that read video (keys) and audio (values)
+    """The modality-aware prompt: learned context vectors, aligned to the text, that read video (keys) and audio (values)
     at and before their own positions, and are moved by what they read (by little at first: the scale starts at 1e-4).
 
     Only the prompt's own positions are computed: its vectors do not read one another, so that nothing else of the
@@ -127,8 +123,7 @@ class PromptGenerator(nn.Module):
     def forward(
         self, text: torch.Tensor, text_mask: torch.Tensor, positions: torch.Tensor, features: Features
     ) -> torch.Tensor:
-        """
-        Args:
+        """Args:
             text: embeddings `(batch, tokens, hidden_size)`, their mask `(batch, tokens)`.
             positions: of the prompt `(batch, prompt_length)`.
             features: of video, audio or both.

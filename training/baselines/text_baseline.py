@@ -34,8 +34,7 @@ class TextBaselinePreTrainedModel(PreTrainedModel):
     def from_text_pretrained(
         cls, text_model: str, *, num_text_layers: int | None = None, **config_fields: Any
     ) -> "TextBaselinePreTrainedModel":
-        """
-        A new classifier around a pretrained BERT-family encoder.
+        """A new classifier around a pretrained BERT-family encoder.
 
         Args:
             text_model: a Hub id or a folder.
@@ -84,8 +83,7 @@ class TextBaselinePreTrainedModel(PreTrainedModel):
 def encode_embeddings(
     text_model: PreTrainedModel, embeddings: torch.Tensor, attention_mask: torch.Tensor
 ) -> torch.Tensor:
-    """
-    The layers of a BERT-family encoder on what its embedding layer gave: `(batch, tokens, hidden_size)` twice. (As
+    """The layers of a BERT-family encoder on what its embedding layer gave: `(batch, tokens, hidden_size)` twice. (As
     `inputs_embeds` the embeddings would get positions and a normalisation once more.)
     """
     mask = create_bidirectional_mask(config=text_model.config, inputs_embeds=embeddings, attention_mask=attention_mask)

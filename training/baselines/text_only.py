@@ -16,8 +16,7 @@ from .text_baseline import TextBaselinePreTrainedModel
 
 @strict
 class TextOnlyConfig(PreTrainedConfig):
-    r"""
-    Configuration of [`TextOnlyForIntentClassification`].
+    r"""Configuration of [`TextOnlyForIntentClassification`].
 
     Args:
         text_config (`PreTrainedConfig` or `dict`, *optional*, defaults to a BERT-base): the text encoder.
@@ -59,8 +58,7 @@ class TextOnlyForIntentClassification(TextBaselinePreTrainedModel):
         labels: torch.Tensor | None = None,
         **unused: Any,
     ) -> SequenceClassifierOutput:
-        """
-        Args:
+        """Args:
             input_ids, attention_mask, token_type_ids: `(batch, tokens)`.
             labels: gold label ids `(batch,)`, for the loss.
 

@@ -11,8 +11,7 @@ from modeling_amess.fusion_amess import AmessAlignment
 
 
 class TokenAlignment(nn.Module):
-    """
-    Brings frames to tokens, as the alignment net of the field's benchmarks does for MAG.
+    """Brings frames to tokens, as the alignment net of the field's benchmarks does for MAG.
 
     - `"ctc"`, `"conv1d"`: as in [`AmessAlignment`], with as many steps as the longest text has tokens; step j goes to
       token j.
@@ -37,8 +36,7 @@ class TokenAlignment(nn.Module):
             self.alignment = AmessAlignment(config, feature_size, max_length)
 
     def forward(self, features: torch.Tensor, mask: torch.Tensor, text_mask: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
+        """Args:
             features: `(batch, frames, feature_size)`, zero where padded.
             mask: `(batch, frames)`.
             text_mask: `(batch, tokens)`.

@@ -101,8 +101,7 @@ def add_intent(
     examples: Sequence[dict[str, Any]],
     others: Sequence[LabelledInput] = (),
 ) -> None:
-    """
-    Add an intent to the pipeline's model, in place.
+    """Add an intent to the pipeline's model, in place.
 
     Args:
         name, descriptions: of the intent; descriptions where the model has semantic synchronization.

@@ -12,12 +12,12 @@ import matplotlib
 
 matplotlib.use("Agg")  # a file is drawn, no window: works without a display
 
-import matplotlib.pyplot as plt  # noqa: E402
-import numpy as np  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
-from matplotlib.patches import FancyBboxPatch  # noqa: E402
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch
 
-from modeling_amess.clip_amess import Clip  # noqa: E402
+from modeling_amess.clip_amess import Clip
 
 
 # Blue and orange are told apart by nearly everyone, in grey too.
@@ -29,8 +29,7 @@ _ENVELOPE_POINTS = 1200
 
 
 def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path, title: str) -> None:
-    """
-    Draw a result of the pipeline.
+    """Draw a result of the pipeline.
 
     Args:
         result: what `IntentRecognitionPipeline` returned for one input.
@@ -180,7 +179,7 @@ def _draw_words(axes: Axes, explanation: dict[str, Any]) -> None:
     }
     left = 0.0
     for position, (token, width) in enumerate(zip(tokens, taken, strict=True)):
-        special = token.startswith("[") and token.endswith("]") or token.startswith("<") and token.endswith(">")
+        special = (token.startswith("[") and token.endswith("]")) or (token.startswith("<") and token.endswith(">"))
         box = FancyBboxPatch(
             (left, 0.42),
             width,

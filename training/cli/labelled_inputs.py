@@ -16,8 +16,7 @@ class LabelledInput(NamedTuple):
 
 
 def read_labelled_inputs(source: str, split: str, modalities: tuple[str, ...]) -> list[LabelledInput]:
-    """
-    The utterances of a file or of one split of a data set.
+    """The utterances of a file or of one split of a data set.
 
     Args:
         source: a TSV or CSV file with the columns `text` and `label`, and `clip` (relative to the file) where the

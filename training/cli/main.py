@@ -1,11 +1,10 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-The command `amess`.
+"""The command `amess`.
 
-    amess predict clip.mp4 --text "oh, great."
-    amess extract clips/ --output features/
-    amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output model/
+amess predict clip.mp4 --text "oh, great."
+amess extract clips/ --output features/
+amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output model/
 """
 
 from __future__ import annotations
@@ -33,8 +32,7 @@ Each command explains itself: amess predict --help
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """
-    Run a subcommand.
+    """Run a subcommand.
 
     Args:
         argv: the arguments after `amess`; those of the process by default.

@@ -145,8 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def read_inputs(clips: list[str], texts: list[str]) -> list[Input]:
-    """
-    What a command line asks for, in its order.
+    """What a command line asks for, in its order.
 
     Args:
         clips: clips, folders of clips, and TSV or CSV files.
@@ -181,8 +180,7 @@ def read_inputs(clips: list[str], texts: list[str]) -> list[Input]:
 
 
 def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
-    """
-    The pipeline of a folder or Hub id, with further options of its construction.
+    """The pipeline of a folder or Hub id, with further options of its construction.
 
     Raises:
         PredictError: there is no such folder, or no model in it.

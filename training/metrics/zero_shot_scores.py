@@ -9,8 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 
 def zero_shot_metrics(similarity: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> dict[str, float]:
-    """
-    Metrics of (generalised) zero-shot classification.
+    """Metrics of (generalised) zero-shot classification.
 
     Args:
         similarity: `(rows, labels)`, higher is likelier.

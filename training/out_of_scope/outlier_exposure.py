@@ -14,8 +14,7 @@ from transformers.utils import ModelOutput
 
 @dataclass
 class OutlierExposureOutput(ModelOutput):
-    """
-    What a model under outlier exposure returns for a batch with labels.
+    """What a model under outlier exposure returns for a batch with labels.
 
     Attributes:
         loss (`()`): the weighted sum of `expose_to_outliers`.
@@ -30,16 +29,14 @@ class OutlierExposureOutput(ModelOutput):
 
 
 def uniform_cross_entropy(logits: torch.Tensor) -> torch.Tensor:
-    """
-    Cross entropy of the uniform distribution and the softmax of `logits (rows, labels)`, averaged over the rows. In
+    """Cross entropy of the uniform distribution and the softmax of `logits (rows, labels)`, averaged over the rows. In
     float32; at least log(labels), which equal logits reach.
     """
     return -logits.float().log_softmax(-1).mean()
 
 
 def expose_to_outliers(model: PreTrainedModel, weight: float) -> None:
-    """
-    Change what `model` does with a batch with labels, to be called before the Accelerator prepares it: rows whose
+    """Change what `model` does with a batch with labels, to be called before the Accelerator prepares it: rows whose
     label is not one of the model's get `uniform_cross_entropy` in place of the model's own loss, in which they take
     no part. Every row counts once, times `weight` where it is out of scope:
     `(rows_in * loss_in + weight * rows_out * loss_out) / (rows_in + rows_out)`.

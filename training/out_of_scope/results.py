@@ -27,14 +27,13 @@ PIPELINE_DECISION = "pipeline"
 
 @dataclass
 class OutOfScopeResults:
-    """
-    Attributes:
-        figures: `thresholds`, and for each split with rows of both kinds their numbers, `open_intent` by decision and
-            `ood_detection` by score. The decisions are `argmax` (a model with an out-of-scope label) or `doc` (one
-            without), `pipeline`, and each score with the threshold calibrated for it; on the validation split those
-            thresholds see the rows that they were chosen on.
-        scores: split -> score -> `(rows,)`, higher means in scope.
-        decisions: split -> what `argmax` or `doc` says, ids 0 to K - 1 and K for out of scope `(rows,)`.
+    """Attributes:
+    figures: `thresholds`, and for each split with rows of both kinds their numbers, `open_intent` by decision and
+        `ood_detection` by score. The decisions are `argmax` (a model with an out-of-scope label) or `doc` (one
+        without), `pipeline`, and each score with the threshold calibrated for it; on the validation split those
+        thresholds see the rows that they were chosen on.
+    scores: split -> score -> `(rows,)`, higher means in scope.
+    decisions: split -> what `argmax` or `doc` says, ids 0 to K - 1 and K for out of scope `(rows,)`.
     """
 
     figures: dict[str, Any]
@@ -55,8 +54,7 @@ def out_of_scope_results(
     classifier: tuple[np.ndarray, np.ndarray],
     threshold: Threshold,
 ) -> OutOfScopeResults:
-    """
-    Score and judge every split. All scores but `unknown_label` see the K intents' logits only.
+    """Score and judge every split. All scores but `unknown_label` see the K intents' logits only.
 
     Args:
         train: of the training split, with representations; its rows in scope are what scores and DOC are fitted on.

@@ -9,8 +9,7 @@ from scipy.special import expit, logsumexp, softmax
 
 
 class DocDecision:
-    """
-    An utterance has the likeliest intent if the sigmoid of its logit exceeds that intent's threshold; otherwise it is
+    """An utterance has the likeliest intent if the sigmoid of its logit exceeds that intent's threshold; otherwise it is
     out of scope.
 
     The sigmoids p of an intent's own training rows, misclassified ones included, are mirrored about 1 (p and 2 - p)
@@ -56,8 +55,7 @@ def energy(logits: np.ndarray) -> np.ndarray:
 
 
 class MahalanobisScore:
-    """
-    Negative squared Mahalanobis distance to the nearest class mean under one covariance for all classes (Lee et al.,
+    """Negative squared Mahalanobis distance to the nearest class mean under one covariance for all classes (Lee et al.,
     2018), of the last representation alone.
 
     Args:
@@ -82,8 +80,7 @@ class MahalanobisScore:
 
 
 class VimScore:
-    """
-    Virtual-logit matching (Wang et al., 2022): the negative log odds of a virtual logit against the others. It is the
+    """Virtual-logit matching (Wang et al., 2022): the negative log odds of a virtual logit against the others. It is the
     norm of a representation's part outside the principal subspace of the training rows, scaled to the size of their
     largest logits. Representations are centred where the classifier's logits are zero, at `-pinv(weight) bias`.
 

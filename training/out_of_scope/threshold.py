@@ -18,10 +18,9 @@ KEEPS_MOST = f"keeping {100 * KEPT_SHARE:.0f} % of the validation split in scope
 
 @dataclass(frozen=True)
 class Threshold:
-    """
-    Attributes:
-        value: a score below it means out of scope.
-        criterion: what it was chosen for, in words.
+    """Attributes:
+    value: a score below it means out of scope.
+    criterion: what it was chosen for, in words.
     """
 
     value: float
@@ -35,8 +34,7 @@ class Threshold:
 def calibrate_threshold(
     scores: np.ndarray, predictions: np.ndarray, references: np.ndarray, num_intents: int
 ) -> Threshold:
-    """
-    The threshold with the best `open_intent` F1 where there are rows of both kinds, the lowest of equally good ones;
+    """The threshold with the best `open_intent` F1 where there are rows of both kinds, the lowest of equally good ones;
     otherwise the one that keeps 95 % of the rows in scope. None that would put every row out of scope is considered.
 
     Args:

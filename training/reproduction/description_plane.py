@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-The paper's figure 5: where the semantic tokens of an intent lie, before and after synchronization, in relation to the
+"""The paper's figure 5: where the semantic tokens of an intent lie, before and after synchronization, in relation to the
 plane of that intent's descriptions.
 
 Before is the plain mean of E_f, after is T_f. Eq. 15 sees directions alone (cosines), so that all vectors are brought
@@ -49,8 +48,7 @@ class SemanticTokens:
 
 
 def semantic_tokens(folder: Path) -> SemanticTokens:
-    """
-    Run a trained A-MESS over its test split.
+    """Run a trained A-MESS over its test split.
 
     Args:
         folder: of a finished run that kept its weights.
@@ -88,8 +86,7 @@ def semantic_tokens(folder: Path) -> SemanticTokens:
 
 
 def plane_distances(vectors: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """
-    Euclidean distances of `vectors (samples, size)` to the plane through `points (points, size)`: three points span a
+    """Euclidean distances of `vectors (samples, size)` to the plane through `points (points, size)`: three points span a
     plane, more of them the smallest flat space that holds them all.
     """
     origin = points[0]

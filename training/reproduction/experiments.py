@@ -54,8 +54,7 @@ DETECTION = ("auroc", "aupr_in", "aupr_out", "fpr95", "eer")
 
 @dataclass(frozen=True)
 class Experiment:
-    """
-    A table or a figure.
+    """A table or a figure.
 
     Attributes:
         name: of its files.
@@ -79,8 +78,7 @@ class Experiment:
 
 
 def table(name: str, dataset: str, preset: str) -> Experiment:
-    """
-    A table of `TABLES` on a data set.
+    """A table of `TABLES` on a data set.
 
     Raises:
         ValueError: a table that this data set cannot have.

@@ -28,8 +28,7 @@ class OtherRunError(ValueError):
 
 @dataclass(frozen=True)
 class Job:
-    """
-    A row with a seed.
+    """A row with a seed.
 
     Attributes:
         row: what is trained.
@@ -78,8 +77,7 @@ class Job:
 
 
 def check_folders(jobs: Sequence[Job]) -> None:
-    """
-    Refuse folders that hold, finished or not, a run of other settings: its results would be told as the row's.
+    """Refuse folders that hold, finished or not, a run of other settings: its results would be told as the row's.
 
     Raises:
         OtherRunError: there are such folders.

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-The figures of the A-MESS paper (arXiv 2503.19474), in percent; F1, P and R are macro averages.
+"""The figures of the A-MESS paper (arXiv 2503.19474), in percent; F1, P and R are macro averages.
 
 MulT's and MAG-BERT's rows of Table I equal those of MIntRec's own results, which are means over ten seeds. How many
 seeds the others are means of is not stated.

@@ -23,12 +23,11 @@ from .rows import Row
 
 @dataclass(frozen=True)
 class Metric:
-    """
-    Attributes:
-        title: its column.
-        place: keys that lead to it in metrics.json; `{decision}` is the row's.
-        resampled: its name among `bootstrap_metrics`; "" where predictions do not give it.
-        open: whether it judges the decisions between intents and out-of-scope, not the predicted labels.
+    """Attributes:
+    title: its column.
+    place: keys that lead to it in metrics.json; `{decision}` is the row's.
+    resampled: its name among `bootstrap_metrics`; "" where predictions do not give it.
+    open: whether it judges the decisions between intents and out-of-scope, not the predicted labels.
     """
 
     title: str
@@ -61,8 +60,7 @@ _STORED_DECISIONS = ("argmax", "doc")
 
 @dataclass(frozen=True, eq=False)
 class RowResults:
-    """
-    What the finished runs of a row say.
+    """What the finished runs of a row say.
 
     Attributes:
         row: what was trained.
@@ -124,8 +122,7 @@ class RowResults:
         return self.predictions
 
     def resampled(self, metric: str, seeds: tuple[int, ...]) -> np.ndarray | None:
-        """
-        The metric on resampled samples and seeds, as a fraction; the folds of a cross-validation count as one seed
+        """The metric on resampled samples and seeds, as a fraction; the folds of a cross-validation count as one seed
         that was tested on all samples. `None` where there is none, or seeds share a part of their test samples only.
         """
         known = METRICS[metric]
@@ -150,8 +147,7 @@ def read_row(jobs: Sequence[Job]) -> RowResults:
 
 
 def compare(first: RowResults, second: RowResults, metric: str) -> Comparison | None:
-    """
-    `second` minus `first` in percentage points, on the seeds and samples that both have.
+    """`second` minus `first` in percentage points, on the seeds and samples that both have.
 
     Returns:
         The paired bootstrap's comparison, for the accuracy of one seed with McNemar's p-value; `None` where there is

@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-What is trained: each row is a preset of training/configs/ and the settings that follow it.
+"""What is trained: each row is a preset of training/configs/ and the settings that follow it.
 
 Rows on one data set with one size of encoder share a pool, a folder of runs, so that a run that several tables show
 (A-MESS itself stands in all of them) is trained once. Recipes were chosen on the validation split.
@@ -19,8 +18,7 @@ PRESETS = ("minilm", "bert-base", "bert-large")
 
 @dataclass(frozen=True)
 class Row:
-    """
-    A line of a table or a point of a figure.
+    """A line of a table or a point of a figure.
 
     Attributes:
         folder: of its runs, under the output folder: `<pool>/<name>`; a seed's run is in `seed-N` there.

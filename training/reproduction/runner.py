@@ -1,7 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""
-Runs what is missing, several jobs side by side: on the CPU with one thread each, on GPUs with one device each.
+"""Runs what is missing, several jobs side by side: on the CPU with one thread each, on GPUs with one device each.
 
 The command may be killed at any moment and given again. A finished run is not repeated. A run writes its output to
 a log that is locked for as long as one of its processes lives, also after the death of the command that started it,
@@ -25,8 +24,7 @@ from .jobs import Job
 
 
 def run_missing(jobs: Sequence[Job], workers: int, keep_weights: bool = False) -> list[Job]:
-    """
-    Run the jobs that are not finished, a line of progress for each.
+    """Run the jobs that are not finished, a line of progress for each.
 
     Args:
         jobs: in the order to run them in.

@@ -83,8 +83,7 @@ def mintrec_text_rows() -> tuple[Row, ...]:
 
 
 def mintrec_text_recipe_rows() -> tuple[Row, ...]:
-    """
-    Recipes for MIntRec's texts, tested on the training split's four folds (a seed is a fold), of which three are
+    """Recipes for MIntRec's texts, tested on the training split's four folds (a seed is a fold), of which three are
     trained on: 1,334 samples tell more of a recipe than the 445 of the validation split do. The last epoch is kept,
     except where the row says that the validation split chooses the best.
     """
@@ -109,8 +108,7 @@ def _recipes(model: str, settings: str, recipes: Sequence[tuple[str, str, int]])
 
 
 def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
-    """
-    The few-shot curve: every model at every number of training samples an intent, and with all of them; with none
+    """The few-shot curve: every model at every number of training samples an intent, and with all of them; with none
     what the descriptions alone tell.
 
     On MIntRec with MiniLM the models read text alone. Methods on sentence embeddings always do.

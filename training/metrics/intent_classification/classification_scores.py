@@ -6,8 +6,7 @@ import numpy as np
 
 
 def intent_classification(predictions, references, label_names=None) -> dict:
-    """
-    Accuracy, macro and weighted F1, precision and recall, as scikit-learn with `zero_division=0` gives them.
+    """Accuracy, macro and weighted F1, precision and recall, as scikit-learn with `zero_division=0` gives them.
 
     Args:
         predictions, references: label ids `(samples,)`.

@@ -9,8 +9,7 @@ MIN_TRUE_POSITIVE_RATE = 0.95
 
 
 def ood_detection(scores, references) -> dict[str, float]:
-    """
-    How well a score tells in-scope samples (the positives) from out-of-scope ones.
+    """How well a score tells in-scope samples (the positives) from out-of-scope ones.
 
     A threshold accepts the scores that reach it. TPR is the share of in-scope samples that are accepted, FPR the
     share of out-of-scope ones, FNR = 1 - TPR.

@@ -6,8 +6,7 @@ import numpy as np
 
 
 def open_intent(predictions, references, num_intents: int) -> dict[str, float]:
-    """
-    Accuracy and macro F1 over `num_intents` intents and the out-of-scope class, whose id is `num_intents`.
+    """Accuracy and macro F1 over `num_intents` intents and the out-of-scope class, whose id is `num_intents`.
 
     The labels are fixed: one that occurs nowhere has F1 0 and still counts, so that
     `f1 = (num_intents * f1_in_scope + f1_out_of_scope) / (num_intents + 1)` always holds. MIntRec2.0's code (commit
