@@ -97,7 +97,7 @@ def resident_memory() -> dict[str, float]:
 
 def read_once(files: list[str]) -> dict[str, float]:
     """A pass over the data set, as one epoch of training reads it; memory before it and at its peak, in MB."""
-    settings = TrainingSettings(batch_size=8, cpu=True)
+    settings = TrainingSettings(per_device_train_batch_size=8, use_cpu=True)
     tokenizer = load_tokenizer()
     processor = AmessProcessor(tokenizer, **{f"{name}_feature_size": size for name, size in FEATURE_SIZES.items()})
     accelerator = Accelerator(cpu=True)

@@ -74,7 +74,7 @@ def test_settings_named_in_the_text_exist():
 
 def test_the_readmes_python_runs_on_what_the_first_command_leaves(tmp_path):
     # The first command, cut short: the snippet needs a run folder, not a good model.
-    train = [sys.executable, str(PROJECT / "training" / "train.py"), "--max_train_steps", "2"]
+    train = [sys.executable, str(PROJECT / "training" / "train.py"), "--max_steps", "2"]
     train += ["--compare_with_text_only", "false", "--num_text_layers", "2"]
     subprocess.run(train, cwd=tmp_path, check=True, capture_output=True, text=True)
     (tmp_path / "space").mkdir()

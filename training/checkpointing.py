@@ -20,6 +20,8 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from .arguments import TrainingSettings, current_settings
+
 
 MARKER = "complete.json"
 STATE_FILE = "trainer_state.json"
@@ -150,11 +152,13 @@ def load_checkpoint(accelerator: Accelerator, checkpoint: Path, run: Mapping[str
         CheckpointError: not whole, or of a run that differs; all differences are named.
     """
     state, saved_run = read_checkpoint(checkpoint)
-    differences = describe_differences(saved_run, run)
+    # A setting that did not exist yet had what is now its default.
+    defaults = {name: value for name, value in asdict(TrainingSettings()).items() if name in run}
+    differences = describe_differences(defaults | current_settings(saved_run), run)
     if differences:
         raise CheckpointError(
             f"Cannot continue from {checkpoint}: a continued run must equal an uninterrupted one, but "
-            f"{'; '.join(differences)}. Use the same settings, or --resume false to start anew."
+            f"{'; '.join(differences)}. Use the same settings, or --resume_from_checkpoint false to start anew."
         )
     # Accelerate passes over a missing file of random states with a line in its log; dropout would then differ.
     random_states = checkpoint / f"random_states_{accelerator.process_index}.pkl"

@@ -303,9 +303,9 @@ def create_train_loader(
     try:
         sampler = BucketBatchSampler(
             len(rows),
-            settings.batch_size,
+            settings.per_device_train_batch_size,
             seed=settings.seed,
-            lengths=lengths if settings.bucket_by_length else None,
+            lengths=lengths if settings.train_sampling_strategy == "group_by_length" else None,
             gradient_accumulation_steps=settings.gradient_accumulation_steps,
             process_index=accelerator.process_index,
             num_processes=accelerator.num_processes,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from dataset_scripts.hub.sources import DataSource, data_source
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
+from .arguments import Role, TrainingSettings, settings_of
 from .checkpointing import write_json
 
 
@@ -70,10 +72,10 @@ class FinishedRun:
     validations: list[dict[str, Any]]
     predictions: Predictions | None
 
-    @property
-    def settings(self) -> dict[str, Any]:
+    @cached_property
+    def settings(self) -> TrainingSettings:
         """The settings of the run, those of config.yaml."""
-        return self.metrics["settings"]
+        return TrainingSettings.from_saved(self.metrics["settings"])
 
     @property
     def split(self) -> str:
@@ -93,16 +95,16 @@ class FinishedRun:
     @property
     def source(self) -> DataSource:
         """Origin and terms of the data."""
-        own_texts = "sample" if self.settings.get("data_dir") is None else "mintrec"
-        texts = self.settings.get("dataset_options", {}).get("texts") or own_texts
-        return data_source(self.settings["dataset"], texts)
+        own_texts = "sample" if self.settings.data_dir is None else "mintrec"
+        texts = self.settings.dataset_options.get("texts") or own_texts
+        return data_source(self.settings.dataset, texts)
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """The modalities that the model reads."""
-        names = self.settings["modalities"].split(",")
+        names = self.settings.modalities.split(",")
         # The baseline is given all of them and leaves two aside. A-MESS always has its text input, if only its frame.
-        return ("text",) if self.settings["model"] == "text_only" else tuple(names)
+        return ("text",) if self.settings.model == "text_only" else tuple(names)
 
 
 def read_run(folder: str | Path) -> FinishedRun:
@@ -146,13 +148,13 @@ def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[Fin
     """
     seeds, comparisons = [run], []
     for other in others:
-        for name in _SAME_DATA:
-            if other.settings.get(name) != run.settings.get(name):
+        for name in settings_of(Role.DATA):
+            if getattr(other.settings, name) != getattr(run.settings, name):
                 raise UnfinishedRunError(
-                    f"{other.path} is a run with {name}={other.settings.get(name)!r}, {run.path} one with "
-                    f"{run.settings.get(name)!r}: their results do not belong in one table."
+                    f"{other.path} is a run with {name}={getattr(other.settings, name)!r}, {run.path} one with "
+                    f"{getattr(run.settings, name)!r}: their results do not belong in one table."
                 )
-        same = other.settings["model"] == run.settings["model"] and other.modalities == run.modalities
+        same = other.settings.model == run.settings.model and other.modalities == run.modalities
         (seeds if same else comparisons).append(other)
     differing = [name for other in seeds[1:] for name in _differences(run, other)]
     if differing:
@@ -165,51 +167,8 @@ def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[Fin
     return sorted(seeds, key=lambda item: item.metrics["seed"]), comparisons
 
 
-# What decides the rows of a run, and which of them count as what.
-_SAME_DATA = [
-    "dataset",
-    "scope",
-    "out_of_scope",
-    "held_out_intents",
-    "held_out_seed",
-    "test_from_validation",
-    "cross_validation_folds",
-    "cross_validation_fold",
-    "dataset_options",
-    "shots",
-    "overfit_batches",
-]
-# What a result depends on, beside the seed and what the tables tell apart.
-_COMPARED = [
-    "model_config",
-    "text_model",
-    "num_text_layers",
-    "description_model",
-    "num_descriptions",
-    "train_on_descriptions",
-    "freeze_word_embeddings",
-    "freeze_text_layers",
-    "context_utterances",
-    "max_context_length",
-    "num_train_epochs",
-    "max_train_steps",
-    "batch_size",
-    "gradient_accumulation_steps",
-    "learning_rate",
-    "new_learning_rate",
-    "weight_decay",
-    "warmup_ratio",
-    "max_grad_norm",
-    "decay_ratio",
-    "evaluate_every_epochs",
-    "early_stopping_patience",
-    "monitor",
-    "outlier_exposure_weight",
-]
-
-
 def _differences(run: FinishedRun, other: FinishedRun) -> list[str]:
-    return [name for name in _COMPARED if run.settings.get(name) != other.settings.get(name)]
+    return [name for name in settings_of(Role.METHOD) if getattr(run.settings, name) != getattr(other.settings, name)]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def create_accelerator(settings: TrainingSettings) -> Accelerator:
     check_launch(dict(os.environ), _SCRIPT)
     # Without an accelerator the CPU must be asked for: otherwise each process of `torchrun` on a CPU-only machine
     # would take itself for the only one.
-    cpu = settings.cpu or not torch.accelerator.is_available()
+    cpu = settings.use_cpu or not torch.accelerator.is_available()
     if settings.mixed_precision == "fp16" and cpu:
         raise SettingsError("mixed_precision=fp16 needs a GPU; on the CPU use bf16 or no.")
     if settings.report_to != "none":

@@ -78,7 +78,7 @@ def out_of_scope_section(run: FinishedRun) -> dict[str, Any]:
     return {
         "count": figures["out_of_scope"],
         "others": figures["in_scope"],
-        "training": _TRAINING[settings["out_of_scope"]].format(weight=settings["outlier_exposure_weight"]),
+        "training": _TRAINING[settings.out_of_scope].format(weight=settings.outlier_exposure_weight),
         "held_out": listed([f"`{name}`" for name in run.metrics["out_of_scope"]["held_out_intents"]] or [""]),
         "criterion": run.metrics["out_of_scope_threshold"]["criterion"],
         "decision_table": table(("decision", *_OPEN_INTENT.values()), decisions),
@@ -159,7 +159,7 @@ def model_card(
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
-    name = model_id.rpartition("/")[2] if "/" in model_id else f"{run.settings['model']}-{_data_name(run)}"
+    name = model_id.rpartition("/")[2] if "/" in model_id else f"{run.settings.model}-{_data_name(run)}"
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         metadata=_metadata(run, name, dataset_id, license).to_yaml(),
         title=name,
@@ -219,25 +219,25 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
         f"{length}, {metrics['train_seconds']:.0f} s of training on {metrics['num_processes']} "
         f"{'process' if metrics['num_processes'] == 1 else 'processes'} ({metrics['device']}, precision "
         f"{metrics['mixed_precision']}).",
-        f"Text encoder: {_encoder_name(settings['text_model'])}, "
-        + (f"first {layers} layers, " if (layers := settings["num_text_layers"]) else "")
-        + f"word embeddings {'frozen' if settings['freeze_word_embeddings'] else 'trained'}.",
+        f"Text encoder: {_encoder_name(settings.text_model)}, "
+        + (f"first {layers} layers, " if (layers := settings.num_text_layers) else "")
+        + f"word embeddings {'frozen' if settings.freeze_word_embeddings else 'trained'}.",
         *(
             f"{name.capitalize()} encoder (frozen): {_encoder_name(part['name'])}, revision `{part['revision']}`, "
             f"{part['pooling']}."
             for name in ("video", "audio")
             if (part := encoders.get(name))
         ),
-        f"AdamW, learning rates {settings['learning_rate']:g} (pretrained weights) and "
-        f"{settings['new_learning_rate']:g} (new ones), batches of {settings['batch_size']}"
-        + (f" x {count}" if (count := settings["gradient_accumulation_steps"]) > 1 else "")
+        f"AdamW, learning rates {settings.learning_rate:g} (pretrained weights) and "
+        f"{settings.new_learning_rate:g} (new ones), batches of {settings.per_device_train_batch_size}"
+        + (f" x {count}" if (count := settings.gradient_accumulation_steps) > 1 else "")
         + f", seed {metrics['seed']}.",
         _choice(run),
         "All settings stand in `metrics.json`.",
     ]
     return {
-        "amess": settings["model"] == "amess",
-        "model": settings["model"],
+        "amess": settings.model == "amess",
+        "model": settings.model,
         "modalities": listed(run.modalities),
         "labels": [run.config["id2label"][key] for key in sorted(run.config["id2label"], key=int)],
         "data_title": run.source.title,
@@ -287,16 +287,16 @@ def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[Finis
 
 def _tested_split(run: FinishedRun) -> str:
     """The data set's split that the results are of."""
-    if run.settings.get("cross_validation_folds") is not None:
+    if run.settings.cross_validation_folds is not None:
         return "train"
-    return "validation" if run.settings.get("test_from_validation") else run.split
+    return "validation" if run.settings.test_from_validation else run.split
 
 
 def _results_sentence(run: FinishedRun) -> str:
-    monitor = run.settings["monitor"].replace("_", " ")
+    monitor = run.settings.metric_for_best_model.replace("_", " ")
     epoch = "the last epoch" if len(run.validations) == 1 else f"the epoch with the best validation {monitor}"
-    if run.settings.get("cross_validation_folds") is not None:
-        fold = f"{run.settings['cross_validation_fold']} of {run.settings['cross_validation_folds']}"
+    if run.settings.cross_validation_folds is not None:
+        fold = f"{run.settings.cross_validation_fold} of {run.settings.cross_validation_folds}"
         tested = (
             f"the test figures are of fold {fold} of the training split, which was not trained on. The test split was "
             "not read."
@@ -305,7 +305,7 @@ def _results_sentence(run: FinishedRun) -> str:
         tested = "there is no test split."
     else:
         tested = "the test split was read once, after that."
-        if run.settings.get("test_from_validation"):
+        if run.settings.test_from_validation:
             tested += (
                 " These test figures are of half of the validation split's dialogues, which the choice of the epoch "
                 "did not see."
@@ -335,7 +335,7 @@ def _seeds_table(seeds: list[FinishedRun]) -> str:
 def _comparison_table(seeds: list[FinishedRun], comparisons: list[FinishedRun]) -> str:
     groups: dict[str, list[FinishedRun]] = {}
     for run in [*seeds, *comparisons]:
-        kind = "" if run.settings["model"] == "amess" else f" (baseline {run.settings['model']})"
+        kind = "" if run.settings.model == "amess" else f" (baseline {run.settings.model})"
         groups.setdefault(listed(run.modalities) + kind, []).append(run)
     keys = ("accuracy", "macro_f1", "weighted_f1")
     rows = [(name, *(_mean(runs, key) for key in keys), len(runs)) for name, runs in groups.items()]
@@ -343,7 +343,7 @@ def _comparison_table(seeds: list[FinishedRun], comparisons: list[FinishedRun]) 
 
 
 def _choice(run: FinishedRun) -> str:
-    monitor = run.settings["monitor"]
+    monitor = run.settings.metric_for_best_model
     name, epochs = monitor.replace("_", " "), run.metrics["epochs"]
     values = [line[monitor] for line in run.validations]
     if len(values) == 1:
@@ -356,7 +356,7 @@ def _choice(run: FinishedRun) -> str:
 
 def _base_models(run: FinishedRun) -> list[str]:
     encoders = run.config.get("media_encoder") or {}
-    names = [run.settings["text_model"], *(encoders[key]["name"] for key in ("video", "audio") if encoders.get(key))]
+    names = [run.settings.text_model, *(encoders[key]["name"] for key in ("video", "audio") if encoders.get(key))]
     return [found for name in dict.fromkeys(names) if (found := _hub_id(name))]
 
 

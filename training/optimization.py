@@ -34,8 +34,11 @@ def create_optimizer(model: nn.Module, new_parameter_names: set[str], settings: 
 def create_scheduler(
     optimizer: torch.optim.Optimizer, num_training_steps: int, settings: TrainingSettings
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """Linear warm-up over `warmup_ratio` of the optimizer steps, then linear decay to 0 at the last; or, with a
-    `decay_ratio` below 1, at that share of them.
+    """Raise the learning rate linearly for `warmup_steps`, then lower it linearly to 0.
+
+    The rate is 0 at the last step, or with a `decay_ratio` below 1 at that share of the steps; a warm-up that is given
+    as a share shrinks alike.
     """
     length = settings.decay_ratio * num_training_steps
-    return get_linear_schedule_with_warmup(optimizer, round(settings.warmup_ratio * length), round(length))
+    warmup = settings.warmup_steps if settings.warmup_steps >= 1 else settings.warmup_steps * length
+    return get_linear_schedule_with_warmup(optimizer, round(warmup), round(length))

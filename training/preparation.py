@@ -94,14 +94,14 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     loader, sampler = create_train_loader(learned, collator, learned_lengths, settings, accelerator)
     evaluated = ["validation", "test", *(["train"] if rows["train"].scope.out_of_scope_id is not None else [])]
     evaluators = {
-        name: Evaluator(rows[name], collator, lengths[name], settings.eval_batch_size, accelerator)
+        name: Evaluator(rows[name], collator, lengths[name], settings.per_device_eval_batch_size, accelerator)
         for name in evaluated
         if name in rows
     }
 
     total_steps = settings.num_train_epochs * sampler.num_steps
-    if settings.max_train_steps is not None:
-        total_steps = min(total_steps, settings.max_train_steps)
+    if settings.max_steps is not None:
+        total_steps = min(total_steps, settings.max_steps)
     if settings.out_of_scope == "outlier_exposure":
         expose_to_outliers(model, settings.outlier_exposure_weight)
     # Parameters are grouped by name, so before `prepare` wraps the model and changes the names.

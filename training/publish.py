@@ -113,7 +113,7 @@ def model_files(
     run = read_run(run_folder)
     if "auto_map" not in run.config:
         raise UnfinishedRunError(
-            f"{run.path} is a run of the baseline {run.settings['model']}, which does not load on another machine. "
+            f"{run.path} is a run of the baseline {run.settings.model}, which does not load on another machine. "
             "Only runs of A-MESS can be published."
         )
     folder = run.path / MODEL_FOLDER

@@ -48,7 +48,12 @@ def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processe
             indices = indices[labels[indices] != scope.out_of_scope_id]
     if settings.overfit_batches is not None:
         pool = np.arange(len(splits["train"])) if indices is None else indices
-        wanted = settings.overfit_batches * settings.batch_size * num_processes * settings.gradient_accumulation_steps
+        wanted = (
+            settings.overfit_batches
+            * settings.per_device_train_batch_size
+            * num_processes
+            * settings.gradient_accumulation_steps
+        )
         indices = np.random.default_rng(settings.seed).permutation(pool)[:wanted]
         few = IntentRows(splits["train"], modalities, indices, scope, settings.context_utterances)
         rows = {"train": few, "validation": few, "test": few}

@@ -15,7 +15,7 @@ import yaml
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
-from .arguments import SettingsError, TrainingSettings
+from .arguments import Role, SettingsError, TrainingSettings, settings_of
 from .checkpointing import BEST_FOLDER, complete_checkpoints, describe_differences, link_folder, replace_folder
 from .finished_run import CHECKPOINT_FOLDER, LOG_FILE, METRICS_FILE, MODEL_FOLDER, SETTINGS_FILE
 
@@ -37,30 +37,9 @@ class TrainingLog:
         self.accelerator.log({f"{event}/{name}": value for name, value in values.items()}, step=step)
 
 
-# Settings that may change between the parts of a run without changing its result.
-_FREE_SETTINGS = frozenset(
-    [
-        "output_dir",
-        "overwrite",
-        "resume",
-        "checkpoint_every_epochs",
-        "checkpoint_every_steps",
-        "keep_checkpoints",
-        "logging_steps",
-        "report_to",
-        "dataloader_num_workers",
-        "cpu_threads",
-        "compare_with_text_only",
-        "push_to_hub",
-        "hub_model_id",
-        "hub_private_repo",
-    ]
-)
-
-
 def result_settings(settings: TrainingSettings) -> dict[str, Any]:
     """The settings that the result depends on."""
-    return {name: value for name, value in asdict(settings).items() if name not in _FREE_SETTINGS}
+    return {name: value for name, value in asdict(settings).items() if name not in settings_of(Role.FREE)}
 
 
 @dataclass
@@ -150,7 +129,7 @@ def open_run_folder(settings: TrainingSettings, accelerator: Accelerator, keep_f
 
 def _decide(settings: TrainingSettings, keep_finished: bool) -> RunFolder:
     path = settings.run_folder
-    resume = settings.resume.lower()
+    resume = settings.resume_from_checkpoint.lower()
     if settings.overwrite and resume not in ("auto", "false"):
         raise SettingsError("overwrite starts anew and resume continues; give one of them.")
     if path.exists() and not path.is_dir():
@@ -162,13 +141,16 @@ def _decide(settings: TrainingSettings, keep_finished: bool) -> RunFolder:
     finished = (path / METRICS_FILE).is_file()
 
     if resume not in ("auto", "true", "false"):
-        return _from_given_checkpoint(path, Path(settings.resume), occupied)
+        return _from_given_checkpoint(path, Path(settings.resume_from_checkpoint), occupied)
     if resume == "false" or settings.overwrite:
         return RunFolder(path, notes=_make_room(path, settings.overwrite) if occupied else ())
 
-    saved = yaml.safe_load((path / SETTINGS_FILE).read_text(encoding="utf-8")) if occupied else {}
-    saved = {name: value for name, value in saved.items() if name not in _FREE_SETTINGS}
-    differences = describe_differences(saved, result_settings(settings)) if occupied else []
+    differences = []
+    if occupied:
+        saved = yaml.safe_load((path / SETTINGS_FILE).read_text(encoding="utf-8"))
+        differences = describe_differences(
+            result_settings(TrainingSettings.from_saved(saved)), result_settings(settings)
+        )
     if resume == "true":
         if differences:
             raise SettingsError(f"Cannot continue the run in {path}: {'; '.join(differences)}.")
@@ -183,13 +165,15 @@ def _decide(settings: TrainingSettings, keep_finished: bool) -> RunFolder:
     elif checkpoints and differences:
         raise SettingsError(
             f"{path} holds an unfinished run of other settings: {'; '.join(differences)}. Use the same settings to "
-            "continue it, --resume false to keep it under another name and start anew, --overwrite true to delete it, "
+            "continue it, --resume_from_checkpoint false to keep it under another name and start anew, --overwrite true to delete it, "
             "or another --output_dir."
         )
     elif not checkpoints:
         return RunFolder(path, notes=_make_room(path, delete=False) if occupied else ())
     newest = checkpoints[-1]
-    return RunFolder(path, checkpoint=newest, notes=(f"Continuing from {newest} (--resume false starts anew).",))
+    return RunFolder(
+        path, checkpoint=newest, notes=(f"Continuing from {newest} (--resume_from_checkpoint false starts anew).",)
+    )
 
 
 def _from_given_checkpoint(path: Path, checkpoint: Path, occupied: bool) -> RunFolder:

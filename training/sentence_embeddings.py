@@ -14,7 +14,7 @@ draws.
     logistic       logistic regression on the frozen encoder's embeddings
     setfit         SetFit (Tunstall et al., 2022, arXiv 2209.11055): the encoder is fine-tuned on pairs of samples
                    first. By the package setfit, with its defaults: 20 pairs of each kind a sample, one epoch, batches
-                   of 16. Where these are more batches than --max_train_steps, so many of them.
+                   of 16. Where these are more batches than --max_steps, so many of them.
     descriptions   no sample at all: the label whose descriptions the text is most similar to, by mean cosine
 
 C of the regression is the best on the validation split. `--train_on_descriptions true` makes the descriptions samples
@@ -220,7 +220,7 @@ def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: Train
 
     batches = -(-2 * _PAIRS_OF_A_KIND * len(texts) // _PAIRS_IN_A_BATCH)
     # Given a number of steps, the trainer goes round its pairs until it has made them: only where it makes fewer.
-    cut = settings.max_train_steps is not None and settings.max_train_steps < batches
+    cut = settings.max_steps is not None and settings.max_steps < batches
     model = SetFitModel(model_body=encoder, model_head=LogisticRegression())
     with tempfile.TemporaryDirectory() as scratch:
         arguments = TrainingArguments(
@@ -228,7 +228,7 @@ def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: Train
             batch_size=_PAIRS_IN_A_BATCH,
             num_epochs=1,
             num_iterations=_PAIRS_OF_A_KIND,
-            max_steps=settings.max_train_steps if cut else -1,
+            max_steps=settings.max_steps if cut else -1,
             seed=settings.seed,
             report_to="none",
             save_strategy="no",

@@ -8,13 +8,13 @@
     accelerate launch training/train.py --help                       # every setting
 
 The first word is a preset: a YAML file, or the name of one in training/configs/ (sample.yaml if there is none).
-Settings after it replace the preset's: `--batch_size 16`, `--model_config.num_anchors 4`.
+Settings after it replace the preset's: `--per_device_train_batch_size 16`, `--model_config.num_anchors 4`.
 
 The same script runs everywhere; only the launch differs:
 
     accelerate launch --multi_gpu --num_processes 4 training/train.py ...              # several GPUs
     accelerate launch --config_file training/configs/accelerate/multi_node.yaml --machine_rank 0 training/train.py ...
-    torchrun --nproc_per_node 2 training/train.py --cpu ...                            # several processes on a CPU
+    torchrun --nproc_per_node 2 training/train.py --use_cpu ...                        # several processes on a CPU
 
 It writes a run folder (runs/<dataset>-<model>, or --output_dir): pretrained/ (what from_pretrained reads),
 metrics.json, predictions.parquet, config.yaml, log.jsonl, README.md, and checkpoints/, from which an interrupted run
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
             model_config={},
             output_dir=str(baseline_folder),
             overwrite=False,
-            resume="auto",
+            resume_from_checkpoint="auto",
             push_to_hub=False,
         )
         results["text_only"] = train(baseline, keep_finished=True)
@@ -119,11 +119,9 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
     while not state.stopped:
         train_one_epoch(run)
         # The last epoch is always looked at: a run ends with a model that was chosen.
-        look = is_due(state.epoch + 1, settings.evaluate_every_epochs) or state.step >= run.total_steps
+        look = is_due(state.epoch + 1, settings.eval_epochs) or state.step >= run.total_steps
         finish_epoch(run, run.evaluators["validation"].evaluate(run.model).metrics if look else None)
-        if is_due(state.epoch, settings.checkpoint_every_epochs) or is_due(
-            state.step, settings.checkpoint_every_steps
-        ):
+        if is_due(state.epoch, settings.save_epochs) or is_due(state.step, settings.save_steps):
             write_checkpoint(run)
     run.progress.close()
     content = evaluate_best(run, started)
@@ -178,7 +176,7 @@ def train_one_epoch(run: Run) -> None:
         if state.step >= run.total_steps:
             break
         # At the end of an epoch validation comes first, and the checkpoint after it.
-        if is_due(state.step, settings.checkpoint_every_steps) and state.steps_in_epoch < run.sampler.num_steps:
+        if is_due(state.step, settings.save_steps) and state.steps_in_epoch < run.sampler.num_steps:
             write_checkpoint(run)
             step_started = time.perf_counter()
 
@@ -200,7 +198,7 @@ def judge_epoch(run: Run, validation: dict[str, Any]) -> None:
     settings, accelerator, state = run.settings, run.accelerator, run.state
     # One value for all, whatever the last bit of a sum is elsewhere: a process that decided differently would leave
     # the others waiting for ever.
-    value = broadcast_object_list([validation[settings.monitor]])[0]
+    value = broadcast_object_list([validation[settings.metric_for_best_model]])[0]
     if state.best_value is None or value > state.best_value:
         state.best_epoch, state.best_step, state.best_value = state.epoch, state.step, value
         state.epochs_without_improvement = 0
@@ -219,10 +217,10 @@ def judge_epoch(run: Run, validation: dict[str, Any]) -> None:
     run.log.write(
         "validation", state.step, {"epoch": state.epoch, "train_loss": loss, **numbers, "best": state.best_value}
     )
-    run.progress.set_postfix({"loss": f"{loss:.3f}", settings.monitor: f"{value:.3f}"})
+    run.progress.set_postfix({"loss": f"{loss:.3f}", settings.metric_for_best_model: f"{value:.3f}"})
     if stop_early and accelerator.is_main_process:
         run.progress.write(
-            f"Stopped: {settings.monitor} has not risen above {state.best_value:.4f} (epoch {state.best_epoch}) for "
+            f"Stopped: {settings.metric_for_best_model} has not risen above {state.best_value:.4f} (epoch {state.best_epoch}) for "
             f"{patience} evaluations."
         )
 
@@ -247,7 +245,7 @@ def write_checkpoint(run: Run) -> None:
     run.state.loss_sums = gather_loss_sums(run)
     best = run.folder.model_folder if run.state.best_epoch is not None else None
     save_checkpoint(
-        run.accelerator, run.folder.checkpoint_folder, run.state, run.facts, best, run.settings.keep_checkpoints
+        run.accelerator, run.folder.checkpoint_folder, run.state, run.facts, best, run.settings.save_total_limit
     )
 
 

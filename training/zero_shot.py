@@ -70,7 +70,7 @@ def interpolated_model(folder: str | Path, share: float) -> PreTrainedModel:
     """
     folder = Path(folder)
     read_run(folder)
-    settings = TrainingSettings(**yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
+    settings = TrainingSettings.from_saved(yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
     with quiet_transformers():
         model = MODELS[settings.model][1].from_pretrained(folder / MODEL_FOLDER).eval()
     if share == 1:
@@ -306,7 +306,7 @@ def markdown(results: Mapping[int, Mapping[str, Any]]) -> str:
 
 def _run_settings(folder: Path) -> TrainingSettings:
     read_run(folder)
-    return TrainingSettings(**yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
+    return TrainingSettings.from_saved(yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
 
 
 def run_script() -> None:

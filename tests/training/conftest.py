@@ -25,8 +25,8 @@ def tiny_settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         f"description_model: {tiny.make_sentence_encoder(folder / 'sentence', text_model)}\n"
         f"label_descriptions: {tiny.make_descriptions(folder / 'descriptions.json')}\n"
         "model_config: {fusion_num_attention_heads: 2, num_anchors: 2}\n"
-        "num_train_epochs: 3\nbatch_size: 4\nlearning_rate: 1.0e-3\nnew_learning_rate: 2.0e-3\n"
-        "cpu: true\ncpu_threads: 1\nlogging_steps: 1\n"
+        "num_train_epochs: 3\nper_device_train_batch_size: 4\nlearning_rate: 1.0e-3\nnew_learning_rate: 2.0e-3\n"
+        "use_cpu: true\ncpu_threads: 1\nlogging_steps: 1\n"
     )
     return [str(preset)]
 

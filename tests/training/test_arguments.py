@@ -7,7 +7,18 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from training.arguments import CONFIG_FOLDER, SettingsError, TrainingSettings, help_text, parse_settings
+from training.arguments import (
+    CONFIG_FOLDER,
+    RENAMED,
+    SETTING_NAMES,
+    Role,
+    SettingsError,
+    TrainingSettings,
+    help_text,
+    parse_settings,
+    setting,
+    settings_of,
+)
 
 
 def test_no_argument_is_the_sample_preset():
@@ -25,7 +36,11 @@ def test_every_preset_is_valid(preset):
 def test_paper_presets_hold_the_papers_settings():
     for preset in ("mintrec", "mintrec2.yaml"):
         settings = parse_settings([preset])
-        assert (settings.batch_size, settings.num_train_epochs, settings.early_stopping_patience) == (8, 40, 8)
+        assert (settings.per_device_train_batch_size, settings.num_train_epochs, settings.early_stopping_patience) == (
+            8,
+            40,
+            8,
+        )
         assert settings.learning_rate == 2e-5
         assert settings.text_model.endswith("bert-large-uncased")
 
@@ -37,7 +52,7 @@ def test_command_line_replaces_the_presets_values_in_every_notation(tmp_path):
         "--seed=7",
         "--learning-rate",
         "2e-5",
-        "--cpu",
+        "--use_cpu",
         "--freeze_word_embeddings",
         "false",
         "--model_config.num_anchors",
@@ -50,17 +65,17 @@ def test_command_line_replaces_the_presets_values_in_every_notation(tmp_path):
         "1e1",
         "--shots",
         "null",
-        "--resume",
+        "--resume_from_checkpoint",
     ]
     settings = parse_settings([str(preset), *arguments])
     assert settings.seed == 7
     assert settings.learning_rate == 2e-5
-    assert settings.cpu is True
+    assert settings.use_cpu is True
     assert settings.freeze_word_embeddings is False
     assert settings.model_config == {"num_anchors": 4, "pooling": "cls"}
     assert settings.dataset_options == {"generator": "token_cue", "amplitude": 10.0}
     assert settings.shots is None
-    assert settings.resume == "true"
+    assert settings.resume_from_checkpoint == "true"
 
 
 def test_entries_may_follow_a_whole_dict(tmp_path):
@@ -87,16 +102,16 @@ def test_modalities_have_one_order_whatever_was_written(tmp_path):
         (["--modell", "amess"], ["modell", "'model'"]),
         (["--seed", "one"], ["seed", "'one'", "int"]),
         (["--learning_rate", "fast"], ["learning_rate", "'fast'", "float"]),
-        (["--cpu", "maybe"], ["cpu", "'maybe'", "bool"]),
+        (["--use_cpu", "maybe"], ["cpu", "'maybe'", "bool"]),
         (["--seed", "1.5"], ["seed", "'1.5'", "int"]),
         (["--seed"], ["--seed", "needs a value"]),
         (["--model", "text_onyl"], ["text_onyl", "'text_only'"]),
-        (["--monitor", "f1"], ["monitor", "macro_f1"]),
+        (["--metric_for_best_model", "f1"], ["metric_for_best_model", "macro_f1"]),
         (["--modalities", "text,vidoe"], ["vidoe", "'video'"]),
         (["--modalities", ""], ["modalities", "empty"]),
-        (["--batch_size", "0"], ["batch_size", "at least 1"]),
+        (["--per_device_train_batch_size", "0"], ["batch_size", "at least 1"]),
         (["--learning_rate", "-1"], ["learning_rate", "at least 0"]),
-        (["--warmup_ratio", "1"], ["warmup_ratio", "below 1"]),
+        (["--warmup_steps", "-1"], ["warmup_steps", "at least 0"]),
         (["--seed.x", "1"], ["seed", "single value"]),
         (["mintrek.yaml"], ["mintrek.yaml", "'mintrec.yaml'"]),
         (["sample.yaml", "stray"], ["stray", "--key value"]),
@@ -147,3 +162,39 @@ def test_accelerate_presets_load_in_accelerate():
     for path in sorted((CONFIG_FOLDER / "accelerate").glob("*.yaml")):
         config = load_config_from_file(str(path))
         assert config.num_processes == yaml.safe_load(path.read_text())["num_processes"]
+
+
+def test_every_setting_says_what_it_means():
+    with pytest.raises(TypeError, match="role"):
+        setting(0, "A setting whose role nobody chose.")
+    names = [name for role in Role for name in settings_of(role)]
+    assert sorted(names) == sorted(SETTING_NAMES)
+
+
+@pytest.mark.parametrize("source", ["command line", "preset"])
+def test_a_name_of_an_earlier_version_is_understood_and_the_new_one_is_told(source, tmp_path, capsys):
+    old = {"batch_size": "4", "resume": "false", "cpu": "true", "bucket_by_length": "false", "warmup_ratio": "0.2"}
+    if source == "command line":
+        settings = parse_settings([word for name, value in old.items() for word in (f"--{name}", value)])
+    else:
+        (tmp_path / "old.yaml").write_text("".join(f"{name}: {value}\n" for name, value in old.items()))
+        settings = parse_settings([str(tmp_path / "old.yaml")])
+    assert settings.per_device_train_batch_size == 4
+    assert settings.resume_from_checkpoint == "false"
+    assert settings.use_cpu is True
+    assert settings.train_sampling_strategy == "random"
+    assert settings.warmup_steps == 0.2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == len(old)
+    assert "batch_size is called per_device_train_batch_size now" in lines[0]
+
+
+def test_an_old_name_beside_the_new_one_is_refused():
+    with pytest.raises(SettingsError, match="per_device_train_batch_size"):
+        parse_settings(["--batch_size", "4", "--per_device_train_batch_size", "8"])
+
+
+def test_today_s_names_are_not_old_names():
+    for old, (new, _) in RENAMED.items():
+        assert old not in SETTING_NAMES
+        assert new in SETTING_NAMES

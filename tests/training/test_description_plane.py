@@ -38,7 +38,7 @@ def test_the_projection_is_scikit_learns_pca_of_all_parts_together():
 
 def test_tokens_of_a_run_are_the_models_and_synchronization_brings_them_to_the_plane(tiny_settings, tmp_path):
     folder = tmp_path / "run"
-    settings = ["--num_train_epochs", "12", "--evaluate_every_epochs", "12", "--checkpoint_every_epochs", "0"]
+    settings = ["--num_train_epochs", "12", "--eval_epochs", "12", "--save_epochs", "0"]
     settings += ["--learning_rate", "3e-3", "--model_config.contrastive_weight", "20"]
     main([*tiny_settings, *settings, "--output_dir", str(folder)])
     tokens = semantic_tokens(folder)
@@ -56,7 +56,7 @@ def test_tokens_of_a_run_are_the_models_and_synchronization_brings_them_to_the_p
 
 def test_descriptions_of_another_size_have_no_common_plane(tiny_settings, tmp_path):
     text_model = tiny.make_text_model(tmp_path / "bert")
-    main([*tiny_settings, "--max_train_steps", "1", "--output_dir", str(tmp_path / "run")])
+    main([*tiny_settings, "--max_steps", "1", "--output_dir", str(tmp_path / "run")])
     config = tmp_path / "run" / "pretrained" / "config.json"
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run" / "pretrained")
     descriptions = {label: ["one"] for label in tiny.LABELS}

@@ -43,7 +43,7 @@ def train(tiny_settings, folder, features, *options):
         [
             *tiny_settings,
             *("--dataset", str(features), "--output_dir", str(folder)),
-            *("--batch_size", "2", "--max_train_steps", "2", *options),
+            *("--per_device_train_batch_size", "2", "--max_steps", "2", *options),
         ]
     )
 

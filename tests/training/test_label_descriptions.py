@@ -31,7 +31,7 @@ def test_the_numbers_of_table_iv_and_more_are_the_first_of_the_data_sets_own(num
 def test_a_run_trains_with_the_first_so_many_of_a_file(tiny_settings, tmp_path):
     file, run = tmp_path / "mine.json", tmp_path / "run"
     file.write_text(json.dumps(TEXTS))
-    arguments = ["--label_descriptions", str(file), "--max_train_steps", "1", "--output_dir", str(run)]
+    arguments = ["--label_descriptions", str(file), "--max_steps", "1", "--output_dir", str(run)]
     main([*tiny_settings, *arguments, "--num_descriptions", "2"])
     model = AutoModelForSequenceClassification.from_pretrained(run / "pretrained")
     assert model.config.label_descriptions == {label: texts[:2] for label, texts in TEXTS.items()}
@@ -42,7 +42,7 @@ def test_descriptions_can_be_samples_of_their_intents(tiny_settings, tmp_path):
     file, run = tmp_path / "mine.json", tmp_path / "run"
     file.write_text(json.dumps(TEXTS))
     given = ["--label_descriptions", str(file), "--output_dir", str(run), "--num_train_epochs", "1"]
-    main([*tiny_settings, *given, "--batch_size", "7", "--train_on_descriptions", "true"])
+    main([*tiny_settings, *given, "--per_device_train_batch_size", "7", "--train_on_descriptions", "true"])
     metrics = json.loads((run / "metrics.json").read_text())
     assert (metrics["train_samples"], metrics["steps"]) == (42, 8)  # 42 utterances and 8 descriptions
 
@@ -70,7 +70,18 @@ def test_descriptions_can_be_all_that_is_learned_from(tiny_settings, tmp_path):
     file, run = tmp_path / "mine.json", tmp_path / "run"
     file.write_text(json.dumps(TEXTS))
     given = ["--label_descriptions", str(file), "--output_dir", str(run), "--num_train_epochs", "2"]
-    main([*tiny_settings, *given, "--batch_size", "8", "--shots", "0", "--train_on_descriptions", "true"])
+    main(
+        [
+            *tiny_settings,
+            *given,
+            "--per_device_train_batch_size",
+            "8",
+            "--shots",
+            "0",
+            "--train_on_descriptions",
+            "true",
+        ]
+    )
     metrics = json.loads((run / "metrics.json").read_text())
     assert (metrics["train_samples"], metrics["steps"]) == (0, 2)
     model = AutoModelForSequenceClassification.from_pretrained(run / "pretrained")

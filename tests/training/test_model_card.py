@@ -56,7 +56,7 @@ def edit(folder, **values):
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory, tiny_settings):
     folder = tmp_path_factory.mktemp("card") / "run"
-    main([*tiny_settings, "--output_dir", str(folder), "--compare_with_text_only", "--max_train_steps", "6"])
+    main([*tiny_settings, "--output_dir", str(folder), "--compare_with_text_only", "--max_steps", "6"])
     return folder
 
 

@@ -137,16 +137,16 @@ def test_the_threshold_is_the_models_and_the_pipeline_decides_by_it(runs, protoc
 
 
 def test_a_run_that_ends_twice_ends_the_same(arguments, tmp_path):
-    settings = [*arguments, "--output_dir", str(tmp_path / "run"), "--max_train_steps", "3"]
+    settings = [*arguments, "--output_dir", str(tmp_path / "run"), "--max_steps", "3"]
     first = main(settings)["amess"]
     (tmp_path / "run" / "metrics.json").unlink()  # as if it had been killed before the end
-    again = main([*settings, "--resume", "true"])["amess"]
+    again = main([*settings, "--resume_from_checkpoint", "true"])["amess"]
     for name in ("out_of_scope", "out_of_scope_threshold", "calibration", "test"):
         assert again[name] == first[name]
 
 
 def test_a_threshold_of_ones_own_is_kept_and_data_in_scope_have_one_too(tiny_settings, tmp_path):
-    short = [*tiny_settings, "--max_train_steps", "3"]
+    short = [*tiny_settings, "--max_steps", "3"]
     own = ["--model_config.out_of_scope_threshold", "0.25"]
     metrics = main([*short, *own, "--output_dir", str(tmp_path / "own")])["amess"]
     assert read_run(tmp_path / "own").config["out_of_scope_threshold"] == 0.25
@@ -160,7 +160,7 @@ def test_a_threshold_of_ones_own_is_kept_and_data_in_scope_have_one_too(tiny_set
 def test_the_baselines_have_every_score_but_that_of_descriptions(arguments, tmp_path, model):
     settings = ["--model", model, "--model_config", "{}", "--modalities", "text,video,audio"]
     settings += ["--out_of_scope", "outlier_exposure"]
-    metrics = main([*arguments, *settings, "--output_dir", str(tmp_path / "run"), "--max_train_steps", "3"])[model]
+    metrics = main([*arguments, *settings, "--output_dir", str(tmp_path / "run"), "--max_steps", "3"])[model]
     assert set(metrics["out_of_scope"]["test"]["ood_detection"]) == LOGIT_SCORES
     assert "out_of_scope_threshold" not in read_run(tmp_path / "run").config
 
@@ -169,9 +169,9 @@ def test_the_baselines_have_every_score_but_that_of_descriptions(arguments, tmp_
 def test_shared_outlier_exposure_equals_the_larger_batch(arguments, tmp_path, how):
     text_model = tiny.make_text_model(tmp_path / "bert", dropout=0.0)
     settings = [*arguments, "--model", "text_only", "--model_config", "{classifier_dropout: 0}"]
-    settings += ["--out_of_scope", "outlier_exposure", "--text_model", text_model, "--max_train_steps", "6"]
-    main([*settings, "--batch_size", "8", "--output_dir", str(tmp_path / "large")])
-    shared = [*settings, "--batch_size", "4", "--output_dir", str(tmp_path / "shared")]
+    settings += ["--out_of_scope", "outlier_exposure", "--text_model", text_model, "--max_steps", "6"]
+    main([*settings, "--per_device_train_batch_size", "8", "--output_dir", str(tmp_path / "large")])
+    shared = [*settings, "--per_device_train_batch_size", "4", "--output_dir", str(tmp_path / "shared")]
     if how == "passes":
         main([*shared, "--gradient_accumulation_steps", "2"])
     else:
@@ -184,7 +184,7 @@ def test_shared_outlier_exposure_equals_the_larger_batch(arguments, tmp_path, ho
 
 
 def test_the_descriptions_of_held_out_intents_may_stay_in_the_file(tiny_settings, tmp_path):
-    settings = [*tiny_settings, "--out_of_scope", "none", "--held_out_intents", "0.3", "--max_train_steps", "2"]
+    settings = [*tiny_settings, "--out_of_scope", "none", "--held_out_intents", "0.3", "--max_steps", "2"]
     main([*settings, "--output_dir", str(tmp_path / "run")])
     config = read_run(tmp_path / "run").config
     assert len(config["label2id"]) == 2 and set(config["label_descriptions"]) == set(config["label2id"])

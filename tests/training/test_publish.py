@@ -72,7 +72,7 @@ def hub(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory, tiny_settings) -> Path:
     folder = tmp_path_factory.mktemp("publish") / "run"
-    settings = ["--max_train_steps", "3", "--checkpoint_every_epochs", "0"]
+    settings = ["--max_steps", "3", "--save_epochs", "0"]
     train([*tiny_settings, "--output_dir", str(folder), *settings])
     return folder
 
@@ -99,7 +99,7 @@ def test_what_training_pushes_loads_elsewhere_and_computes_the_same(tiny_setting
     with FakeHub() as hub:
         home, folder = tmp_path / "home", tmp_path / "run"
         home.mkdir()
-        arguments = [*tiny_settings, "--output_dir", str(folder), "--max_train_steps", "3"]
+        arguments = [*tiny_settings, "--output_dir", str(folder), "--max_steps", "3"]
         arguments += ["--push_to_hub", "true", "--hub_model_id", "org/amess-tiny"]
         variables = hub.environment(tmp_path, PYTHONPATH=str(tiny.ROOT))
         output = tiny.run([sys.executable], arguments, tmp_path / "log", **{**variables, "HF_HUB_OFFLINE": "0"})
@@ -331,7 +331,7 @@ def test_only_finished_runs_of_a_mess_are_published(hub, run_folder, tiny_settin
     with pytest.raises(UnfinishedRunError, match="metrics.json is missing"):
         publish(tmp_path, "org/amess-tiny")
     baseline = tmp_path / "baseline"
-    options = ["--model", "text_only", "--model_config", "{}", "--max_train_steps", "1"]
+    options = ["--model", "text_only", "--model_config", "{}", "--max_steps", "1"]
     train([*tiny_settings, "--output_dir", str(baseline), *options])
     with pytest.raises(UnfinishedRunError, match="baseline text_only"):
         publish(baseline, "org/amess-tiny")
@@ -354,7 +354,7 @@ def test_a_run_that_could_not_be_pushed_is_complete_and_says_how_to_go_on(hub, t
     folder = tmp_path / "run"
     hub.fail_once("/commit/main", 507)
     with pytest.raises(HubPushError) as error:
-        push = ["--push_to_hub", "--hub_model_id", "org/amess-tiny", "--max_train_steps", "1"]
+        push = ["--push_to_hub", "--hub_model_id", "org/amess-tiny", "--max_steps", "1"]
         train([*tiny_settings, "--output_dir", str(folder), *push])
     assert f"python -m training.publish {folder} --repo org/amess-tiny" in str(error.value)
     publish_command([str(folder), "--repo", "org/amess-tiny"])

@@ -32,7 +32,7 @@ def tiny_command(tmp_path_factory):
     text_model = tiny.make_text_model(folder / "bert")
     sentence_encoder = tiny.make_sentence_encoder(folder / "sentence", text_model)
     models = [f"text_model={text_model}", f"description_model={sentence_encoder}"]
-    sizes = ["num_text_layers=1", "model_config.fusion_num_attention_heads=2", "max_train_steps=4", "cpu=true"]
+    sizes = ["num_text_layers=1", "model_config.fusion_num_attention_heads=2", "max_steps=4", "use_cpu=true"]
     return ["--table", "3", "--dataset", "sample", "--settings", *models, *sizes]
 
 
@@ -96,10 +96,10 @@ def test_a_table_of_what_is_finished_runs_nothing(finished, tiny_command, tmp_pa
 
 def test_a_run_of_other_settings_is_never_taken_for_the_rows(finished, tiny_command, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main([*tiny_command, "batch_size=16", *ROWS, "--seeds", "0", "--output", str(finished)])
+        main([*tiny_command, "per_device_train_batch_size=16", *ROWS, "--seeds", "0", "--output", str(finished)])
     assert stopped.value.code == 2
     message = capsys.readouterr().err
-    assert f"{finished}/sample/wo_both/seed-0: batch_size was 32 and is 16" in message
+    assert f"{finished}/sample/wo_both/seed-0: per_device_train_batch_size was 32 and is 16" in message
     assert "another --output" in message
 
 
@@ -197,7 +197,7 @@ def test_commands_that_cannot_be_are_refused_before_anything_is_trained(argument
 @pytest.mark.timeout(1800)
 def test_after_five_kills_the_tables_equal_an_undisturbed_runs(tiny_command, tmp_path):
     # Checkpoints, so that runs go on in their middle, too.
-    training = ["max_train_steps=null", "num_train_epochs=4", "checkpoint_every_epochs=1"]
+    training = ["max_steps=null", "num_train_epochs=4", "save_epochs=1"]
     training += ["learning_rate=2e-3", "new_learning_rate=5e-3"]  # so that a random model learns something
     command = [sys.executable, "-m", "training.reproduce", *tiny_command, *training, *ROWS, "--seeds", "0", "1"]
     command += ["--jobs", "2", "--output"]

@@ -108,7 +108,7 @@ MADE = [
     (
         "mintrec_shots",
         "mintrec_shots/text_only-K=2",
-        "mintrec_text_minilm --shots 2 --num_train_epochs 20 --evaluate_every_epochs 5 --batch_size 16 "
+        "mintrec_text_minilm --shots 2 --num_train_epochs 20 --eval_epochs 5 --per_device_train_batch_size 16 "
         "--freeze_text_layers 0 --model text_only --model_config {}",
     ),
 ]
@@ -118,7 +118,7 @@ MADE = [
 def test_rows_that_were_already_measured_keep_their_folders_and_settings(experiment, folder, arguments):
     (row,) = [row for row in named_experiment(experiment).rows if row.folder == folder]
     preset, *words = arguments.split()
-    made = parse_settings([f"{preset}.yaml", *words, "--checkpoint_every_epochs", "0"])
+    made = parse_settings([f"{preset}.yaml", *words, "--save_epochs", "0"])
     assert settings_of(row) == made
 
 

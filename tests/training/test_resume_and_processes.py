@@ -19,7 +19,7 @@ from . import tiny
 
 
 # 42 samples in batches of 4 are 11 steps an epoch, 6 with two processes; a checkpoint every 4 steps falls inside.
-SETTINGS = ["--num_train_epochs", "4", "--checkpoint_every_steps", "4", "--checkpoint_every_epochs", "1"]
+SETTINGS = ["--num_train_epochs", "4", "--save_steps", "4", "--save_epochs", "1"]
 TIMES = ("wall_seconds", "train_seconds", "train_samples_per_second")
 
 
@@ -28,7 +28,7 @@ def results(folder):
     metrics = json.loads((folder / "metrics.json").read_text())
     for name in TIMES:
         assert metrics.pop(name) > 0
-    for name in ("output_dir", "resume", "checkpoint_every_steps"):
+    for name in ("output_dir", "resume_from_checkpoint", "save_steps"):
         metrics["settings"].pop(name)
     (last,) = complete_checkpoints(folder / "checkpoints")
     state, _ = read_checkpoint(last)
@@ -107,21 +107,28 @@ def test_a_killed_run_continues_bit_for_bit_on_one_process(tiny_settings, tmp_pa
 
 
 def test_a_checkpoint_within_an_epoch_continues_in_another_folder(tiny_settings, tmp_path):
-    arguments = [*tiny_settings, "--num_train_epochs", "4", "--checkpoint_every_steps", "5"]
-    arguments += ["--early_stopping_patience", "1", "--gradient_accumulation_steps", "2", "--batch_size", "2"]
-    main([*arguments, "--output_dir", str(tmp_path / "whole"), "--keep_checkpoints", "50"])
+    arguments = [*tiny_settings, "--num_train_epochs", "4", "--save_steps", "5"]
+    arguments += [
+        "--early_stopping_patience",
+        "1",
+        "--gradient_accumulation_steps",
+        "2",
+        "--per_device_train_batch_size",
+        "2",
+    ]
+    main([*arguments, "--output_dir", str(tmp_path / "whole"), "--save_total_limit", "50"])
     for path in complete_checkpoints(tmp_path / "whole" / "checkpoints")[:-1]:
         middle = read_checkpoint(path)[0]
         if middle.steps_in_epoch and middle.epoch:
             break
     else:
         pytest.fail("no checkpoint in the middle of a later epoch")
-    main([*arguments, "--output_dir", str(tmp_path / "continued"), "--resume", str(path)])
+    main([*arguments, "--output_dir", str(tmp_path / "continued"), "--resume_from_checkpoint", str(path)])
     for old in complete_checkpoints(tmp_path / "whole" / "checkpoints")[:-1]:
         (old / "complete.json").unlink()
     for folder in ("whole", "continued"):
         metrics = json.loads((tmp_path / folder / "metrics.json").read_text())
-        metrics["settings"].pop("keep_checkpoints")
+        metrics["settings"].pop("save_total_limit")
         (tmp_path / folder / "metrics.json").write_text(json.dumps(metrics))
     # The log of the other folder begins where the run was taken up.
     whole_log = (tmp_path / "whole" / "log.jsonl").read_text()
@@ -177,11 +184,11 @@ def test_two_machines_give_what_two_processes_give(tiny_settings, two_processes,
 @pytest.mark.slow
 def test_two_processes_equal_one_with_twice_the_batch(tiny_settings, tmp_path):
     text_model = tiny.make_text_model(tmp_path / "bert", dropout=0.0)
-    arguments = [*tiny_settings, "--text_model", text_model, "--max_train_steps", "8"]
+    arguments = [*tiny_settings, "--text_model", text_model, "--max_steps", "8"]
     arguments += ["--model_config.fusion_dropout", "0", "--model_config.classifier_dropout", "0"]
     pair, single = tmp_path / "pair", tmp_path / "single"
     tiny.run(tiny.torchrun(2), [*arguments, "--output_dir", str(pair)], tmp_path / "pair.txt")
-    main([*arguments, "--output_dir", str(single), "--batch_size", "8"])
+    main([*arguments, "--output_dir", str(single), "--per_device_train_batch_size", "8"])
     found, expected = (load_file(folder / "pretrained" / "model.safetensors") for folder in (pair, single))
     # AdamW turns the rounding noise of a gradient that is zero in theory (an attention key's bias) into steps.
     for name in expected:
@@ -194,7 +201,16 @@ def test_two_processes_equal_one_with_twice_the_batch(tiny_settings, tmp_path):
 def test_a_run_of_two_processes_is_not_continued_by_one(tiny_settings, two_processes, tmp_path):
     (checkpoint,) = complete_checkpoints(two_processes / "checkpoints")
     with pytest.raises(CheckpointError, match="num_processes was 2 and is 1"):
-        main([*tiny_settings, *SETTINGS, "--output_dir", str(tmp_path / "one"), "--resume", str(checkpoint)])
+        main(
+            [
+                *tiny_settings,
+                *SETTINGS,
+                "--output_dir",
+                str(tmp_path / "one"),
+                "--resume_from_checkpoint",
+                str(checkpoint),
+            ]
+        )
 
 
 @pytest.mark.parametrize("form", ["options", pytest.param("config file", marks=pytest.mark.slow)])
@@ -220,7 +236,7 @@ def test_a_launch_that_silently_runs_one_process_stops_and_says_how(tiny_setting
 @pytest.mark.slow
 def test_accelerate_launch_with_one_process_runs(tiny_settings, tmp_path):
     launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
-    arguments = [*tiny_settings, "--max_train_steps", "2", "--output_dir", str(tmp_path / "run")]
+    arguments = [*tiny_settings, "--max_steps", "2", "--output_dir", str(tmp_path / "run")]
     output = tiny.run(launcher, arguments, tmp_path / "log.txt")
     assert "Warning" not in output
     assert (tmp_path / "run" / "metrics.json").is_file()

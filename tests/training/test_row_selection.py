@@ -49,7 +49,7 @@ def test_shots_give_every_label_its_number_and_follow_the_seed():
 
 
 def test_overfitting_uses_the_same_few_rows_everywhere(splits):
-    settings = parse_settings(["--overfit_batches", "2", "--batch_size", "4"])
+    settings = parse_settings(["--overfit_batches", "2", "--per_device_train_batch_size", "4"])
     rows = select_rows(dict(splits), settings, num_processes=1)
     assert len(rows["train"]) == 8
     assert rows["train"] is rows["validation"] is rows["test"]
@@ -149,7 +149,7 @@ def test_utterances_out_of_scope_are_in_the_tested_fold(released):
 
 
 def test_a_run_on_a_fold_says_so(tiny_settings, tmp_path):
-    words = "--cross_validation_folds 3 --cross_validation_fold 2 --num_train_epochs 2 --evaluate_every_epochs 2"
+    words = "--cross_validation_folds 3 --cross_validation_fold 2 --num_train_epochs 2 --eval_epochs 2"
     metrics = main([*tiny_settings, *words.split(), "--output_dir", str(tmp_path / "run")])["amess"]
     assert metrics["train_samples"] == 28
     assert read_run(tmp_path / "run").num_samples == 14

@@ -109,7 +109,7 @@ def test_without_a_sample_descriptions_alone_answer(tiny_settings, tmp_path):
 
 
 def test_setfit_fine_tunes_the_encoder_of_its_own_run_only(tiny_settings, tmp_path):
-    call = [*tiny_settings, "--shots", "4", "--max_train_steps", "3"]
+    call = [*tiny_settings, "--shots", "4", "--max_steps", "3"]
     settings = parse_settings([*call, "--modalities", "text"])
     rows = select_rows(load_splits(settings), settings, 1)
     texts, labels = rows["train"].column("text"), rows["train"].column("label")
@@ -128,7 +128,7 @@ def test_setfit_makes_its_pairs_once_however_many_steps_it_may_take(tiny_setting
     texts, labels = ["hello there", "see you", "thanks a lot", "good morning"], [0, 1, 2, 0]  # ten batches of pairs
     tuned = []
     for steps in ("10", "11", "9"):
-        settings = parse_settings([*tiny_settings, "--modalities", "text", "--max_train_steps", steps])
+        settings = parse_settings([*tiny_settings, "--modalities", "text", "--max_steps", steps])
         encoder = load_sentence_encoder(settings)
         sentence_embeddings.fine_tune(encoder, texts, labels, settings)
         tuned.append(encoder.encode(texts))

@@ -61,7 +61,7 @@ def test_a_run_folder_holds_everything_about_the_run(tiny_settings, tmp_path, ca
     assert metrics["wall_seconds"] > metrics["train_seconds"] > 0
     assert metrics["train_samples_per_second"] == pytest.approx(3 * 42 / metrics["train_seconds"])
     assert {"torch", "transformers", "accelerate", "python"} <= set(metrics["versions"])
-    assert metrics["settings"]["batch_size"] == 4
+    assert metrics["settings"]["per_device_train_batch_size"] == 4
 
     table = pq.read_table(folder / "predictions.parquet").to_pandas()
     assert list(table.columns) == ["id", "text", "label", "prediction", "scores"]
@@ -106,7 +106,7 @@ def test_overfitting_a_few_batches_learns_them(tiny_settings, tmp_path, model):
     settings = [*tiny_settings, "--model", model, "--overfit_batches", "3", "--num_train_epochs", "40"]
     if model != "amess":
         settings += ["--model_config", "{}"]
-    metrics = run(settings, tmp_path / "run", "--learning_rate", "3e-3", "--checkpoint_every_epochs", "0")[model]
+    metrics = run(settings, tmp_path / "run", "--learning_rate", "3e-3", "--save_epochs", "0")[model]
     assert metrics["train_samples"] == 12
     assert metrics["test"]["accuracy"] > 0.9
     assert not (tmp_path / "run" / "checkpoints").exists()
@@ -120,7 +120,9 @@ def test_training_stops_once_the_monitor_no_longer_rises(tiny_settings, tmp_path
 
 
 def test_the_best_epoch_is_the_one_that_is_tested(tiny_settings, tmp_path):
-    metrics = run(tiny_settings, tmp_path / "run", "--num_train_epochs", "5", "--monitor", "macro_f1")["amess"]
+    metrics = run(tiny_settings, tmp_path / "run", "--num_train_epochs", "5", "--metric_for_best_model", "macro_f1")[
+        "amess"
+    ]
     validation = log_lines(tmp_path / "run", "validation")
     values = [line["macro_f1"] for line in validation]
     assert metrics["best_epoch"] == 1 + values.index(max(values))
@@ -128,7 +130,7 @@ def test_the_best_epoch_is_the_one_that_is_tested(tiny_settings, tmp_path):
 
 
 def test_the_rate_rises_then_falls_to_zero_and_differs_for_new_weights(tiny_settings, tmp_path):
-    run(tiny_settings, tmp_path / "run", "--max_train_steps", "20", "--warmup_ratio", "0.2")
+    run(tiny_settings, tmp_path / "run", "--max_steps", "20", "--warmup_steps", "0.2")
     train = log_lines(tmp_path / "run", "train")
     rates = [line["learning_rate"] for line in train]
     assert len(rates) == 20
@@ -139,18 +141,18 @@ def test_the_rate_rises_then_falls_to_zero_and_differs_for_new_weights(tiny_sett
 
 def test_a_schedule_shorter_than_the_run_ends_at_zero(tiny_settings, tmp_path):
     """MIntRec2.0's benchmark takes the length of its schedule from another data set."""
-    run(tiny_settings, tmp_path / "run", "--max_train_steps", "20", "--warmup_ratio", "0.2", "--decay_ratio", "0.5")
+    run(tiny_settings, tmp_path / "run", "--max_steps", "20", "--warmup_steps", "0.2", "--decay_ratio", "0.5")
     rates = [line["learning_rate"] for line in log_lines(tmp_path / "run", "train")]
     np.testing.assert_allclose(rates, [0, 0.5e-3, *np.linspace(1e-3, 0, 9), *[0] * 9], atol=1e-12)
 
 
 def test_accumulated_passes_equal_the_larger_batch(tiny_settings, tmp_path):
     text_model = tiny.make_text_model(tmp_path / "bert", dropout=0.0)
-    settings = [*tiny_settings, "--text_model", text_model, "--max_train_steps", "12"]
+    settings = [*tiny_settings, "--text_model", text_model, "--max_steps", "12"]
     settings += ["--model_config.fusion_dropout", "0", "--model_config.classifier_dropout", "0"]
-    run(settings, tmp_path / "large", "--batch_size", "8")
-    run(settings, tmp_path / "accumulated", "--batch_size", "4", "--gradient_accumulation_steps", "2")
-    run(settings, tmp_path / "small", "--batch_size", "4")
+    run(settings, tmp_path / "large", "--per_device_train_batch_size", "8")
+    run(settings, tmp_path / "accumulated", "--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "2")
+    run(settings, tmp_path / "small", "--per_device_train_batch_size", "4")
     large = [line["loss"] for line in log_lines(tmp_path / "large", "train")]
     accumulated = [line["loss"] for line in log_lines(tmp_path / "accumulated", "train")]
     # 42 samples are 6 steps of 8, the last one of 2: the two epochs hold a ragged step each.
@@ -161,7 +163,7 @@ def test_accumulated_passes_equal_the_larger_batch(tiny_settings, tmp_path):
 
 @pytest.mark.parametrize("modalities", ["text", "video", "text,audio"])
 def test_any_set_of_modalities_trains(tiny_settings, tmp_path, modalities):
-    metrics = run(tiny_settings, tmp_path / "run", "--modalities", modalities, "--max_train_steps", "3")["amess"]
+    metrics = run(tiny_settings, tmp_path / "run", "--modalities", modalities, "--max_steps", "3")["amess"]
     config = json.loads((tmp_path / "run" / "pretrained" / "config.json").read_text())
     assert (config["video_feature_size"] is not None) == ("video" in modalities)
     assert (config["audio_feature_size"] is not None) == ("audio" in modalities)
@@ -169,36 +171,36 @@ def test_any_set_of_modalities_trains(tiny_settings, tmp_path, modalities):
 
 
 def test_bf16_trains(tiny_settings, tmp_path):
-    metrics = run(tiny_settings, tmp_path / "run", "--mixed_precision", "bf16", "--max_train_steps", "4")["amess"]
+    metrics = run(tiny_settings, tmp_path / "run", "--mixed_precision", "bf16", "--max_steps", "4")["amess"]
     assert metrics["mixed_precision"] == "bf16"
     assert np.isfinite(metrics["test"]["accuracy"])
 
 
 def test_tensorboard_gets_the_course_of_training(tiny_settings, tmp_path):
-    run(tiny_settings, tmp_path / "run", "--report_to", "tensorboard", "--max_train_steps", "2")
+    run(tiny_settings, tmp_path / "run", "--report_to", "tensorboard", "--max_steps", "2")
     assert list((tmp_path / "run").rglob("events.out.tfevents.*"))
 
 
 def test_a_finished_run_is_kept_under_a_new_name_unless_told_otherwise(tiny_settings, tmp_path, capsys):
     folder = tmp_path / "run"
     for seed in (0, 1):
-        run(tiny_settings, folder, "--max_train_steps", "2", "--seed", seed)
+        run(tiny_settings, folder, "--max_steps", "2", "--seed", seed)
     assert str(tmp_path / "run.1") in capsys.readouterr().out
     assert json.loads((tmp_path / "run.1" / "metrics.json").read_text())["seed"] == 0
     assert json.loads((folder / "metrics.json").read_text())["seed"] == 1
-    run(tiny_settings, folder, "--max_train_steps", "2", "--overwrite")
+    run(tiny_settings, folder, "--max_steps", "2", "--overwrite")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run.1"]
 
 
 def test_resuming_a_finished_run_returns_its_results(tiny_settings, tmp_path):
-    first = run(tiny_settings, tmp_path / "run", "--max_train_steps", "2")
-    assert run(tiny_settings, tmp_path / "run", "--max_train_steps", "2", "--resume", "true") == first
+    first = run(tiny_settings, tmp_path / "run", "--max_steps", "2")
+    assert run(tiny_settings, tmp_path / "run", "--max_steps", "2", "--resume_from_checkpoint", "true") == first
 
 
 def test_an_interrupted_comparison_goes_on_with_its_second_part(tiny_settings, tmp_path):
     folder = tmp_path / "run"
-    first = run(tiny_settings, folder, "--max_train_steps", "2")
-    both = run(tiny_settings, folder, "--max_train_steps", "2", "--compare_with_text_only")
+    first = run(tiny_settings, folder, "--max_steps", "2")
+    both = run(tiny_settings, folder, "--max_steps", "2", "--compare_with_text_only")
     assert both["amess"] == first["amess"]
     assert both["text_only"]["model"] == "text_only"
 
@@ -211,15 +213,24 @@ def test_a_folder_of_someone_else_is_left_alone(tiny_settings, tmp_path):
 
 
 def test_a_checkpoint_of_other_settings_is_refused_with_the_difference(tiny_settings, tmp_path):
-    run(tiny_settings, tmp_path / "run", "--max_train_steps", "2")
+    run(tiny_settings, tmp_path / "run", "--max_steps", "2")
     checkpoint = next((tmp_path / "run" / "checkpoints").iterdir())
     with pytest.raises(CheckpointError, match="seed was 0 and is 1"):
-        run(tiny_settings, tmp_path / "other", "--max_train_steps", "2", "--seed", "1", "--resume", checkpoint)
+        run(
+            tiny_settings,
+            tmp_path / "other",
+            "--max_steps",
+            "2",
+            "--seed",
+            "1",
+            "--resume_from_checkpoint",
+            checkpoint,
+        )
     (tmp_path / "run" / "metrics.json").unlink()  # as if it had been interrupted
-    with pytest.raises(SettingsError, match="batch_size was 4 and is 8.*--resume false"):
-        run(tiny_settings, tmp_path / "run", "--max_train_steps", "2", "--batch_size", "8")
+    with pytest.raises(SettingsError, match="batch_size was 4 and is 8.*--resume_from_checkpoint false"):
+        run(tiny_settings, tmp_path / "run", "--max_steps", "2", "--per_device_train_batch_size", "8")
     with pytest.raises(SettingsError, match="no whole checkpoint|Cannot continue|not a checkpoint"):
-        run(tiny_settings, tmp_path / "new", "--resume", tmp_path / "nowhere")
+        run(tiny_settings, tmp_path / "new", "--resume_from_checkpoint", tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
@@ -248,7 +259,7 @@ def test_what_does_not_fit_is_named(tiny_settings, tmp_path, arguments, words):
 
 def test_a_loss_that_is_no_number_stops_training(tiny_settings, tmp_path):
     with pytest.raises(TrainingDivergedError, match="Lower --learning_rate"):
-        run(tiny_settings, tmp_path / "run", "--learning_rate", "1e30", "--max_grad_norm", "0", "--warmup_ratio", "0")
+        run(tiny_settings, tmp_path / "run", "--learning_rate", "1e30", "--max_grad_norm", "0", "--warmup_steps", "0")
 
 
 def test_a_rendezvous_without_a_world_size_is_refused():

@@ -21,7 +21,6 @@ from transformers import AutoModelForSequenceClassification, AutoProcessor
 
 from modeling_amess.modeling_amess import masked_mean
 
-from ..arguments import TrainingSettings
 from ..data import IntentCollator, load_splits
 from ..finished_run import MODEL_FOLDER, read_run
 from ..row_selection import select_rows
@@ -57,7 +56,7 @@ def semantic_tokens(folder: Path) -> SemanticTokens:
         UnfinishedRunError: the folder is not that of a finished run.
         ValueError: a model whose semantic token and hidden states differ in size and cannot lie in one plane.
     """
-    settings = TrainingSettings(**read_run(folder).settings)
+    settings = read_run(folder).settings
     model = AutoModelForSequenceClassification.from_pretrained(folder / MODEL_FOLDER).eval()
     if model.config.description_size != model.config.hidden_size:
         raise ValueError(
@@ -69,7 +68,7 @@ def semantic_tokens(folder: Path) -> SemanticTokens:
     collator = IntentCollator(processor, settings.modality_names)
     before, after, labels = [], [], []
     with torch.no_grad():
-        for batch in DataLoader(rows, batch_size=settings.eval_batch_size, collate_fn=collator):
+        for batch in DataLoader(rows, batch_size=settings.per_device_eval_batch_size, collate_fn=collator):
             labels.append(batch.pop("labels").numpy())
             output = model.amess(**batch)
             before.append(masked_mean(output.last_hidden_state, batch["attention_mask"]).numpy())

@@ -129,7 +129,7 @@ def _differences(job: Job) -> list[str]:
         saved.update({name: wanted[name] for name in ("model", "model_config", "modalities")})
     try:
         # A setting that did not exist yet had what is now its default.
-        found = result_settings(TrainingSettings(**saved))
+        found = result_settings(TrainingSettings.from_saved(saved))
     except (TypeError, SettingsError) as error:
         return [f"{file.name} cannot be read ({error})"]
     for settings in (found, wanted):

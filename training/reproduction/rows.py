@@ -73,17 +73,17 @@ BASELINES = {
 }
 
 # Runs of minutes start anew after an interruption; those of hours write a checkpoint every epoch.
-_ANEW = "--checkpoint_every_epochs 0"
+_ANEW = "--save_epochs 0"
 PLANTED = f"planted {_ANEW}"
 MINTREC_TEXT = f"mintrec_text_minilm {_ANEW}"
 _MINILM = (
     "--text_model minilm --description_model minilm --freeze_word_embeddings true --num_train_epochs 8 "
-    f"--early_stopping_patience null --batch_size 32 --learning_rate 2e-4 --new_learning_rate 1e-3 {_ANEW}"
+    f"--early_stopping_patience null --per_device_train_batch_size 32 --learning_rate 2e-4 --new_learning_rate 1e-3 {_ANEW}"
 )
 # The paper's recipe with the description encoder of the text encoder's size.
 _BERT = (
     "--num_text_layers null --freeze_word_embeddings false --num_train_epochs 40 --early_stopping_patience 8 "
-    "--batch_size 8 --learning_rate 2e-5 --new_learning_rate 2e-5 --checkpoint_every_epochs 1"
+    "--per_device_train_batch_size 8 --learning_rate 2e-5 --new_learning_rate 2e-5 --save_epochs 1"
 )
 _TEXT_MODELS = {
     "bert-base": "google-bert/bert-base-uncased",
@@ -115,7 +115,7 @@ def method_settings(model: str, dataset: str, preset: str) -> str:
     """Preset file and settings of a method: with BERT the recipe published with it, with MiniLM that of all rows."""
     if model in _PUBLISHED_RECIPES and preset != "minilm" and dataset in ("mintrec", "mintrec2"):
         text_model = f"--text_model {_TEXT_MODELS[preset]}"
-        return f"mintrec_{model} --dataset {dataset} {text_model} --checkpoint_every_epochs 1"
+        return f"mintrec_{model} --dataset {dataset} {text_model} --save_epochs 1"
     base = base_settings(dataset, preset)
     if model == "amess":
         return base

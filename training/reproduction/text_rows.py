@@ -22,7 +22,7 @@ RECIPES = tuple(itertools.product(("mean", "cls"), ("1e-4", "2e-4"), (0, 2)))
 # ... and for A-MESS, around the best of them, more frozen layers, the epoch and the number of epochs.
 FROZEN_DEEPER = (("mean", "2e-4", 4), ("cls", "2e-4", 3), ("cls", "2e-4", 4), ("cls", "4e-4", 4))
 CHOSEN_RECIPE = "A-MESS, cls, 2e-4, 2 layers frozen"
-KEEP_LAST = "--evaluate_every_epochs 8"
+KEEP_LAST = "--eval_epochs 8"
 # As samples of their intents: the paper's descriptions, these and five of ours, and these and five utterances of ours.
 THREE_AS_SAMPLES = "--train_on_descriptions true"
 DESCRIPTIONS_AS_SAMPLES = f"--num_descriptions 8 {THREE_AS_SAMPLES}"
@@ -30,7 +30,7 @@ UTTERANCES_AS_SAMPLES = f"--num_descriptions 13 {THREE_AS_SAMPLES}"
 # Methods of training.sentence_embeddings by title, with their settings.
 EMBEDDING_MODULE = "training.sentence_embeddings"
 # SetFit has at most the batches of pairs that it makes of ten samples an intent; those of all would be hours on a CPU.
-SETFIT = "--max_train_steps 500"
+SETFIT = "--max_steps 500"
 REGRESSION_DESCRIBED = {
     "logistic regression with descriptions": ("logistic", THREE_AS_SAMPLES),
     "logistic regression with eight descriptions": ("logistic", DESCRIPTIONS_AS_SAMPLES),
@@ -56,12 +56,12 @@ ZERO_SHOT_METHODS = {**REGRESSION_DESCRIBED, "nearest description": ("descriptio
 METHODS_OF_FEW = {0: ZERO_SHOT_METHODS, **dict.fromkeys((1, 2), {**SHOT_METHODS, **SETFIT_DESCRIBED})}
 # Few samples make short epochs: tens of optimizer steps for every K, and a few looks at the validation split.
 SHOTS = {
-    0: "--num_train_epochs 30 --evaluate_every_epochs 10",
-    1: "--num_train_epochs 30 --evaluate_every_epochs 10",
-    2: "--num_train_epochs 20 --evaluate_every_epochs 5",
-    5: "--num_train_epochs 15 --evaluate_every_epochs 5",
-    10: "--num_train_epochs 10 --evaluate_every_epochs 5",
-    20: "--num_train_epochs 8 --evaluate_every_epochs 4",
+    0: "--num_train_epochs 30 --eval_epochs 10",
+    1: "--num_train_epochs 30 --eval_epochs 10",
+    2: "--num_train_epochs 20 --eval_epochs 5",
+    5: "--num_train_epochs 15 --eval_epochs 5",
+    10: "--num_train_epochs 10 --eval_epochs 5",
+    20: "--num_train_epochs 8 --eval_epochs 4",
 }
 
 
@@ -92,8 +92,8 @@ def mintrec_text_recipe_rows() -> tuple[Row, ...]:
         **_recipes("text_only", TEXT_ONLY, RECIPES),
     }
     chosen = rows[CHOSEN_RECIPE]
-    rows[f"{CHOSEN_RECIPE}, 12 epochs"] = f"{chosen} --num_train_epochs 12 --evaluate_every_epochs 12"
-    rows[f"{CHOSEN_RECIPE}, best epoch"] = f"{chosen} --evaluate_every_epochs 1"
+    rows[f"{CHOSEN_RECIPE}, 12 epochs"] = f"{chosen} --num_train_epochs 12 --eval_epochs 12"
+    rows[f"{CHOSEN_RECIPE}, best epoch"] = f"{chosen} --eval_epochs 1"
     rows[f"{CHOSEN_RECIPE}, w/o SS"] = f"{chosen} {NO_SYNCHRONIZATION} {AS_PRINTED}"
     return named_rows("mintrec_text_recipes", rows)
 
@@ -125,7 +125,7 @@ def shot_rows(dataset: str, preset: str) -> tuple[Row, ...]:
     numbers = [shots for shots in SHOTS if shots < 20 or dataset != "sample"]
     points = []
     for shots in numbers:
-        few = f"{base} --shots {shots} {SHOTS[shots]} --batch_size 16 {ALL_LAYERS if text_alone else ''}"
+        few = f"{base} --shots {shots} {SHOTS[shots]} --per_device_train_batch_size 16 {ALL_LAYERS if text_alone else ''}"
         trained = {title: f"{few} {settings}" for title, settings in AMESS_DESCRIBED.items()}
         if shots:
             trained = {model: f"{few} {settings}" for model, settings in SHOT_MODELS.items()} | trained

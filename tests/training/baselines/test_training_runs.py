@@ -33,8 +33,8 @@ def preset(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     file.write_text(
         f"dataset: {tiny.make_dataset(folder / 'data', train=64, other=5)}\n"
         f"text_model: {tiny.make_text_model(folder / 'bert')}\n"
-        "batch_size: 16\nlearning_rate: 5.0e-3\nnew_learning_rate: 5.0e-3\n"
-        "cpu: true\ncpu_threads: 1\ncheckpoint_every_epochs: 0\n"
+        "per_device_train_batch_size: 16\nlearning_rate: 5.0e-3\nnew_learning_rate: 5.0e-3\n"
+        "use_cpu: true\ncpu_threads: 1\ncheckpoint_every_epochs: 0\n"
     )
     return [str(file)]
 
@@ -43,7 +43,7 @@ def preset(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_overfitting_64_samples_learns_them(name, preset, tmp_path):
     choice = ["--model", name, "--model_config", CONFIGS[name], "--output_dir", str(tmp_path / "run")]
-    debugging = ["--overfit_batches", "4", "--num_train_epochs", "60", "--evaluate_every_epochs", "20"]
+    debugging = ["--overfit_batches", "4", "--num_train_epochs", "60", "--eval_epochs", "20"]
     metrics = main([*preset, *choice, *debugging])[name]
     assert metrics["train_samples"] == 64
     assert metrics["test"]["accuracy"] > 0.9
@@ -51,7 +51,7 @@ def test_overfitting_64_samples_learns_them(name, preset, tmp_path):
 
 def test_a_run_fills_the_bank_of_cagc_from_its_training_split_alone(preset, tmp_path):
     main(
-        [*preset, "--model", "cagc", "--model_config", CONFIGS["cagc"], "--max_train_steps", "1", "--shots", "6"]
+        [*preset, "--model", "cagc", "--model_config", CONFIGS["cagc"], "--max_steps", "1", "--shots", "6"]
         + ["--output_dir", str(tmp_path / "run")]
     )
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run" / "pretrained")
