@@ -20,6 +20,7 @@ from huggingface_hub.utils import validate_repo_id
 from .calibration import CALIBRATION_BINS
 from .finished_run import FinishedRun, read_run, sort_runs
 from .out_of_scope.results import CLASS_DECISION, DOC_DECISION, PIPELINE_DECISION
+from .project_files import TEMPLATE, project_file
 from .reporting import METRIC_TITLES, metrics_table
 from .significance import bootstrap_metrics, interval
 
@@ -118,7 +119,6 @@ def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, floa
     return {name: interval(resampled[name], mean) for name, mean in means.items()}
 
 
-TEMPLATE = Path(__file__).parents[1] / "model_card.md"
 CARD_FILE = "README.md"
 # The nearest of the Hub's tasks; the pipeline has a task of its own, which the Hub's list does not have.
 PIPELINE_TAG = "video-classification"
@@ -160,7 +160,7 @@ def model_card(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     name = model_id.rpartition("/")[2] if "/" in model_id else f"{run.settings.model}-{_data_name(run)}"
-    text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    text = environment.from_string(project_file(TEMPLATE).read_text(encoding="utf-8")).render(
         metadata=_metadata(run, name, dataset_id, license).to_yaml(),
         title=name,
         model_id=model_id,

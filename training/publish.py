@@ -30,9 +30,9 @@ from dataset_scripts.hub.push import Files, HubCommit, HubPushError, check_repo_
 
 from .finished_run import METRICS_FILE, MODEL_FOLDER, UnfinishedRunError, read_run
 from .model_card import CARD_FILE, model_card
+from .project_files import SPACE, MissingPartError, project_file
 
 
-SPACE_FOLDER = Path(__file__).parents[1] / "space"
 # A push replaces what an earlier one left of these kinds.
 _MODEL_PARTS = ("*.safetensors", "*.json", "*.py", "*.txt", "*.model")
 
@@ -47,7 +47,7 @@ def publish(
     dataset_id: str | None = None,
     license: str | None = None,
     space_id: str | None = None,
-    space_folder: str | Path = SPACE_FOLDER,
+    space_folder: str | Path | None = None,
 ) -> list[HubCommit]:
     """Push a run's model, and the Space wired to the commit it became.
 
@@ -58,7 +58,7 @@ def publish(
         tag: a name for the model's commit, such as `v1`; the card's examples pin it.
         other_runs, dataset_id, license: for the card; see [`model_card`].
         space_id: `owner/name` of the Space; `None` for no Space.
-        space_folder: what the Space holds.
+        space_folder: Folder with the Space's files; by default the demo of this project.
 
     Returns:
         The model's commit, then the Space's.
@@ -66,6 +66,7 @@ def publish(
     Raises:
         UnfinishedRunError: a folder is not that of a finished run.
         HubPushError: why nothing was pushed, or what was.
+        MissingPartError: The installation lacks the card's template or the Space. Nothing was pushed.
     """
     for name in (repo_id, space_id):
         if name is not None:
@@ -73,10 +74,11 @@ def publish(
     files = model_files(run_folder, repo_id, tag=tag, other_runs=other_runs, dataset_id=dataset_id, license=license)
     if space_id is not None:
         # What is wrong with the Space's folder is to show before the model is pushed.
+        space_folder = space_folder or project_file(SPACE)
         space_files(space_folder, repo_id, "0" * 40, list(files))
     message = f"Publish {Path(run_folder).name}"
     commits = [push_commit(repo_id, files, message=message, private=private, tag=tag, replaces=_MODEL_PARTS)]
-    if space_id is not None:
+    if space_id is not None and space_folder is not None:
         wired = space_files(space_folder, repo_id, commits[0].revision, list(files))
         try:
             commits.append(
@@ -189,7 +191,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dataset", help="Hub id of the data set, for the card")
     parser.add_argument("--license", help="licence id for the weights; by default what follows from the data")
     parser.add_argument("--space", help="owner/name of a Space that shows the model")
-    parser.add_argument("--space_folder", type=Path, default=SPACE_FOLDER, help="what the Space holds")
+    parser.add_argument(
+        "--space_folder", type=Path, help="folder with the Space's files (default: this project's demo)"
+    )
     parser.add_argument("--dry_run", action="store_true", help="list what would be pushed; the Hub is not asked")
     given = parser.parse_args(arguments)
     card = {
@@ -210,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             space_folder=given.space_folder,
             **card,
         )
-    except (HubPushError, UnfinishedRunError) as error:
+    except (HubPushError, MissingPartError, UnfinishedRunError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     for commit in commits:
         print(f"{'Pushed' if commit.changed else 'Nothing to push, it is there'}: {commit.url}")
@@ -223,7 +227,7 @@ def _dry_run(given: argparse.Namespace, card: dict[str, Any]) -> str:
     listed = [describe_push(given.repo, files, private=given.private, tag=given.tag)]
     if given.space is not None:
         check_repo_id(given.space)
-        wired = space_files(given.space_folder, given.repo, "0" * 40, list(files))
+        wired = space_files(given.space_folder or project_file(SPACE), given.repo, "0" * 40, list(files))
         listed.append(describe_push(given.space, wired, repo_type="space", private=given.private))
     return "\n".join(listed)
 

@@ -47,6 +47,7 @@ from training.launching import create_accelerator
 from training.model_card import write_card
 from training.model_setup import TextModelError, quiet_transformers
 from training.preparation import Run, prepare
+from training.project_files import TEMPLATE, MissingPartError, project_file
 from training.run_folder import open_run_folder
 
 
@@ -64,10 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         The content of metrics.json for each model that was trained.
 
     Raises:
-        SettingsError, TextModelError, LaunchError, CheckpointError, TrainingDivergedError, HubPushError: with what to
-            do about it.
+        SettingsError, TextModelError, LaunchError, CheckpointError, TrainingDivergedError, HubPushError,
+            MissingPartError: with what to do about it.
     """
     settings = parse_settings(sys.argv[1:] if arguments is None else arguments)
+    project_file(TEMPLATE)  # the card needs it, after hours of training
     if settings.push_to_hub and os.environ.get("RANK", "0") == "0":
         # Not after hours of training.
         check_repo_id(settings.hub_model_id)
@@ -275,7 +277,15 @@ def run_script() -> None:
     """`main` for the shell: what the user can mend is told without a traceback."""
     try:
         main()
-    except (SettingsError, TextModelError, LaunchError, CheckpointError, TrainingDivergedError, HubPushError) as error:
+    except (
+        SettingsError,
+        TextModelError,
+        LaunchError,
+        CheckpointError,
+        TrainingDivergedError,
+        HubPushError,
+        MissingPartError,
+    ) as error:
         sys.exit(f"{type(error).__name__}: {error}")
     finally:
         PartialState().destroy_process_group()
