@@ -74,12 +74,12 @@ def publish(
     files = model_files(run_folder, repo_id, tag=tag, other_runs=other_runs, dataset_id=dataset_id, license=license)
     if space_id is not None:
         # What is wrong with the Space's folder is to show before the model is pushed.
-        space_folder = space_folder or project_file(SPACE)
-        space_files(space_folder, repo_id, "0" * 40, list(files))
+        demo = space_folder or project_file(SPACE)
+        space_files(demo, repo_id, "0" * 40, list(files))
     message = f"Publish {Path(run_folder).name}"
     commits = [push_commit(repo_id, files, message=message, private=private, tag=tag, replaces=_MODEL_PARTS)]
-    if space_id is not None and space_folder is not None:
-        wired = space_files(space_folder, repo_id, commits[0].revision, list(files))
+    if space_id is not None:
+        wired = space_files(demo, repo_id, commits[0].revision, list(files))
         try:
             commits.append(
                 push_commit(
