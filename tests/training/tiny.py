@@ -101,6 +101,22 @@ def make_descriptions(file: Path) -> str:
     return str(file)
 
 
+def make_preset(folder: Path) -> str:
+    """A preset of a run that takes a second, with its models and data beside it."""
+    text_model = make_text_model(folder / "bert")
+    preset = folder / "tiny.yaml"
+    preset.write_text(
+        f"dataset: {make_dataset(folder / 'data')}\n"
+        f"text_model: {text_model}\n"
+        f"description_model: {make_sentence_encoder(folder / 'sentence', text_model)}\n"
+        f"label_descriptions: {make_descriptions(folder / 'descriptions.json')}\n"
+        "model_config: {fusion_num_attention_heads: 2, num_anchors: 2}\n"
+        "num_train_epochs: 3\nper_device_train_batch_size: 4\nlearning_rate: 1.0e-3\nnew_learning_rate: 2.0e-3\n"
+        "use_cpu: true\ncpu_threads: 1\nlogging_steps: 1\n"
+    )
+    return str(preset)
+
+
 def make_released_mintrec2(folder: Path, train: int = 24, other: int = 12, test_split: bool = True) -> str:
     """
     MIntRec2.0's released layout, both parts with their features: dialogues of four utterances of four intents, a word
