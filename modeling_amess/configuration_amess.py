@@ -102,8 +102,8 @@ class AmessMediaEncoderConfig(AmessVersionedConfig):
             if not _describes_media_encoder(config_dict):
                 raise ValueError(
                     f"This config.json describes {config_dict.get('architectures') or 'an A-MESS model'}, not a media "
-            Whether eq. 9 and 10 read a projection of the other modality's anchors, not the anchors themselves.
-                    "encoder has it as model.amess.media_encoder."
+                    "encoder. Load it with AmessForIntentClassification.from_pretrained(...); an attached encoder is its "
+                    "amess.media_encoder."
                 )
             fields = ("architectures", "video_config", "audio_config", "dtype", "transformers_version")
             record = config_dict.get("media_encoder")
@@ -144,7 +144,7 @@ class AmessConfig(AmessVersionedConfig):
             Reliability of a token: nearest against second-nearest similarity. `"ratio"` maps cosines to (0, 1] first,
             `"lowe"` compares distances as Lowe's ratio test does, `"raw"` divides the cosines themselves.
         anchor_value_projection (`bool`, defaults to `True`):
-            Whether eq. 9 and 10 read a projection of the other modality's anchors instead of the anchors themselves.
+            Whether eq. 9 and 10 read a projection of the other modality's anchors, not the anchors themselves.
         fusion_num_attention_heads (`int`, defaults to 8):
             Number of heads of the cross attentions of eq. 4 and 8 to 12.
         fusion_dropout (`float`, defaults to 0.1):
