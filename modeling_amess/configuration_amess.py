@@ -1,13 +1,18 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Configuration of A-MESS."""
+"""Configurations of A-MESS and of its media encoder, and the version of the package that they record."""
 
-from typing import Any, Literal
+import copy
+import os
+from typing import Any, ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
+
+# In this file, because configurations record it and setuptools reads it here without importing torch.
+__version__ = "0.2.0"
 
 # A saved head alone would name only its own Auto class; with the whole map each of them loads from any checkpoint.
 AUTO_MAP = {
@@ -16,7 +21,11 @@ AUTO_MAP = {
     "AutoModelForSequenceClassification": "modeling_amess.AmessForIntentClassification",
     "AutoProcessor": "processing_amess.AmessProcessor",
 }
-# What `pipeline` of transformers makes of a checkpoint: task -> class, as it stands in the files beside the weights.
+MEDIA_ENCODER_AUTO_MAP = {
+    "AutoConfig": "configuration_amess.AmessMediaEncoderConfig",
+    "AutoModel": "media_encoder_amess.AmessMediaEncoder",
+}
+# The pipelines that `transformers.pipeline` loads from a checkpoint: task -> class in the files beside the weights.
 CUSTOM_PIPELINES = {
     "multimodal-intent-recognition": {
         "impl": "pipeline_amess.IntentRecognitionPipeline",
@@ -30,86 +39,161 @@ TEXT_MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
 
 
 @strict
-class AmessConfig(PreTrainedConfig):
-    r"""Configuration of [`AmessModel`] and [`AmessForIntentClassification`]. Equation numbers are those of the paper
-    (arXiv 2503.19474).
+class AmessVersionedConfig(PreTrainedConfig):
+    """Configuration that records which version of this package saved it.
 
-    What you will most likely change: `text_config` (through `from_text_pretrained`), `video_feature_size` and
-    `audio_feature_size` (they must fit your features), `num_anchors`, and the `semantic_*` switches.
+    Args:
+        amess_version (`str`, *optional*):
+            Version that wrote the configuration; `None` before it is saved, and for version 0.1.0.
+    """
+
+    amess_version: str | None = None
+
+    def save_pretrained(
+        self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any
+    ) -> None:
+        """Save the configuration, with the version of this package, to a folder."""
+        self.amess_version = __version__
+        super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
+
+
+@strict
+class AmessMediaEncoderConfig(AmessVersionedConfig):
+    """Configuration of [`AmessMediaEncoder`].
+
+    Args:
+        video_config, audio_config (`PreTrainedConfig` or `dict`, *optional*):
+            Configurations of the encoder of frames (Swin) and of samples (WavLM, wav2vec 2.0); `None` for no encoder
+            of that modality.
+        record (`dict`, *optional*):
+            Encoder record: name, revision and pooling of each encoder, and the preprocessing of clips.
+    """
+
+    model_type = "amess_media_encoder"
+    sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {
+        "video_config": SubConfigSpec(config_class=AutoConfig, model_type="swin", optional=True),
+        "audio_config": SubConfigSpec(config_class=AutoConfig, model_type="wavlm", optional=True),
+    }
+
+    video_config: dict[str, Any] | PreTrainedConfig | None = None
+    audio_config: dict[str, Any] | PreTrainedConfig | None = None
+    record: dict[str, Any] | None = None
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_map", dict(MEDIA_ENCODER_AUTO_MAP))
+        super().__post_init__(**kwargs)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that the encoder reads."""
+        configs = {"video": self.video_config, "audio": self.audio_config}
+        return tuple(name for name, config in configs.items() if config is not None)
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Make the configuration from the content of a `config.json`.
+
+        Version 0.1.0 saved an encoder with a whole [`AmessConfig`], of which this takes the encoder's part.
+
+        Raises:
+            ValueError: The content describes another A-MESS model.
+        """
+        if config_dict.get("model_type") == AmessConfig.model_type:
+            if not _describes_media_encoder(config_dict):
+                raise ValueError(
+                    f"This config.json describes {config_dict.get('architectures') or 'an A-MESS model'}, not a media "
+                    "encoder. Load it with AmessForIntentClassification.from_pretrained(...); an attached encoder is its "
+                    "amess.media_encoder."
+                )
+            fields = ("architectures", "video_config", "audio_config", "dtype", "transformers_version")
+            record = config_dict.get("media_encoder")
+            config_dict = {name: config_dict[name] for name in fields if name in config_dict} | {"record": record}
+        return super().from_dict(config_dict, **kwargs)
+
+
+@strict
+class AmessConfig(AmessVersionedConfig):
+    r"""Configuration of [`AmessModel`] and [`AmessForIntentClassification`].
+
+    Equation numbers are those of the paper (arXiv 2503.19474). The fields that users change most: `text_config`
+    (through `from_text_pretrained`), `video_feature_size` and `audio_feature_size` (they must fit your features),
+    `num_anchors`, and the `semantic_*` switches.
 
     Args:
         text_config (`PreTrainedConfig` or `dict`, *optional*, defaults to a BERT-base):
-            The BERT-family encoder. Its embedding layer gives E_text (eq. 1), its layers are the multimodal encoder
+            BERT-family encoder. Its embedding layer gives E_text (eq. 1), its layers are the multimodal encoder
             (eq. 14).
         video_config, audio_config (`PreTrainedConfig` or `dict`, *optional*):
-            The frozen media encoders (Swin, WavLM) that turn a clip into features. `None` for a model that takes
+            Frozen media encoders (Swin, WavLM) that turn a clip into features; `None` for a model that takes
             features. [`AmessModel.attach_media_encoder`] sets them.
         media_encoder (`dict`, *optional*):
-            Record of the media encoders that made the features of the training data: name, revision and pooling of
-            each, and the preprocessing of clips ([`AmessMediaEncoder.record`]).
+            Encoder record of the media encoders that made the features of the training data: name, revision and
+            pooling of each, and the preprocessing of clips ([`AmessMediaEncoder.record`]).
         video_feature_size, audio_feature_size (`int`, *optional*, defaults to 256 and 768):
-            Size of one video frame's and one audio step's feature vector. `None` leaves the modality out of the model.
+            Size of the feature of one video frame and of one audio step. `None` leaves the modality out of the model.
         max_text_length, max_video_length, max_audio_length (`int`, defaults to 50, 180 and 400):
-            The lengths that the processor truncates to: tokens, frames, steps. `max_text_length` is also the length
+            Numbers of tokens, frames and steps that the processor truncates to. `max_text_length` is also the length
             that `alignment` aligns to.
         alignment (`str`, defaults to `"none"`):
-            How frames are brought to the text's length before eq. 4: `"ctc"` (LSTM and softmax, the reference
-            baselines' way), `"conv1d"` (a learned mixing of time steps), `"avg_pool"` (contiguous windows), or
-            `"none"` (the text attends to the frames as they are).
+            Method that brings frames to the text's length before eq. 4: `"ctc"` (LSTM and softmax, as in the
+            reference baselines), `"conv1d"` (a learned mixing of time steps), `"avg_pool"` (contiguous windows), or
+            `"none"` (the text attends to the frames themselves).
         num_anchors (`int`, defaults to 8):
-            k, the number of anchors a modality.
+            Number of anchors per modality, the paper's k.
         anchor_score (`str`, defaults to `"ratio"`):
             Reliability of a token: nearest against second-nearest similarity. `"ratio"` maps cosines to (0, 1] first,
-            `"lowe"` compares distances as Lowe's ratio test does, `"raw"` divides the cosines as they are.
+            `"lowe"` compares distances as Lowe's ratio test does, `"raw"` divides the cosines themselves.
         anchor_value_projection (`bool`, defaults to `True`):
-            Whether eq. 9 and 10 read a projection of the other modality's anchors or the anchors themselves.
+            Whether eq. 9 and 10 read a projection of the other modality's anchors, not the anchors themselves.
         fusion_num_attention_heads (`int`, defaults to 8):
-            Heads of the cross attentions of eq. 4 and 8 to 12.
+            Number of heads of the cross attentions of eq. 4 and 8 to 12.
         fusion_dropout (`float`, defaults to 0.1):
-            Dropout in the fusion (eq. 13 included).
+            Dropout rate in the fusion (eq. 13 included).
         text_input (`str`, defaults to `"embeddings"`):
-            E_text: `"embeddings"` is the encoder's embedding layer; `"encoder"` is a whole text encoder, the
-            multimodal encoder then being a second stack that starts from the same weights.
+            Source of E_text: `"embeddings"` is the encoder's embedding layer; `"encoder"` is a whole text encoder,
+            and the multimodal encoder is then a second stack that starts from the same weights.
         fusion_residual (`bool`, defaults to `True`):
             Whether the text itself stays in the sum of eq. 13.
         attention_residual (`bool`, defaults to `True`):
             Whether eq. 4, 11 and 12 add their query and normalise.
         use_anchor_embedding (`bool`, defaults to `True`):
-            `False` is the ablation "w/o A-ME": the cross attentions of eq. 4 are added, without anchors.
+            Whether A-ME is used. `False` is the ablation "w/o A-ME": the model adds the cross attentions of eq. 4,
+            without anchors.
         use_semantic_synchronization (`bool`, defaults to `True`):
-            `False` is the ablation "w/o SS": no contrastive loss and no semantic token in the classifier.
+            Whether semantic synchronization is used. `False` is the ablation "w/o SS": no contrastive loss and no
+            semantic token in the classifier.
         pooling (`str`, defaults to `"mean"`):
-            How E_f becomes one vector: masked `"mean"` over the tokens, or `"cls"`.
+            Way from E_f to one vector: masked `"mean"` over the tokens, or `"cls"`.
         description_size (`int`, *optional*):
-            Size of the semantic token T_f and of the description embeddings; the text model's hidden size by default.
+            Size of the semantic token T_f and of the description embeddings; by default the text model's hidden size.
         num_descriptions (`int`, defaults to 3):
-            Largest number of descriptions a label.
+            Largest number of descriptions per label.
         contrastive_temperature (`float`, defaults to 0.7):
-            tau of eq. 15.
+            Temperature tau of eq. 15.
         contrastive_weight (`float`, defaults to 1.0):
             Weight of eq. 15 in eq. 17.
         contrastive_form (`str`, defaults to `"classes"`):
-            `"classes"` contrasts with the descriptions of every label; `"batch"` is eq. 15 as printed, with the labels
-            of the other rows of the batch.
+            Negatives of the contrastive loss: `"classes"` contrasts with the descriptions of every label, `"batch"`
+            is eq. 15 as printed, with the labels of the other rows of the batch.
         semantic_residual (`bool`, defaults to `False`):
-            T_f = pooled E_f + MLP, the MLP zero at the start: T_f begins in the description encoder's space where the
-            text model is that encoder.
+            Whether T_f = pooled E_f + MLP, where the MLP starts at zero. If the text model is also the description
+            encoder, T_f then starts in the space of the descriptions.
         semantic_logits (`bool`, defaults to `False`):
-            Adds to each logit a learned scale times the mean similarity of T_f to the label's descriptions.
+            Whether each logit gets a learned scale times the mean similarity of T_f to the label's descriptions.
         description_template (`str`, defaults to `"{label}: {description}"`):
-            What is embedded for a description.
+            Text that is embedded for a description.
         description_encoder (`str`, *optional*):
-            Name of the Sentence-BERT that embedded the descriptions, for whoever adds labels later.
+            Name of the Sentence-BERT that embedded the descriptions; new labels need the same one.
         label_descriptions (`dict[str, list[str]]`, *optional*):
-            Descriptions of each label; set them with `set_label_descriptions`.
+            Descriptions by label; set them with `set_label_descriptions`.
         out_of_scope_label (`str`, *optional*):
             Name of the label for utterances of no known intent. It has no descriptions and no contrastive term.
         out_of_scope_threshold (`float`, *optional*):
             Lowest probability of the likeliest intent that still counts as in scope; the pipeline reads it.
         classifier_dropout (`float`, defaults to 0.1):
-            Dropout before the classifier.
+            Dropout rate before the classifier.
         initializer_range (`float`, defaults to 0.02):
-            Standard deviation of new linear layers.
+            Standard deviation of the weights of new linear layers.
 
     Example:
     ```python
@@ -121,15 +205,14 @@ class AmessConfig(PreTrainedConfig):
     """
 
     model_type = "amess"
-    sub_configs_defaults = {
+    sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {
         "text_config": SubConfigSpec(config_class=AutoConfig, model_type="bert"),
-        "video_config": SubConfigSpec(config_class=AutoConfig, model_type="swin", optional=True),
-        "audio_config": SubConfigSpec(config_class=AutoConfig, model_type="wavlm", optional=True),
+        **AmessMediaEncoderConfig.sub_configs_defaults,
     }
 
-    text_config: dict | PreTrainedConfig | None = None
-    video_config: dict | PreTrainedConfig | None = None
-    audio_config: dict | PreTrainedConfig | None = None
+    text_config: dict[str, Any] | PreTrainedConfig | None = None
+    video_config: dict[str, Any] | PreTrainedConfig | None = None
+    audio_config: dict[str, Any] | PreTrainedConfig | None = None
     media_encoder: dict[str, Any] | None = None
 
     video_feature_size: int | None = 256
@@ -167,29 +250,63 @@ class AmessConfig(PreTrainedConfig):
     classifier_dropout: float | int = 0.1
     initializer_range: float = 0.02
 
-    def __post_init__(self, **kwargs):
+    def __post_init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("auto_map", dict(AUTO_MAP))
         super().__post_init__(**kwargs)
         if self.description_size is None:
-            self.description_size = self.text_config.hidden_size
+            self.description_size = self.hidden_size
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Make the configuration from the content of a `config.json`.
+
+        A media encoder that version 0.1.0 saved has this class's `model_type`. The content gives an
+        [`AmessMediaEncoderConfig`] then, so that the Auto classes load the encoder.
+        """
+        if _describes_media_encoder(config_dict):
+            return AmessMediaEncoderConfig.from_dict(config_dict, **kwargs)
+        return super().from_dict(config_dict, **kwargs)
+
+    @property
+    def text_encoder_config(self) -> PreTrainedConfig:
+        """`text_config` as a configuration, which it is once this object is made."""
+        assert isinstance(self.text_config, PreTrainedConfig)
+        return self.text_config
+
+    @property
+    def media_encoder_config(self) -> AmessMediaEncoderConfig | None:
+        """Configuration of the attached media encoder; `None` without one."""
+        if self.video_config is None and self.audio_config is None:
+            return None
+        # Copies: a configuration that becomes part of another takes over some of its settings.
+        return AmessMediaEncoderConfig(
+            video_config=copy.deepcopy(self.video_config),
+            audio_config=copy.deepcopy(self.audio_config),
+            record=self.media_encoder,
+            attn_implementation=self._attn_implementation,
+        )
 
     @property
     def hidden_size(self) -> int:
         """Size of the text encoder's hidden states, which the whole model shares (the paper's d_t)."""
-        return self.text_config.hidden_size
+        size: int = self.text_encoder_config.hidden_size
+        return size
 
     @property
     def num_hidden_layers(self) -> int:
         """Number of layers of the multimodal encoder."""
-        return self.text_config.num_hidden_layers
+        number: int = self.text_encoder_config.num_hidden_layers
+        return number
 
     @property
     def custom_pipelines(self) -> dict[str, dict[str, Any]]:
-        """What `transformers.pipeline` loads with `trust_remote_code=True`; nothing where this package is imported and
-        has registered the pipeline, which then needs no trust. A property, because transformers puts a field of the
-        file above the registered pipeline, and writes classes into it that cannot be saved.
+        """The pipelines that `transformers.pipeline` loads with `trust_remote_code=True`.
+
+        Empty if this package is imported and has registered the pipeline, which then needs no trust. A property,
+        because transformers prefers a field of the file to the registered pipeline, and writes classes into it that
+        cannot be saved.
         """
-        # Here, because the pipelines import configurations.
+        # A late import, because the pipelines import configurations.
         from transformers.pipelines import PIPELINE_REGISTRY
 
         registered = PIPELINE_REGISTRY.get_supported_tasks()
@@ -201,12 +318,13 @@ class AmessConfig(PreTrainedConfig):
         sizes = {"text": self.hidden_size, "video": self.video_feature_size, "audio": self.audio_feature_size}
         return tuple(name for name, size in sizes.items() if size is not None)
 
-    def validate_amess(self):
-        """Refuse settings that cannot work together, in words."""
-        if self.text_config.model_type not in TEXT_MODEL_TYPES:
+    def validate_amess(self) -> None:
+        """Refuse settings that cannot work together."""
+        model_type = self.text_encoder_config.model_type
+        if model_type not in TEXT_MODEL_TYPES:
             raise ValueError(
-                f"text_config is a {self.text_config.model_type!r} model. A-MESS runs the embedding layer and the "
-                f"layers of its text encoder apart and supports {', '.join(TEXT_MODEL_TYPES)}."
+                f"text_config is a {model_type!r} model. A-MESS runs the embedding layer and the layers of its text "
+                f"encoder apart, which it can do with: {', '.join(TEXT_MODEL_TYPES)}."
             )
         for name in ("num_anchors", "num_descriptions", "max_text_length", "max_video_length", "max_audio_length"):
             if getattr(self, name) < 1:
@@ -214,7 +332,7 @@ class AmessConfig(PreTrainedConfig):
         if self.hidden_size % self.fusion_num_attention_heads:
             raise ValueError(
                 f"fusion_num_attention_heads={self.fusion_num_attention_heads} does not divide the text model's "
-                f"hidden size {self.hidden_size}."
+                f"hidden size {self.hidden_size}. Choose a divisor of it."
             )
         if self.out_of_scope_threshold is not None and not 0 <= self.out_of_scope_threshold <= 1:
             raise ValueError(f"out_of_scope_threshold={self.out_of_scope_threshold} must be a probability, 0 to 1.")
@@ -230,13 +348,17 @@ class AmessConfig(PreTrainedConfig):
             raise ValueError("semantic_residual and semantic_logits need use_semantic_synchronization=True.")
         if "{description}" not in self.description_template:
             raise ValueError(
-                f"description_template={self.description_template!r} has no {{description}} to put the text in."
+                f"description_template={self.description_template!r} has no {{description}}, where the text goes."
             )
-        if self.out_of_scope_label is not None and self.out_of_scope_label not in self.label2id:
+        labels = [str(label) for label in self.label2id or {}]
+        if self.out_of_scope_label is not None and self.out_of_scope_label not in labels:
             raise ValueError(
-                f"out_of_scope_label={self.out_of_scope_label!r} is not a label of this model: "
-                f"{sorted(self.label2id)}."
+                f"out_of_scope_label={self.out_of_scope_label!r} is not a label of this model: {sorted(labels)}."
             )
 
 
-__all__ = ["AmessConfig"]
+def _describes_media_encoder(config_dict: dict[str, Any]) -> bool:
+    return config_dict.get("architectures") == ["AmessMediaEncoder"]
+
+
+__all__ = ["AmessConfig", "AmessMediaEncoderConfig"]

@@ -1,6 +1,10 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""AmessMediaEncoder: the frozen Swin and WavLM that turn a clip's frames and samples into features."""
+"""AmessMediaEncoder, the frozen Swin and WavLM that turn clips into features, and its encoder record.
+
+The record names the encoders, their revisions and the preprocessing of clips. This file reads, compares and explains
+it, and knows the preprocessing of pretrained encoders.
+"""
 
 import copy
 import hashlib
@@ -14,128 +18,27 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
-from transformers.utils import ModelOutput, cached_file
-from transformers.utils.hub import extract_commit_hash
+from transformers.utils.generic import ModelOutput
+from transformers.utils.hub import cached_file, extract_commit_hash
 from transformers.utils.output_capturing import capture_outputs
 
-from .configuration_amess import AmessConfig
+from .configuration_amess import AmessConfig, AmessMediaEncoderConfig
 
 
+MODEL_TYPES = {"video": ("swin",), "audio": ("wavlm", "wav2vec2")}
 POOLING = {"video": "pooler_output", "audio": "last_hidden_state"}
 # Settings of the processor by the encoder that they belong to.
 PREPROCESSING = {
     "video": ("frame_rate", "image_size", "image_mean", "image_std"),
     "audio": ("sampling_rate", "normalize_audio", "audio_step", "audio_window"),
 }
-
-# What the revision of an encoder without a commit begins with.
-FINGERPRINT = "sha256:"
 IMAGENET_MEAN = [0.485, 0.456, 0.406]
 IMAGENET_STD = [0.229, 0.224, 0.225]
 
-
-def default_preprocessing(modality: str, config: PreTrainedConfig) -> dict[str, Any]:
-    """How clips are prepared for an encoder that does not say so itself."""
-    if modality == "video":
-        return {
-            "frame_rate": 6.0,
-            "image_size": config.image_size,
-            "image_mean": IMAGENET_MEAN,
-            "image_std": IMAGENET_STD,
-        }
-    step, window = 1, 1
-    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
-        window += (kernel - 1) * step
-        step *= stride
-    return {"sampling_rate": 16000, "normalize_audio": False, "audio_step": step, "audio_window": window}
-
-
-def own_preprocessing(modality: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    """A checkpoint's `preprocessor_config.json` in the words of the processor."""
-    if modality == "audio":
-        return {
-            "sampling_rate": content.get("sampling_rate", 16000),
-            "normalize_audio": content.get("do_normalize", True),
-        }
-    own = {}
-    size = content.get("size")
-    if isinstance(size, Mapping):
-        size = [size["height"], size["width"]] if "height" in size else size["shortest_edge"]
-        size = size[0] if isinstance(size, list) and size[0] == size[1] else size
-    if size is not None:
-        own["image_size"] = size
-    normalize = content.get("do_normalize", True)
-    own["image_mean"] = content.get("image_mean", IMAGENET_MEAN) if normalize else [0.0, 0.0, 0.0]
-    own["image_std"] = content.get("image_std", IMAGENET_STD) if normalize else [1.0, 1.0, 1.0]
-    return own
-
-
-def record_differences(recorded: Mapping[str, Any], offered: Mapping[str, Any]) -> list[str]:
-    """In words, where an encoder's record differs from the one that a model was trained with. A name may differ, such as
-    that of a folder: the revision tells whether the weights are the same.
-    """
-    differences = []
-    for modality in ("video", "audio"):
-        ours, theirs = recorded[modality], offered[modality]
-        if ours is None and theirs is None:
-            continue
-        if ours is None or theirs is None:
-            differences.append(f"{modality}: {_named(theirs)} instead of {_named(ours)}")
-            continue
-        if (ours["revision"], ours["pooling"]) != (theirs["revision"], theirs["pooling"]):
-            differences.append(f"{modality}: {_named(theirs)} instead of {_named(ours)}")
-        for key in PREPROCESSING[modality]:
-            values = offered["preprocessing"].get(key), recorded["preprocessing"].get(key)
-            if values[0] != values[1]:
-                differences.append(f"{key}: {values[0]} instead of {values[1]}")
-    return differences
-
-
-def missing_encoder_message(config: AmessConfig, modality: str, inputs: str) -> str:
-    """What to do about clips for a model that has no encoder for them."""
-    record = config.media_encoder or {}
-    if record.get(modality) is None:
-        which = f"Which {modality} encoder made its features is not recorded; attach that one"
-        arguments = f"{modality}=..."
-    else:
-        which = f"Attach the {modality} encoder that made its features, {_named(record[modality])}"
-        arguments = ", ".join(_loading_arguments(record))
-    return (
-        f"{inputs} were given, but this model has no {modality} encoder: it takes {modality}_features. {which}: "
-        f"model.attach_media_encoder(AmessMediaEncoder.from_encoders_pretrained({arguments})), or a saved one from "
-        "AmessMediaEncoder.from_pretrained(...)."
-    )
-
-
-def _loading_arguments(record: Mapping[str, Any]) -> Iterator[str]:
-    """Of `from_encoders_pretrained`, for the recorded encoders."""
-    for modality in ("video", "audio"):
-        encoder = record[modality]
-        yield f"{modality}={(encoder['name'] if encoder else None)!r}"
-        if encoder and not encoder["revision"].startswith(FINGERPRINT):
-            yield f"{modality}_revision={encoder['revision']!r}"
-    if "frame_rate" in record["preprocessing"]:
-        yield f"frame_rate={record['preprocessing']['frame_rate']}"
-
-
-def weights_fingerprint(model: nn.Module) -> str:
-    """[`FINGERPRINT`] and 16 hexadecimal digits that depend on the names, types and values of all weights."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return f"{FINGERPRINT}{digest.hexdigest()[:16]}"
-
-
-def _named(record: Mapping[str, Any] | None) -> str:
-    if record is None:
-        return "none"
-    return f"{record['name']} (revision {record['revision']}, {record['pooling']})"
-
-
-MODEL_TYPES = {"video": ("swin",), "audio": ("wavlm", "wav2vec2")}
-# The commits that the default encoders are taken at; the commit of any other is looked up when it is loaded.
+# Commits of the default encoders; the commit of any other encoder is looked up when it is loaded.
 PINNED_REVISIONS = {"microsoft/wavlm-base-plus": "4c66d4806a428f2e922ccfa1a962776e232d487b"}
+# Beginning of the revision of an encoder without a commit.
+FINGERPRINT = "sha256:"
 
 # Largest rows * steps ** 2 of one pass of the audio model, whose attention weights grow with it.
 _AUDIO_ATTENTION_CELLS = 2**22
@@ -143,12 +46,12 @@ _AUDIO_ATTENTION_CELLS = 2**22
 
 @dataclass
 class AmessMediaEncoderOutput(ModelOutput):
-    """Output of [`AmessMediaEncoder`]. A modality that was not given is `None`.
+    """Output of [`AmessMediaEncoder`]. Fields of a modality that was not given are `None`.
 
     Attributes:
-        video_features (`(batch, frames, video_feature_size)`): one vector a frame; 0 where masked.
+        video_features (`(batch, frames, video_feature_size)`): One feature per frame; 0 where masked.
         video_attention_mask (`(batch, frames)`): 1 for real frames.
-        audio_features (`(batch, steps, audio_feature_size)`): one vector a step; 0 where masked.
+        audio_features (`(batch, steps, audio_feature_size)`): One feature per step; 0 where masked.
         audio_attention_mask (`(batch, steps)`): 1 for real steps; a row of zeros for sound too short for one.
     """
 
@@ -159,11 +62,17 @@ class AmessMediaEncoderOutput(ModelOutput):
 
 
 class AmessMediaEncoder(PreTrainedModel):
-    """A Swin for frames and a WavLM (or wav2vec 2.0) for samples, or one of them. They are frozen: never in training
-    mode, never with a gradient. What a clip becomes does not depend on the clips beside it or on padding.
+    """Frozen Swin for frames and WavLM (or wav2vec 2.0) for samples, or one of the two.
 
-    `record` names the encoders and how clips are prepared for them; a classifier keeps the record of the encoders
-    that made its training features, so that no others are attached to it by mistake.
+    The encoders are never in training mode and never have a gradient. The features of a clip do not depend on padding
+    or on the other clips of the batch.
+
+    `record` names the encoders and the preprocessing of clips. A classifier keeps the record of the encoders that made
+    its training features, so that nobody attaches others by mistake.
+
+    Args:
+        config: Configuration with `video_config`, `audio_config` or both.
+        video_model, audio_model: Models with their weights; by default freshly initialised from the config.
 
     Example:
     ```python
@@ -172,30 +81,29 @@ class AmessMediaEncoder(PreTrainedModel):
     ```
     """
 
-    config: AmessConfig
+    config: AmessMediaEncoderConfig
     main_input_name = "pixel_values"
-    input_modalities = ("video", "audio")
+    input_modalities = ["video", "audio"]  # noqa: RUF012 (the base class annotates it)
     _supports_sdpa = True
     frames_per_forward = 32
 
+    # Any: the supported models share the names of their parts, but no base class declares them.
+    video_model: Any
+    audio_model: Any
+
     def __init__(
         self,
-        config: AmessConfig,
+        config: AmessMediaEncoderConfig,
         video_model: PreTrainedModel | None = None,
         audio_model: PreTrainedModel | None = None,
     ):
-        """Args:
-        config: with `video_config`, `audio_config` or both.
-        video_model, audio_model: with their weights; freshly initialised from the config by default.
-        """
         super().__init__(config)
-        for modality, sub_config in (("video", config.video_config), ("audio", config.audio_config)):
-            if sub_config is not None:
-                _check_sub_config(modality, sub_config)
-        if config.video_config is not None:
-            self.video_model = video_model or _built(config.video_config, config)
-        if config.audio_config is not None:
-            self.audio_model = audio_model or _built(config.audio_config, config)
+        if isinstance(config.video_config, PreTrainedConfig):
+            _check_sub_config("video", config.video_config)
+            self.video_model = video_model or _new_model(config.video_config, config)
+        if isinstance(config.audio_config, PreTrainedConfig):
+            _check_sub_config("audio", config.audio_config)
+            self.audio_model = audio_model or _new_model(config.audio_config, config)
         self.post_init()
         self.eval()
 
@@ -209,24 +117,27 @@ class AmessMediaEncoder(PreTrainedModel):
         audio_revision: str | None = None,
         frame_rate: float = 6.0,
     ) -> "AmessMediaEncoder":
-        """Pretrained encoders with the preprocessing of their own `preprocessor_config.json`. The record holds the
-        commits that they were taken at, or fingerprints of their weights where they come from folders.
+        """Load pretrained encoders with the preprocessing of their own `preprocessor_config.json`.
+
+        The record holds the commits of the encoders, or fingerprints of their weights if they come from folders.
 
         Args:
-            video, audio: Hub ids or folders; `None` for no encoder of that modality.
-            video_revision, audio_revision: commit, branch or tag; a branch is resolved to its commit once.
-            frame_rate: frames a second that are encoded.
+            video: Hub id or folder of the video encoder; `None` for none.
+            audio: Hub id or folder of the audio encoder; `None` for none.
+            video_revision: Commit, branch or tag of the video encoder; a branch is resolved to its commit once.
+            audio_revision: Commit, branch or tag of the audio encoder.
+            frame_rate: Number of frames per second that are encoded.
 
         Raises:
-            ValueError: neither encoder, or a model that is not of a supported type.
-            OSError: a model that cannot be found or read.
+            ValueError: Neither encoder is given, or a model is not of a supported type.
+            OSError: A model does not exist or cannot be read.
         """
         models, revisions, preprocessing = {}, {}, {"frame_rate": frame_rate}
         for modality, name, revision in (("video", video, video_revision), ("audio", audio, audio_revision)):
             if name is None:
                 continue
             file = cached_file(name, "config.json", revision=revision or PINNED_REVISIONS.get(name, "main"))
-            # What else is read comes from the commit of this file, even if the branch moves meanwhile.
+            # The other files come from the commit of this file, even if the branch moves meanwhile.
             revisions[modality] = extract_commit_hash(file, None)
             source = {"revision": revisions[modality] or "main"}
             config = AutoConfig.from_pretrained(name, **source)
@@ -258,21 +169,25 @@ class AmessMediaEncoder(PreTrainedModel):
         audio_revision: str | None = None,
         preprocessing: Mapping[str, Any] | None = None,
     ) -> "AmessMediaEncoder":
-        """An encoder around models in memory, whose weights it keeps.
+        """Make an encoder of models in memory, whose weights it keeps.
 
         Args:
-            video_name, audio_name: what the record calls them, by default the name they were loaded by or their type.
-            video_revision, audio_revision: by default a fingerprint of the weights.
-            preprocessing: settings of [`AmessProcessor`] where they differ from 6 frames a second, the image size of
-                the video model's config, ImageNet's mean and deviation, and 16 kHz without normalisation.
+            video_model: Swin model; `None` for no video encoder.
+            audio_model: WavLM or wav2vec 2.0 model; `None` for no audio encoder.
+            video_name: Name in the record; by default the name that the model was loaded by, or its type.
+            audio_name: Name in the record, likewise.
+            video_revision: Revision in the record; by default a fingerprint of the weights.
+            audio_revision: Revision in the record, likewise.
+            preprocessing: Settings of [`AmessProcessor`] that differ from the defaults: 6 frames per second, the image
+                size of the video model's config, ImageNet's mean and deviation, and 16 kHz without normalisation.
 
         Raises:
-            ValueError: neither model, one of an unsupported type, or unknown preprocessing.
+            ValueError: Neither model is given, a model is of an unsupported type, or a setting is unknown.
         """
         if video_model is None and audio_model is None:
             raise ValueError("Give a video model, an audio model or both: there is nothing to encode with.")
         record: dict[str, Any] = {"video": None, "audio": None, "preprocessing": {}}
-        fields: dict[str, Any] = {"video_feature_size": None, "audio_feature_size": None}
+        configs: dict[str, Any] = {}
         given = dict(preprocessing or {})
         for modality, model, name, revision in (
             ("video", video_model, video_name, video_revision),
@@ -288,33 +203,34 @@ class AmessMediaEncoder(PreTrainedModel):
             }
             settings = default_preprocessing(modality, model.config)
             record["preprocessing"] |= settings | {key: given[key] for key in settings if key in given}
-            # A copy: a config that becomes part of another takes over settings of it.
-            fields |= {
-                f"{modality}_config": copy.deepcopy(model.config),
-                f"{modality}_feature_size": model.config.hidden_size,
-            }
+            # A copy: a configuration that becomes part of another takes over some of its settings.
+            configs[f"{modality}_config"] = copy.deepcopy(model.config)
         unknown = sorted(set(given) - {key for keys in PREPROCESSING.values() for key in keys})
         if unknown:
             raise ValueError(f"Unknown preprocessing {unknown}; known are {[*PREPROCESSING.values()]}.")
-        # As it will be read from config.json, so that a record compares equal to its saved self.
-        return cls(AmessConfig(media_encoder=json.loads(json.dumps(record)), **fields), video_model, audio_model)
+        # Through JSON, as config.json will hold it: a record then equals its saved self.
+        config = AmessMediaEncoderConfig(record=json.loads(json.dumps(record)), **configs)
+        return cls(config, video_model, audio_model)
 
     @property
-    def record(self) -> dict[str, Any] | None:
-        """`{"video": {"name", "revision", "pooling"} or None, "audio": likewise, "preprocessing": {...}}`; the
-        preprocessing is in the words of [`AmessProcessor`]'s arguments.
+    def record(self) -> dict[str, Any]:
+        """Encoder record: `{"video": {"name", "revision", "pooling"} or None, "audio": ..., "preprocessing": {...}}`.
+
+        The keys of the preprocessing are arguments of [`AmessProcessor`].
         """
-        return self.config.media_encoder
+        assert self.config.record is not None, "every way to make an encoder records its models"
+        return self.config.record
 
     def train(self, mode: bool = True) -> "AmessMediaEncoder":
-        """Stays in eval mode and frozen, whatever the model around it is put into."""
+        """Stay frozen and in evaluation mode, whatever the mode of the model around it."""
         # Here, because loading makes new parameters, and ends with `eval()`, which calls this.
         self.requires_grad_(False)
-        return super().train(False)
+        super().train(False)
+        return self
 
-    # Its own `capture_outputs` keeps the encoders' layers out of the hidden states that the model around it records.
+    # `capture_outputs` here keeps the layers of the encoders out of the hidden states that the outer model records.
     @torch.no_grad()
-    @capture_outputs
+    @capture_outputs  # type: ignore[untyped-decorator]  # transformers does not annotate it
     def forward(
         self,
         pixel_values: torch.Tensor | None = None,
@@ -322,14 +238,16 @@ class AmessMediaEncoder(PreTrainedModel):
         input_values: torch.Tensor | None = None,
         input_values_mask: torch.Tensor | None = None,
     ) -> AmessMediaEncoderOutput:
-        """Args:
-            pixel_values (`(batch, frames, 3, height, width)`): normalised frames.
-            pixel_values_mask (`(batch, frames)`): 1 for real frames; all real by default.
-            input_values (`(batch, samples)`): the sound.
-            input_values_mask (`(batch, samples)`): 1 for real samples; all real by default.
+        """Encode frames, sound or both.
+
+        Args:
+            pixel_values (`(batch, frames, 3, height, width)`): Normalised frames.
+            pixel_values_mask (`(batch, frames)`): 1 for real frames; by default all are real.
+            input_values (`(batch, samples)`): Samples of the sound.
+            input_values_mask (`(batch, samples)`): 1 for real samples; by default all are real.
 
         Raises:
-            ValueError: nothing given, a modality that there is no encoder for, shapes that do not fit.
+            ValueError: Nothing is given, there is no encoder for a modality, or shapes do not fit.
         """
         if pixel_values is None and input_values is None:
             raise ValueError("Give pixel_values, input_values or both.")
@@ -344,9 +262,8 @@ class AmessMediaEncoder(PreTrainedModel):
 
     def _encode_frames(self, pixel_values: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         batch, frames = mask.shape
-        features = pixel_values.new_zeros(
-            (batch, max(1, frames), self.config.video_config.hidden_size), dtype=self.dtype
-        )
+        size = self.video_model.config.hidden_size
+        features = pixel_values.new_zeros((batch, max(1, frames), size), dtype=self.dtype)
         rows, columns = mask.nonzero(as_tuple=True)
         for start in range(0, len(rows), self.frames_per_forward):
             part = slice(start, start + self.frames_per_forward)
@@ -370,7 +287,7 @@ class AmessMediaEncoder(PreTrainedModel):
             real = torch.arange(padded.shape[1], device=mask.device) < lengths[:, None]
             hidden_states, _ = model.feature_projection(padded)
             with warnings.catch_warnings():
-                # WavLM gives torch a boolean mask beside its float position bias, which torch wants to see changed.
+                # WavLM gives torch a boolean mask beside its float position bias, which torch warns about.
                 warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask and attn_mask")
                 hidden_states = model.encoder(hidden_states, attention_mask=real).last_hidden_state
             features[rows, : padded.shape[1]] = hidden_states * real.unsqueeze(-1)
@@ -382,7 +299,7 @@ class AmessMediaEncoder(PreTrainedModel):
             "pixel_values": ("video", 5, "(batch, frames, 3, height, width)"),
             "input_values": ("audio", 2, "(batch, samples)"),
         }[name]
-        if not hasattr(self, f"{modality}_model"):
+        if modality not in self.config.modalities:
             raise ValueError(f"{name} were given, but this media encoder has no {modality} model.")
         if values.dim() != dims or (modality == "video" and values.shape[2] != 3):
             raise ValueError(f"{name} have shape {tuple(values.shape)}; {shape} is needed.")
@@ -394,46 +311,149 @@ class AmessMediaEncoder(PreTrainedModel):
 
 
 def fitted_media_encoder(config: AmessConfig, encoder: AmessMediaEncoder) -> AmessMediaEncoder:
-    """The encoder as a part of a model with that config, in which its configs and its record are entered. Only the
-    modalities that the model has parts for are taken.
+    """Make the encoder a part of a model: enter it in the model's config and leave out what the model has no use for.
+
+    Args:
+        config: Configuration of the model; gets the encoder's configurations and record.
+        encoder: Encoder, of which the modalities of the model are taken.
 
     Raises:
-        ValueError: the encoder has none of the model's modalities, its features are of another size, or it is not
-            the recorded one.
+        ValueError: The encoder has none of the model's modalities, its features are of another size, or it is not the
+            recorded one.
     """
-    models = {
-        modality: getattr(encoder, f"{modality}_model")
-        for modality in ("video", "audio")
-        if hasattr(encoder, f"{modality}_model") and modality in config.modalities
-    }
-    if not models:
-        raise ValueError(f"The media encoder has none of this model's modalities, {', '.join(config.modalities)}.")
-    for modality, model in models.items():
-        needed = getattr(config, f"{modality}_feature_size")
+    models: dict[str, PreTrainedModel | None] = {"video": None, "audio": None}
+    record: dict[str, Any] = {"video": None, "audio": None, "preprocessing": {}}
+    for modality in encoder.config.modalities:
+        if modality not in config.modalities:
+            continue
+        model = encoder.video_model if modality == "video" else encoder.audio_model
+        needed = config.video_feature_size if modality == "video" else config.audio_feature_size
         if model.config.hidden_size != needed:
             raise ValueError(
                 f"The media encoder's {modality} features are of size {model.config.hidden_size}, but this model's "
-                f"{modality}_feature_size is {needed}."
+                f"{modality}_feature_size is {needed}. Attach an encoder of that size."
             )
-    record = {
-        "video": encoder.record["video"] if "video" in models else None,
-        "audio": encoder.record["audio"] if "audio" in models else None,
-        "preprocessing": {
-            key: encoder.record["preprocessing"][key] for modality in models for key in PREPROCESSING[modality]
-        },
-    }
+        models[modality] = model
+        record[modality] = encoder.record[modality]
+        record["preprocessing"] |= {key: encoder.record["preprocessing"][key] for key in PREPROCESSING[modality]}
+    if not any(models.values()):
+        raise ValueError(
+            f"The media encoder reads {' and '.join(encoder.config.modalities)}, but this model's modalities are "
+            f"{', '.join(config.modalities)}. Attach an encoder of one of these."
+        )
     if config.media_encoder is not None:
         differences = record_differences(config.media_encoder, record)
         if differences:
             raise ValueError(
-                "This is not the media encoder whose features the model was trained on: "
-                + "; ".join(differences)
-                + ". Attach the recorded one (config.media_encoder)."
+                f"This is not the media encoder whose features the model was trained on: {'; '.join(differences)}. "
+                "Attach the one in config.media_encoder."
             )
     config.media_encoder = record
-    config.video_config = copy.deepcopy(models["video"].config) if "video" in models else None
-    config.audio_config = copy.deepcopy(models["audio"].config) if "audio" in models else None
-    return AmessMediaEncoder(config, models.get("video"), models.get("audio"))
+    config.video_config = None if models["video"] is None else copy.deepcopy(models["video"].config)
+    config.audio_config = None if models["audio"] is None else copy.deepcopy(models["audio"].config)
+    encoder_config = config.media_encoder_config
+    assert encoder_config is not None
+    return AmessMediaEncoder(encoder_config, models["video"], models["audio"])
+
+
+def record_differences(recorded: Mapping[str, Any], offered: Mapping[str, Any]) -> list[str]:
+    """Say where an encoder's record differs from the one that a model was trained with.
+
+    Names may differ, such as those of folders: the revision tells whether the weights are the same.
+    """
+    differences = []
+    for modality in ("video", "audio"):
+        ours, theirs = recorded[modality], offered[modality]
+        if ours is None and theirs is None:
+            continue
+        if ours is None or theirs is None:
+            differences.append(f"{modality}: {_named(theirs)} instead of {_named(ours)}")
+            continue
+        if (ours["revision"], ours["pooling"]) != (theirs["revision"], theirs["pooling"]):
+            differences.append(f"{modality}: {_named(theirs)} instead of {_named(ours)}")
+        for key in PREPROCESSING[modality]:
+            values = offered["preprocessing"].get(key), recorded["preprocessing"].get(key)
+            if values[0] != values[1]:
+                differences.append(f"{key}: {values[0]} instead of {values[1]}")
+    return differences
+
+
+def missing_encoder_message(config: AmessConfig, modality: str, inputs: str) -> str:
+    """Say what to do about clips for a model that has no encoder for them."""
+    record = config.media_encoder or {}
+    if record.get(modality) is None:
+        advice = f"The {modality} encoder that made its features is not recorded; attach that one"
+        arguments = f"{modality}=..."
+    else:
+        advice = f"Attach the {modality} encoder that made its features, {_named(record[modality])}"
+        arguments = ", ".join(_loading_arguments(record))
+    return (
+        f"{inputs} were given, but this model has no {modality} encoder: it takes {modality}_features. {advice}: "
+        f"model.attach_media_encoder(AmessMediaEncoder.from_encoders_pretrained({arguments})), or a saved one from "
+        "AmessMediaEncoder.from_pretrained(...)."
+    )
+
+
+def weights_fingerprint(model: nn.Module) -> str:
+    """[`FINGERPRINT`] and 16 hexadecimal digits that depend on the names, types and values of all weights."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return f"{FINGERPRINT}{digest.hexdigest()[:16]}"
+
+
+def default_preprocessing(modality: str, config: PreTrainedConfig) -> dict[str, Any]:
+    """Preprocessing of clips for an encoder that has no `preprocessor_config.json`."""
+    if modality == "video":
+        return {
+            "frame_rate": 6.0,
+            "image_size": config.image_size,
+            "image_mean": IMAGENET_MEAN,
+            "image_std": IMAGENET_STD,
+        }
+    step, window = 1, 1
+    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+        window += (kernel - 1) * step
+        step *= stride
+    return {"sampling_rate": 16000, "normalize_audio": False, "audio_step": step, "audio_window": window}
+
+
+def own_preprocessing(modality: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the content of a `preprocessor_config.json` to arguments of [`AmessProcessor`]."""
+    if modality == "audio":
+        return {
+            "sampling_rate": content.get("sampling_rate", 16000),
+            "normalize_audio": content.get("do_normalize", True),
+        }
+    settings = {}
+    size = content.get("size")
+    if isinstance(size, Mapping):
+        size = [size["height"], size["width"]] if "height" in size else size["shortest_edge"]
+        size = size[0] if isinstance(size, list) and size[0] == size[1] else size
+    if size is not None:
+        settings["image_size"] = size
+    normalize = content.get("do_normalize", True)
+    settings["image_mean"] = content.get("image_mean", IMAGENET_MEAN) if normalize else [0.0, 0.0, 0.0]
+    settings["image_std"] = content.get("image_std", IMAGENET_STD) if normalize else [1.0, 1.0, 1.0]
+    return settings
+
+
+def _named(record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return "none"
+    return f"{record['name']} (revision {record['revision']}, {record['pooling']})"
+
+
+def _loading_arguments(record: Mapping[str, Any]) -> Iterator[str]:
+    """Arguments of `from_encoders_pretrained` that load the recorded encoders."""
+    for modality in ("video", "audio"):
+        encoder = record[modality]
+        yield f"{modality}={(encoder['name'] if encoder else None)!r}"
+        if encoder and not encoder["revision"].startswith(FINGERPRINT):
+            yield f"{modality}_revision={encoder['revision']!r}"
+    if "frame_rate" in record["preprocessing"]:
+        yield f"frame_rate={record['preprocessing']['frame_rate']}"
 
 
 def _check_sub_config(modality: str, config: PreTrainedConfig) -> None:
@@ -446,11 +466,12 @@ def _check_sub_config(modality: str, config: PreTrainedConfig) -> None:
         raise ValueError("The audio encoder has an adapter behind its last layer (add_adapter=True): not supported.")
 
 
-def _built(sub_config: PreTrainedConfig, config: AmessConfig) -> PreTrainedModel:
+def _new_model(sub_config: PreTrainedConfig, config: AmessMediaEncoderConfig) -> PreTrainedModel:
     if config._attn_implementation != "eager":
-        # What is asked of the text encoder need not exist in these (WavLM has no SDPA): they choose for themselves.
+        # These models need not have the text encoder's implementation (WavLM has no SDPA): they choose for themselves.
         sub_config._attn_implementation = None
-    return AutoModel.from_config(sub_config)
+    model: PreTrainedModel = AutoModel.from_config(sub_config)
+    return model
 
 
 def _num_steps(num_samples: int, config: PreTrainedConfig) -> int:
@@ -470,6 +491,9 @@ def _parts_of_equal_cost(steps: list[int]) -> list[list[int]]:
         parts.append(rows[:size])
         rows = rows[size:]
     return parts
+
+
+AmessMediaEncoder.register_for_auto_class("AutoModel")
 
 
 __all__ = [

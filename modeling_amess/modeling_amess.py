@@ -262,6 +262,14 @@ class AmessPreTrainedModel(PreTrainedModel):
         "attentions": OutputRecorder(target_class=None),
     }
 
+    def __init__(self, config: AmessConfig):
+        if config.model_type != AmessConfig.model_type:
+            raise ValueError(
+                f"The configuration is of a {config.model_type!r} model, not of an A-MESS model. If it is a saved media "
+                "encoder, load it with AmessMediaEncoder.from_pretrained(...) or AutoModel."
+            )
+        super().__init__(config)
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
@@ -367,8 +375,8 @@ class AmessModel(AmessPreTrainedModel):
             self.fusion = AmessFusion(config)
         if config.use_semantic_synchronization:
             self.semantic_projection = AmessSemanticProjection(config)
-        if config.video_config is not None or config.audio_config is not None:
-            self.media_encoder = AmessMediaEncoder(config)
+        if config.media_encoder_config is not None:
+            self.media_encoder = AmessMediaEncoder(config.media_encoder_config)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """AmessMediaEncoder: clips to features, whatever is beside them; frozen; saved; made of pretrained encoders."""
 
+import json
 from pathlib import Path
 
 import huggingface_hub
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from transformers import (
+    AutoConfig,
+    AutoModel,
     BertConfig,
     BertModel,
     SwinForImageClassification,
@@ -16,10 +19,10 @@ from transformers import (
     Wav2Vec2FeatureExtractor,
 )
 
-from modeling_amess import AmessMediaEncoder
+from modeling_amess import AmessMediaEncoder, AmessMediaEncoderConfig, AmessModel, __version__
 
 from ..fakehub import FakeHub
-from .tiny import tiny_audio_model, tiny_clips, tiny_media_encoder, tiny_video_model
+from .tiny import tiny_audio_model, tiny_clips, tiny_media_encoder, tiny_model, tiny_video_model
 
 
 AUDIO_KINDS = [("wavlm", "group"), ("wavlm", "layer"), ("wav2vec2", "group"), ("wav2vec2", "layer")]
@@ -109,6 +112,27 @@ def test_every_parameter_and_buffer_survives_saving(model_type, norm, tmp_path):
     first, second = encoder(**clips), loaded(**clips)
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert loaded.record == encoder.record
+
+
+def test_a_saved_encoder_has_a_configuration_of_its_own(tmp_path):
+    encoder = tiny_media_encoder()
+    encoder.save_pretrained(tmp_path)
+    assert sorted(path.name for path in tmp_path.glob("*.py")) == ["configuration_amess.py", "media_encoder_amess.py"]
+    content = json.loads((tmp_path / "config.json").read_text())
+    assert content["model_type"] == "amess_media_encoder" and content["amess_version"] == __version__
+    assert "text_config" not in content and content["record"] == encoder.record
+    config, loaded = AutoConfig.from_pretrained(tmp_path), AutoModel.from_pretrained(tmp_path)
+    assert type(config) is AmessMediaEncoderConfig and config.modalities == ("video", "audio")
+    assert type(loaded) is AmessMediaEncoder and loaded.num_parameters() == encoder.num_parameters()
+
+
+def test_an_encoder_and_a_model_are_not_taken_for_each_other(tmp_path):
+    tiny_model().save_pretrained(tmp_path / "model")
+    with pytest.raises(ValueError, match="AmessForIntentClassification"):
+        AmessMediaEncoder.from_pretrained(tmp_path / "model")
+    tiny_media_encoder().save_pretrained(tmp_path / "encoder")
+    with pytest.raises(ValueError, match="AmessMediaEncoder"):
+        AmessModel.from_pretrained(tmp_path / "encoder")
 
 
 def test_an_encoder_of_one_modality(tmp_path):

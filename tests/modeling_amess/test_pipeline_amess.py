@@ -4,9 +4,6 @@
 
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +22,12 @@ from modeling_amess import AmessProcessor, IntentRecognitionPipeline
 from modeling_amess.clip_amess import MediaError
 
 from .clips import write_clip
+from .processes import run_python
 from .tiny import tiny_model, tiny_tokenizer
 from .tiny_recognizer import AUDIO_STEP_SECONDS, FRAME_RATE, recognizer_model, recognizer_processor
 
 
 TASK = "multimodal-intent-recognition"
-PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -298,24 +295,10 @@ def test_wrong_types_say_what_is_taken(recognizer):
         IntentRecognitionPipeline(model=tiny_model())
 
 
-# An editable install puts the project on the path: take it off again, as on a machine that lacks it.
-HIDE = f"""
-import sys
-sys.meta_path[:] = [
-    finder for finder in sys.meta_path
-    if "__editable__" not in getattr(finder, "__module__", "") + getattr(finder, "__name__", "")
-]
-sys.path[:] = [path for path in sys.path if path != {str(PROJECT)!r}]
-"""
 RECOGNIZE = """
-import importlib.util, json, sys
-folder, clip, own, again = sys.argv[1:]
-if own == "import":
-    import modeling_amess
-else:
-    assert importlib.util.find_spec("modeling_amess") is None, "the package must not be importable here"
+import json, sys
 from transformers import pipeline
-trust = {} if own == "import" else {"trust_remote_code": True}
+folder, clip, again = sys.argv[1:]
 recognizer = pipeline("multimodal-intent-recognition", model=folder, **trust)
 print(json.dumps({"module": type(recognizer).__module__, "result": recognizer(clip, text="oh, great.")}))
 recognizer.save_pretrained(again)
@@ -324,28 +307,14 @@ if trust:  # the config names the task
 """
 
 
-@pytest.mark.parametrize("own", ["import", "remote"])
-def test_a_saved_folder_is_all_that_another_process_needs(recognizer, clips, tmp_path, own):
+@pytest.mark.parametrize("with_package", [True, False], ids=["with the package", "without it"])
+def test_a_saved_folder_is_all_that_another_process_needs(recognizer, clips, tmp_path, with_package):
     folder, again = tmp_path / "pretrained", tmp_path / "again"
     recognizer.model.save_pretrained(folder)
     recognizer.processor.save_pretrained(folder)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
-    script = RECOGNIZE
-    if own == "import":
-        environment["PYTHONPATH"] = str(PROJECT)
-    else:
-        script = HIDE + script
-    run = subprocess.run(
-        [sys.executable, "-c", script, str(folder), str(clips["both"]), own, str(again)],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    answer = json.loads(run.stdout)
+    output = run_python(RECOGNIZE, folder, clips["both"], again, home=tmp_path / "home", with_package=with_package)
+    answer = json.loads(output.splitlines()[-1])
     assert_same(answer["result"], recognizer(clips["both"], text="oh, great."))
-    assert answer["module"].startswith("modeling_amess." if own == "import" else "transformers_modules.")
-    # What it saved is complete, and makes the same pipeline here.
+    assert answer["module"].startswith("modeling_amess." if with_package else "transformers_modules.")
+    # The folder that it saved is complete, and makes the same pipeline here.
     assert_same(pipeline(TASK, model=str(again))(clips["both"], text="oh, great."), answer["result"])

@@ -3,7 +3,6 @@
 """A saved folder is all that another machine needs: it loads in processes where this package is not importable."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,20 +13,15 @@ import torch
 from modeling_amess import AmessProcessor
 
 from .clips import write_clip
+from .processes import PROJECT, run_python
 from .tiny import tiny_batch, tiny_clip_model, tiny_clips, tiny_media_encoder, tiny_tokenizer
 
 
-PROJECT = Path(__file__).parents[2]
 LOAD = """
-import importlib.util, json, shutil, sys
+import json, shutil, sys
 import torch
-folder, own = sys.argv[1], sys.argv[2] == "import"
-if own:
-    import modeling_amess
-else:
-    assert importlib.util.find_spec("modeling_amess") is None, "the package must not be importable here"
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoProcessor
-trust = {} if own else {"trust_remote_code": True}
+folder = sys.argv[1]
 config = AutoConfig.from_pretrained(folder, **trust)
 base = AutoModel.from_pretrained(folder, **trust).eval()
 model = AutoModelForSequenceClassification.from_pretrained(folder, **trust).eval()
@@ -43,36 +37,18 @@ print(json.dumps({
     "clip_logits": clip_logits.tolist(), "clip_embedding": clip_embedding.tolist(),
     "ids": processor(text="oh, great.")["input_ids"].tolist(),
 }))
-if len(sys.argv) > 3:
-    model.save_pretrained(sys.argv[3])
-    processor.save_pretrained(sys.argv[3])
-    torch.save(batch, sys.argv[3] + "/batch.pt")
-    shutil.copy(folder + "/clip.mp4", sys.argv[3])
+if len(sys.argv) > 2:
+    model.save_pretrained(sys.argv[2])
+    processor.save_pretrained(sys.argv[2])
+    torch.save(batch, sys.argv[2] + "/batch.pt")
+    shutil.copy(folder + "/clip.mp4", sys.argv[2])
 """
 
 
-def load(folder: Path, home: Path, own: bool, save_to: Path | None = None) -> dict:
-    """Load in a new process: without the package (-I ignores the working directory), or with it."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"HF_HOME": str(home), "HF_HUB_OFFLINE": "1"}
-    script = LOAD
-    if own:
-        environment["PYTHONPATH"] = str(PROJECT)
-    else:
-        # An editable install puts the project on the path: take it off again, as on a machine that lacks it.
-        hide = (
-            "import sys\n"
-            "sys.meta_path[:] = [f for f in sys.meta_path if '__editable__' not in getattr(f, '__module__', '')"
-            " and '__editable__' not in getattr(f, '__name__', '')]\n"
-            f"sys.path[:] = [p for p in sys.path if p != {str(PROJECT)!r}]\n"
-        )
-        script = hide + LOAD
-    arguments = [str(folder), "import" if own else "remote", *([str(save_to)] if save_to else [])]
-    result = subprocess.run(
-        [sys.executable, "-c", script, *arguments], env=environment, cwd=home, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr[-3000:]
-    return json.loads(result.stdout.strip().splitlines()[-1])
+def load(folder: Path, home: Path, with_package: bool, save_to: Path | None = None) -> dict:
+    """What a new process makes of the folder."""
+    arguments = [folder, *([save_to] if save_to else [])]
+    return json.loads(run_python(LOAD, *arguments, home=home, with_package=with_package).splitlines()[-1])
 
 
 @pytest.fixture
@@ -89,7 +65,6 @@ def saved(tmp_path):
     batch = {**text, **encoder(**tiny_clips())}
     torch.save(batch, folder / "batch.pt")
     write_clip(folder / "clip.mp4", seconds=1.0)
-    (tmp_path / "home").mkdir()
     with torch.no_grad():
         output, clip = model(**batch), model(**processor(text="oh, great.", video=folder / "clip.mp4"))
     return folder, (output, clip), tmp_path / "home"
@@ -111,17 +86,40 @@ def test_all_auto_classes_load_without_the_package_and_so_does_what_they_save(sa
     folder, output, home = saved
     again = tmp_path / "again"
     again.mkdir()
-    result = load(folder, home, own=False, save_to=again)
+    result = load(folder, home, with_package=False, save_to=again)
     check(result, output)
     assert result["module"].startswith("transformers_modules.")
-    check(load(again, home, own=False), output)
+    check(load(again, home, with_package=False), output)
 
 
 def test_after_importing_the_package_no_trust_is_needed(saved):
     folder, output, home = saved
-    result = load(folder, home, own=True)
+    result = load(folder, home, with_package=True)
     check(result, output)
     assert result["module"] == "modeling_amess.modeling_amess"
+
+
+def test_a_saved_encoder_loads_without_the_package(tmp_path):
+    encoder, folder = tiny_media_encoder(), tmp_path / "encoder"
+    encoder.save_pretrained(folder)
+    torch.save(tiny_clips(), folder / "clips.pt")
+    code = (
+        "import json, sys, torch\n"
+        "from transformers import AutoModel\n"
+        "encoder = AutoModel.from_pretrained(sys.argv[1], **trust)\n"
+        "output = encoder(**torch.load(sys.argv[1] + '/clips.pt', weights_only=True))\n"
+        "print(json.dumps([type(encoder).__name__, encoder.record, output.audio_features.tolist()]))"
+    )
+    result = run_python(code, folder, home=tmp_path / "home", with_package=False)
+    name, record, features = json.loads(result.splitlines()[-1])
+    assert (name, record) == ("AmessMediaEncoder", encoder.record)
+    torch.testing.assert_close(torch.tensor(features), encoder(**tiny_clips()).audio_features)
+
+
+def test_at_most_ten_python_files_are_copied_and_the_pipeline_is_one_of_them(saved):
+    names = sorted(path.name for path in saved[0].glob("*.py"))
+    assert len(names) <= 10, names
+    assert "pipeline_amess.py" in names and "media_amess.py" in names
 
 
 def test_the_folder_holds_weights_without_pickles(saved):
