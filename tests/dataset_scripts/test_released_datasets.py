@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dataset_scripts import DataDirError, FeaturePickleError, MIntRec, TsvError, UnknownLabelError, load_intent_dataset
+from dataset_scripts.errors import UserError
 from dataset_scripts.labels import MINTREC2_LABELS, MINTREC_LABELS
 
 
@@ -145,7 +146,7 @@ def test_the_builder_can_be_used_by_itself_and_streams(mintrec_dir, tmp_path):
             "\tThank",
             "\tThankk",
             UnknownLabelError,
-            "train.tsv, line 3, column 'label': unknown label 'Thankk'.*'Thank'",
+            "train.tsv, line 3, column 'label'.*'Thankk'.*'Thank'",
         ),
         ("\tThank", "", TsvError, "train.tsv, line 3: 4 cells where the header has 5"),
         ("thanks!", "thanks\tyou", TsvError, "train.tsv, line 3: 6 cells"),
@@ -253,7 +254,7 @@ def test_mintrec2_reports_a_bad_timestamp_and_keeps_the_row(mintrec2_dir, tmp_pa
         ("in-scope", "\tOppose\t", "\tUNK\t", UnknownLabelError, "line 3, column 'Label'.*means out of scope"),
         ("in-scope", "0\t2\tno!", "zero\t2\tno!", TsvError, "line 3, column 'Dialogue_id': 'zero' is not a number"),
         ("in-scope", "no!", " ", TsvError, "line 3, column 'Text': empty"),
-        ("out-of-scope/MIntRec2.0-OOD", "\tUNK\t", "\tGreet\t", UnknownLabelError, "unknown label 'Greet'"),
+        ("out-of-scope/MIntRec2.0-OOD", "\tUNK\t", "\tGreet\t", UnknownLabelError, "'Greet'"),
         ("out-of-scope/MIntRec2.0-OOD", "0\t9\t", "0\t10\t", TsvError, "'dia0_utt10' occurs already in .*in-scope"),
     ],
 )
@@ -266,17 +267,17 @@ def test_mintrec2_malformed_rows_are_refused_with_their_place(mintrec2_dir, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "mintrec2.0"}, "unknown data set 'mintrec2.0'; did you mean 'mintrec2'"),
-        ({"name": "sample", "config_name": "feature"}, "unknown configuration 'feature'; did you mean 'features'"),
-        ({"name": "sample", "strict": True}, "data set sample takes no option 'strict'"),
+        ({"name": "mintrec2.0"}, "data set 'mintrec2.0'.*'mintrec2'"),
+        ({"name": "sample", "config_name": "feature"}, "configuration 'feature'.*'features'"),
+        ({"name": "sample", "strict": True}, "sample has no option 'strict'"),
         ({"name": "sample", "scope": "all"}, "scope='all' is for mintrec2 only"),
-        ({"name": "mintrec", "video_file": "x"}, "takes no option 'video_file'; did you mean 'video_features_file'"),
-        ({"name": "planted", "generators": "x"}, "takes no option 'generators'; did you mean 'generator'"),
-        ({"name": "planted", "texts": "mintrec2"}, "unknown source of texts 'mintrec2'; did you mean 'mintrec'"),
+        ({"name": "mintrec", "video_file": "x"}, "option 'video_file'.*'video_features_file'"),
+        ({"name": "planted", "generators": "x"}, "option 'generators'.*'generator'"),
+        ({"name": "planted", "texts": "mintrec2"}, "source of texts 'mintrec2'.*'mintrec'"),
     ],
 )
 def test_unknown_names_and_options_name_the_nearest(arguments, message, tmp_path):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         load_intent_dataset(**arguments, cache_dir=tmp_path)
 
 
@@ -366,5 +367,5 @@ def test_a_release_without_videos_says_where_they_are_expected(name, request, tm
 
 
 def test_the_planted_benchmark_has_no_clips():
-    with pytest.raises(ValueError, match="it has no clips"):
+    with pytest.raises(ValueError, match="no clips"):
         load_intent_dataset("planted", config_name="clips")
