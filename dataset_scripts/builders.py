@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What the builders of this folder share: the columns of a row, the descriptions' table."""
+"""Parts of a builder that all data sets of this folder share: configurations, columns, label descriptions."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from collections.abc import Iterator, Mapping, Sequence
 import datasets
 
 from .labels import load_label_descriptions
+from .registry import CONFIG_NAMES
+
+
+def builder_configs(config_class: type[datasets.BuilderConfig], version: str) -> list[datasets.BuilderConfig]:
+    """Return a configuration of each of the names `features`, `text`, `clips` and `label_descriptions`."""
+    return [config_class(name=name, version=datasets.Version(version)) for name in CONFIG_NAMES]
 
 
 def row_features(
-    labels: Sequence[str],
-    feature_sizes: tuple[int, int] | None,
-    extra: Mapping[str, object] | None = None,
+    labels: Sequence[str], feature_sizes: Mapping[str, int], extra: Mapping[str, object] | None = None
 ) -> datasets.Features:
-    """The columns of a data set.
+    """Return the columns of a data set.
 
     Args:
-        labels: label names in id order.
-        feature_sizes: sizes of a video and of an audio frame, or None for a data set of text alone.
-        extra: further columns.
+        labels: Label names in id order.
+        feature_sizes: Size of a frame by modality. A modality without an entry has no column.
+        extra: Further columns.
     """
     columns: dict[str, object] = {
         "id": datasets.Value("string"),
@@ -29,21 +33,20 @@ def row_features(
         "label": datasets.ClassLabel(names=list(labels)),
         **(extra or {}),
     }
-    if feature_sizes is not None:
-        columns["video_features"] = datasets.Array2D((None, feature_sizes[0]), "float32")
-        columns["audio_features"] = datasets.Array2D((None, feature_sizes[1]), "float32")
+    for modality, size in feature_sizes.items():
+        columns[f"{modality}_features"] = datasets.Array2D((None, size), "float32")
     return datasets.Features(columns)
 
 
 def description_features(name: str) -> datasets.Features:
-    """The columns of config `label_descriptions`: `label`, `description_1`, `description_2`, ..."""
+    """Return the columns of config `label_descriptions`: `label`, `description_1`, `description_2`, ..."""
     count = max(len(sentences) for sentences in load_label_descriptions(name).values())
     columns = ["label", *(f"description_{number}" for number in range(1, count + 1))]
     return datasets.Features({column: datasets.Value("string") for column in columns})
 
 
 def description_rows(name: str) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """The rows of config `label_descriptions`, one a label in id order; a label with fewer sentences has None."""
+    """Yield the rows of config `label_descriptions`, one per label in id order, with None for absent sentences."""
     columns = list(description_features(name))[1:]
     for index, (label, sentences) in enumerate(load_label_descriptions(name).items()):
         padded = [*sentences, *[None] * (len(columns) - len(sentences))]

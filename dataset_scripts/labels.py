@@ -1,16 +1,13 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Intent labels: names, order, aliases, coarse groups and descriptions.
-
-Names and order are those of the released repositories (thuiar/MIntRec, thuiar/MIntRec2.0): the position is the label
-id. Checkpoints of other code bases order the labels differently (TCL-MAP moves `Care` up): compare names, never ids.
+"""Intent labels: names, aliases and descriptions. Names in their order are in `registry.py`.
 
 The descriptions in `label_descriptions/mintrec.json` and `mintrec2.json` are the three sentences per label that A-MESS
 prints in its appendix (arXiv 2503.19474), under the data sets' own label names. The five more per label in
 `additional.json` were written for this project: the paper also reports two, five and eight descriptions (its Table IV)
-and does not print those beyond the three. Nor are the five per label in `utterances.json` the paper's: they describe
-an intent by what people say with it, and are worth most as training samples where there are few others. They are of
-everyday life, not of the data sets' series; none is an utterance of MIntRec or of the embedded sample.
+and prints only three. The five per label in `utterances.json` are not the paper's either: they describe an intent by
+sentences that people say with it, and help most as training samples where there are few others. They come from
+everyday life, not from the data sets' series; none is an utterance of MIntRec or of the embedded sample.
 """
 
 from __future__ import annotations
@@ -20,130 +17,15 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from .errors import UserError
+from .registry import DATASETS
 
-MINTREC_LABELS: tuple[str, ...] = (
-    "Complain",
-    "Praise",
-    "Apologise",
-    "Thank",
-    "Criticize",
-    "Agree",
-    "Taunt",
-    "Flaunt",
-    "Joke",
-    "Oppose",
-    "Comfort",
-    "Care",
-    "Inform",
-    "Advise",
-    "Arrange",
-    "Introduce",
-    "Leave",
-    "Prevent",
-    "Greet",
-    "Ask for help",
-)
 
-MINTREC2_LABELS: tuple[str, ...] = (
-    "Acknowledge",
-    "Advise",
-    "Agree",
-    "Apologise",
-    "Arrange",
-    "Ask for help",
-    "Asking for opinions",
-    "Care",
-    "Comfort",
-    "Complain",
-    "Confirm",
-    "Criticize",
-    "Doubt",
-    "Emphasize",
-    "Explain",
-    "Flaunt",
-    "Greet",
-    "Inform",
-    "Introduce",
-    "Invite",
-    "Joke",
-    "Leave",
-    "Oppose",
-    "Plan",
-    "Praise",
-    "Prevent",
-    "Refuse",
-    "Taunt",
-    "Thank",
-    "Warn",
-)
+MINTREC_LABELS: tuple[str, ...] = DATASETS["mintrec"].labels
+MINTREC2_LABELS: tuple[str, ...] = DATASETS["mintrec2"].labels
 
 # MIntRec2.0's label of an utterance that has none of the 30 intents; its id is the number of intents (30).
 OUT_OF_SCOPE_LABEL = "UNK"
-
-# Comfort is a goal and Care an emotion, in MIntRec (its code) and in MIntRec2.0 (its README; its code has no map).
-MINTREC_COARSE_GROUPS: dict[str, tuple[str, ...]] = {
-    "Emotion": (
-        "Complain",
-        "Praise",
-        "Apologise",
-        "Thank",
-        "Criticize",
-        "Care",
-        "Agree",
-        "Taunt",
-        "Flaunt",
-        "Joke",
-        "Oppose",
-    ),
-    "Goal": (
-        "Inform",
-        "Advise",
-        "Arrange",
-        "Introduce",
-        "Leave",
-        "Prevent",
-        "Greet",
-        "Ask for help",
-        "Comfort",
-    ),
-}
-
-MINTREC2_COARSE_GROUPS: dict[str, tuple[str, ...]] = {
-    "Emotion": (
-        "Doubt",
-        "Acknowledge",
-        "Refuse",
-        "Warn",
-        "Emphasize",
-        "Complain",
-        "Praise",
-        "Apologise",
-        "Thank",
-        "Criticize",
-        "Care",
-        "Agree",
-        "Oppose",
-        "Taunt",
-        "Flaunt",
-        "Joke",
-    ),
-    "Goal": (
-        "Asking for opinions",
-        "Confirm",
-        "Explain",
-        "Invite",
-        "Plan",
-        "Inform",
-        "Advise",
-        "Arrange",
-        "Introduce",
-        "Comfort",
-        "Leave",
-        "Prevent",
-        "Greet",
-        "Ask for help",
-    ),
-}
 
 # Other spellings of the same label (casefolded, spaces for - and _): the paper's appendix writes "Apologize",
 # "Ask for Opinions", "Complaint" and "UNKOWN"; MMLA writes everything in lower case; British and American -ise/-ize.
@@ -164,59 +46,52 @@ LABEL_ALIASES: dict[str, str] = {
     "out of distribution": OUT_OF_SCOPE_LABEL,
 }
 
-_LABELS_OF = {
-    "sample": MINTREC_LABELS,
-    "mintrec": MINTREC_LABELS,
-    "planted": MINTREC_LABELS,
-    "mintrec2": MINTREC2_LABELS,
-}
-_DESCRIPTION_FILES = {
-    "sample": "mintrec.json",
-    "mintrec": "mintrec.json",
-    "planted": "mintrec.json",
-    "mintrec2": "mintrec2.json",
-}
 _FURTHER_FILES = ("additional.json", "utterances.json")
 _DESCRIPTIONS_FOLDER = Path(__file__).with_name("label_descriptions")
 
 
-class UnknownLabelError(ValueError):
-    """A label that is neither a name of the data set nor one of its aliases."""
+class UnknownLabelError(UserError):
+    """A label that is neither a name of the data set nor an alias of one."""
 
 
 def nearest_name(name: str, valid: Sequence[str]) -> str:
-    """The entry of `valid` whose spelling is nearest to `name`, whatever the case (for error messages)."""
+    """Return the entry of `valid` with the most similar spelling, whatever the case, for error messages."""
     folded = {entry.casefold(): entry for entry in valid}
     return folded[difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.0)[0]]
 
 
+def check_choice(kind: str, value: str, valid: Sequence[str]) -> None:
+    """Raise a UserError that names the most similar choice unless `value` is one of `valid`."""
+    if value not in valid:
+        nearest = nearest_name(str(value), valid)
+        raise UserError(f"Unknown {kind} {value!r}. Did you mean {nearest!r}? Known: {', '.join(valid)}.")
+
+
 def label_names(name: str, *, out_of_scope: bool = False) -> tuple[str, ...]:
-    """The labels of a data set in id order.
+    """Return the labels of a data set in id order.
 
     Args:
-        name: `sample`, `mintrec`, `mintrec2` or `planted`.
-        out_of_scope: append the out-of-scope label `UNK` as the last one.
+        name: Name of a data set of the registry.
+        out_of_scope: Whether the out-of-scope label `UNK` is appended.
 
     Raises:
-        ValueError: unknown data set name.
+        UserError: The data set is unknown.
     """
-    if name not in _LABELS_OF:
-        nearest = nearest_name(name, list(_LABELS_OF))
-        raise ValueError(f"unknown data set {name!r}; did you mean {nearest!r}? Known: {', '.join(_LABELS_OF)}")
-    return _LABELS_OF[name] + ((OUT_OF_SCOPE_LABEL,) if out_of_scope else ())
+    check_choice("data set", name, tuple(DATASETS))
+    return DATASETS[name].labels + ((OUT_OF_SCOPE_LABEL,) if out_of_scope else ())
 
 
 def normalize_label(label: str, labels: Sequence[str] = MINTREC_LABELS) -> str:
-    """Bring a label to the data set's own spelling.
+    """Return a label in the data set's own spelling.
 
     Case, surrounding blanks and `-`/`_` in place of blanks do not matter, and `LABEL_ALIASES` are understood.
 
     Args:
-        label: the label as written in a file or by a user.
-        labels: the valid labels, in the data set's spelling.
+        label: Label as a file or a user writes it.
+        labels: Valid labels in the data set's spelling.
 
     Raises:
-        UnknownLabelError: not one of `labels`; the message names the nearest one.
+        UnknownLabelError: The label is not one of `labels`. The message names the nearest one.
     """
     folded = " ".join(label.casefold().replace("_", " ").replace("-", " ").split())
     for candidate in labels:
@@ -226,31 +101,33 @@ def normalize_label(label: str, labels: Sequence[str] = MINTREC_LABELS) -> str:
     if alias is not None and alias in labels:
         return alias
     if OUT_OF_SCOPE_LABEL in (alias, folded.upper()):
-        raise UnknownLabelError(f"label {label!r} means out of scope, which is not among these {len(labels)} labels")
+        raise UnknownLabelError(f"Label {label!r} means out of scope, which is not among these {len(labels)} labels.")
     raise UnknownLabelError(
-        f"unknown label {label!r}; the nearest valid label is {nearest_name(label, labels)!r}. "
-        f"Valid: {', '.join(labels)}"
+        f"Unknown label {label!r}. The nearest valid label is {nearest_name(label, labels)!r}. "
+        f"Valid: {', '.join(labels)}."
     )
 
 
+def description_files(name: str) -> list[Path]:
+    """Return the files with the label descriptions of a data set, in the order in which they are used."""
+    return [_DESCRIPTIONS_FOLDER / file for file in (DATASETS[name].description_file, *_FURTHER_FILES)]
+
+
 def load_label_descriptions(name: str, num_descriptions: int = 3) -> dict[str, list[str]]:
-    """The label descriptions of a data set, label -> sentences, in label-id order; the out-of-scope label has none.
+    """Load the label descriptions of a data set: label -> sentences, in id order, without the out-of-scope label.
 
     Args:
-        name: `sample`, `mintrec`, `mintrec2` or `planted`.
-        num_descriptions: of each label, 1 to 13: first the paper's three, then this project's five, then five
-            utterances.
+        name: Name of a data set of the registry.
+        num_descriptions: Number of descriptions per label, 1 to 13: first the paper's three, then this project's five,
+            then five utterances.
 
     Raises:
-        ValueError: unknown data set name, or another number.
+        UserError: The data set is unknown, or has fewer descriptions.
     """
     labels = label_names(name)
-    parts = [
-        json.loads((_DESCRIPTIONS_FOLDER / file).read_text(encoding="utf-8"))
-        for file in (_DESCRIPTION_FILES[name], *_FURTHER_FILES)
-    ]
+    parts = [json.loads(file.read_text(encoding="utf-8")) for file in description_files(name)]
     ordered = {label: [sentence for part in parts for sentence in part[label]] for label in labels}
-    most = min(len(sentences) for sentences in ordered.values())
-    if not 1 <= num_descriptions <= most:
-        raise ValueError(f"num_descriptions={num_descriptions}: {name} has 1 to {most} descriptions a label")
+    available = min(len(sentences) for sentences in ordered.values())
+    if not 1 <= num_descriptions <= available:
+        raise UserError(f"num_descriptions={num_descriptions}: {name} has 1 to {available} descriptions per label.")
     return {label: sentences[:num_descriptions] for label, sentences in ordered.items()}

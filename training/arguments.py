@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from dataset_scripts.registry import DATASETS, SCOPES
+
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 DEFAULT_CONFIG = CONFIG_FOLDER / "sample.yaml"
@@ -86,7 +88,7 @@ class TrainingSettings:
     # Data.
     dataset: str = setting(
         "sample",
-        "sample, mintrec, mintrec2, planted, or a folder of amess extract or of DatasetDict.save_to_disk.",
+        f"{', '.join(DATASETS)}, or a folder of amess extract or of DatasetDict.save_to_disk.",
         Role.DATA,
     )
     data_dir: str | None = setting(
@@ -96,7 +98,7 @@ class TrainingSettings:
         "in-scope",
         "Which utterances of mintrec2: in-scope, out-of-scope or all.",
         Role.DATA,
-        choices=("in-scope", "out-of-scope", "all"),
+        choices=SCOPES,
     )
     out_of_scope: str = setting(
         "class",

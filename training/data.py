@@ -15,6 +15,8 @@ from accelerate import Accelerator
 from accelerate.data_loader import DataLoaderShard
 from torch.utils.data import Dataset
 
+from dataset_scripts.registry import DATASETS
+
 from .arguments import SettingsError, TrainingSettings
 from .batch_sampler import BucketBatchSampler
 from .feature_source import is_extraction
@@ -211,7 +213,7 @@ def load_splits(settings: TrainingSettings) -> dict[str, Any]:
     Raises:
         SettingsError: none of them, a folder that holds no such data set, an unfinished extraction.
     """
-    if settings.dataset in ("sample", "mintrec", "mintrec2", "planted"):
+    if settings.dataset in DATASETS:
         from dataset_scripts import load_intent_dataset
 
         wants_features = bool(set(settings.modality_names) & {"video", "audio"})
@@ -229,7 +231,7 @@ def load_splits(settings: TrainingSettings) -> dict[str, Any]:
             raise SettingsError(f"The data set {settings.dataset} could not be loaded: {error}") from error
     if not Path(settings.dataset).is_dir():
         raise SettingsError(
-            f"dataset={settings.dataset!r} is neither sample, mintrec, mintrec2 or planted nor a folder."
+            f"dataset={settings.dataset!r} is neither a data set ({', '.join(DATASETS)}) nor a folder."
         )
     if is_extraction(settings.dataset):
         return _load_extraction(settings.dataset)

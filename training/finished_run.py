@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dataset_scripts.hub.sources import DataSource, data_source
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
+from dataset_scripts.registry import LicenseTerms, license_terms
 
 from .arguments import Role, TrainingSettings, settings_of
 from .checkpointing import write_json
@@ -93,11 +93,10 @@ class FinishedRun:
         return sum(row["support"] for row in self.results["per_class"])
 
     @property
-    def source(self) -> DataSource:
+    def source(self) -> LicenseTerms:
         """Origin and terms of the data."""
-        own_texts = "sample" if self.settings.data_dir is None else "mintrec"
-        texts = self.settings.dataset_options.get("texts") or own_texts
-        return data_source(self.settings.dataset, texts)
+        texts = self.settings.dataset_options.get("texts")
+        return license_terms(self.settings.dataset, texts=texts, data_dir=self.settings.data_dir)
 
     @property
     def modalities(self) -> tuple[str, ...]:

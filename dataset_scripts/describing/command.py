@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from ..labels import label_names
+from ..registry import WITH_OWN_TEXTS
 from .chat_models import ChatError, ChatModel, EndpointChatModel, LocalChatModel
 from .prompt import MAX_DESCRIPTIONS, PROMPTS, AnswerError, parse_descriptions
 
 
 MAX_ATTEMPTS = 4
-_NAMES = ("sample", "mintrec", "mintrec2")
 
 
 class DescriptionError(RuntimeError):
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("dataset", nargs="?", choices=_NAMES, help="the labels of this data set")
+    which.add_argument("dataset", nargs="?", choices=WITH_OWN_TEXTS, help="the labels of this data set")
     which.add_argument("--labels", metavar="A,B,C", help="these labels")
     which.add_argument("--labels_file", metavar="FILE", help="the labels in this file, one a line")
     parser.add_argument("--output", required=True, metavar="FILE", help="JSON file, new or to be completed")

@@ -8,6 +8,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from ..registry import SCOPES, WITH_CLIPS
+
 
 # Nothing is imported here that takes time: the help of a command should come at once.
 DESCRIPTION = """\
@@ -37,8 +39,6 @@ features of zero frames and stands in failed.jsonl; the others are extracted.
 
 exit status: 0 all clips were extracted, 1 some failed, 2 the command or its input is wrong and nothing was done.
 """
-DATASETS = ("sample", "mintrec", "mintrec2")
-SCOPES = ("in-scope", "out-of-scope", "all")
 NO_MODEL = "none"
 # The fields of `MediaLimits`: default and meaning. A test keeps them equal.
 LIMITS: dict[str, tuple[int | float, str]] = {
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
     data = parser.add_argument_group("clips of a data set, instead of FOLDER_OR_TSV")
-    data.add_argument("--dataset", choices=DATASETS, help="which data set")
+    data.add_argument("--dataset", choices=WITH_CLIPS, help="which data set")
     data.add_argument("--data_dir", metavar="DIR", help="folder with its released files (mintrec, mintrec2)")
     data.add_argument("--scope", choices=SCOPES, default="in-scope", help="utterances of mintrec2 (%(default)s)")
 

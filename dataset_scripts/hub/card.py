@@ -14,7 +14,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
-from .sources import DataSource
+from ..registry import LicenseTerms
 
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -45,7 +45,7 @@ _COLUMNS = {
 
 def dataset_card(
     repo_id: str,
-    source: DataSource,
+    terms: LicenseTerms,
     configs: Mapping[str, datasets.DatasetDict],
     num_bytes: Mapping[str, Mapping[str, int]],
     license: str | None = None,
@@ -59,20 +59,20 @@ def dataset_card(
     license: licence id; by default what is known about the data.
     media_encoder: record of the encoders that made the features, where it is known.
     """
-    metadata = _metadata(repo_id, source, configs, num_bytes, license)
-    return DatasetCard(f"---\n{metadata.to_yaml()}\n---\n\n{_body(repo_id, source, configs, media_encoder or {})}")
+    metadata = _metadata(repo_id, terms, configs, num_bytes, license)
+    return DatasetCard(f"---\n{metadata.to_yaml()}\n---\n\n{_body(repo_id, terms, configs, media_encoder or {})}")
 
 
 def _metadata(
     repo_id: str,
-    source: DataSource,
+    terms: LicenseTerms,
     configs: Mapping[str, datasets.DatasetDict],
     num_bytes: Mapping[str, Mapping[str, int]],
     license: str | None,
 ) -> DatasetCardData:
-    stated = {"license": license or source.license}
-    if license is None and source.license_name is not None:
-        stated |= {"license_name": source.license_name, "license_link": source.license_link}
+    stated = {"license": license or terms.license}
+    if license is None and terms.license_name is not None:
+        stated |= {"license_name": terms.license_name, "license_link": terms.license_link}
     default = next(iter(configs))
     rows = sum(len(split) for split in configs[default].values())
     data = DatasetCardData(
@@ -110,7 +110,7 @@ def _metadata(
 
 def _body(
     repo_id: str,
-    source: DataSource,
+    terms: LicenseTerms,
     configs: Mapping[str, datasets.DatasetDict],
     media_encoder: Mapping[str, Any],
 ) -> str:
@@ -126,7 +126,7 @@ def _body(
     parts = [
         f"# {repo_id.rpartition('/')[2]}",
         "Utterances with the intent behind them, for multimodal intent recognition with "
-        f"[A-MESS](https://arxiv.org/abs/2503.19474): {source.title}. {source.domain}",
+        f"[A-MESS](https://arxiv.org/abs/2503.19474): {terms.title}. {terms.domain}",
         "## Use",
         f"```python\nfrom datasets import load_dataset\n\n{example}\n```",
         "## What is in it",
@@ -148,7 +148,7 @@ def _body(
         "An intent is what annotators read into an utterance. A model trained on it repeats their reading in their "
         "kind of scene. Faces and voices are personal data. Not for employment, policing or surveillance.",
         "## Licence",
-        source.terms,
+        terms.terms,
     ]
     return "\n\n".join(parts) + "\n"
 

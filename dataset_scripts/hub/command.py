@@ -21,14 +21,12 @@ from ..extraction.folder import (
     read_description,
 )
 from ..loading import load_intent_dataset
+from ..registry import CONFIG_NAMES, DATASETS, PUBLISHABLE, LicenseTerms, license_terms
 from ..released_files import DataDirError
 from .card import dataset_card
 from .push import HubCommit, HubPushError, check_repo_id, describe_push, push_commit
-from .sources import DataSource, data_source
 
 
-NAMES = ("sample", "mintrec", "mintrec2")
-CONFIGS = ("features", "text", "clips", "label_descriptions")
 # A shard is read whole by whoever looks at one row of it.
 SHARD_BYTES = 500 * 2**20
 
@@ -86,10 +84,10 @@ def push_dataset(
 
 def check_right(name: str, right_to_publish: bool) -> None:
     """Warn of data whose terms are not this project's; raise RightToPublishError unless `right_to_publish`."""
-    source = source_of(name)
-    if source.open:
+    terms = terms_of(name)
+    if terms.open:
         return
-    warning = f"{source.title} is not this project's to give away. {source.terms}"
+    warning = f"{terms.title} is not this project's to give away. {terms.terms}"
     if not right_to_publish:
         raise RightToPublishError(
             f"{warning} Ask who owns it; with their consent, add --i_have_the_right_to_publish. --private alone is no "
@@ -98,11 +96,11 @@ def check_right(name: str, right_to_publish: bool) -> None:
     print(f"Warning: {warning} It is published on your word that you may.", file=sys.stderr)
 
 
-def source_of(name: str) -> DataSource:
+def terms_of(name: str) -> LicenseTerms:
     """Origin and terms of a data set or of the one that an extraction was made from."""
-    if name in NAMES:
-        return data_source(name)
-    return data_source(_description(name).dataset or name)
+    if name in PUBLISHABLE:
+        return license_terms(name)
+    return license_terms(_description(name).dataset or name)
 
 
 def dataset_files(
@@ -126,8 +124,8 @@ def dataset_files(
             shards = _write_shards(rows, folder, f"{config}/{split}")
             files |= shards
             num_bytes[config][split] = sum(path.stat().st_size for path in shards.values())
-    encoder = None if name in NAMES else _description(name).media_encoder
-    files["README.md"] = str(dataset_card(repo_id, source_of(name), built, num_bytes, license, encoder)).encode()
+    encoder = None if name in PUBLISHABLE else _description(name).media_encoder
+    files["README.md"] = str(dataset_card(repo_id, terms_of(name), built, num_bytes, license, encoder)).encode()
     return files
 
 
@@ -135,10 +133,10 @@ def build_configs(
     name: str, configs: Sequence[str] | None, data_dir: str | Path | None, scope: str
 ) -> dict[str, datasets.DatasetDict]:
     """Config -> splits. In `clips` the column `clip` holds the bytes of the files."""
-    if name not in NAMES:
+    if name not in PUBLISHABLE:
         return _extraction_configs(name)
     if configs is None:
-        configs = CONFIGS if name == "sample" else ("features", "text", "label_descriptions")
+        configs = DATASETS[name].published_configs
     built = {}
     for config in configs:
         splits = load_intent_dataset(name, config_name=config, data_dir=data_dir, scope=scope)
@@ -157,7 +155,7 @@ def _extraction_configs(folder: str) -> dict[str, datasets.DatasetDict]:
             rows = rows.remove_columns("clip").add_column("clip", names, feature=datasets.Value("string"))
             splits[split] = rows.select_columns(list(features))
     built = {"features": splits}
-    if dataset in NAMES:
+    if dataset in PUBLISHABLE:
         built["label_descriptions"] = load_intent_dataset(dataset, config_name="label_descriptions")
     return built
 
@@ -165,7 +163,7 @@ def _extraction_configs(folder: str) -> dict[str, datasets.DatasetDict]:
 def _description(folder: str) -> FeaturesDescription:
     if not (Path(folder) / DESCRIPTION_FILE).is_file():
         raise ExtractedFeaturesError(
-            f"{folder!r} is neither a data set ({', '.join(NAMES)}) nor a folder that `amess extract` wrote: there is "
+            f"{folder!r} is neither a data set ({', '.join(PUBLISHABLE)}) nor a folder that `amess extract` wrote: there is "
             f"no {DESCRIPTION_FILE} in it."
         )
     return read_description(folder)
@@ -210,9 +208,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("dataset", help=f"{', '.join(NAMES)}, or a folder that `amess extract` wrote")
+    parser.add_argument("dataset", help=f"{', '.join(PUBLISHABLE)}, or a folder that `amess extract` wrote")
     parser.add_argument("--repo", required=True, help="owner/name of the data set on the Hub")
-    parser.add_argument("--configs", nargs="+", choices=CONFIGS, help="the default config first")
+    parser.add_argument("--configs", nargs="+", choices=CONFIG_NAMES, help="the default config first")
     parser.add_argument("--data_dir", help="unpacked download of MIntRec or MIntRec2.0")
     parser.add_argument("--scope", default="in-scope", help="of mintrec2: in-scope, out-of-scope or all")
     parser.add_argument("--private", action="store_true", help="make a new repository private")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dataset_scripts.describing.prompt import normalized
+from dataset_scripts.errors import UserError
 from dataset_scripts.labels import (
-    MINTREC2_COARSE_GROUPS,
     MINTREC2_LABELS,
-    MINTREC_COARSE_GROUPS,
     MINTREC_LABELS,
     OUT_OF_SCOPE_LABEL,
     UnknownLabelError,
@@ -16,15 +15,6 @@ from dataset_scripts.labels import (
     load_label_descriptions,
     normalize_label,
 )
-
-
-@pytest.mark.parametrize(
-    ("labels", "groups", "sizes"),
-    [(MINTREC_LABELS, MINTREC_COARSE_GROUPS, (11, 9)), (MINTREC2_LABELS, MINTREC2_COARSE_GROUPS, (16, 14))],
-)
-def test_coarse_groups_split_the_labels(labels, groups, sizes):
-    assert tuple(len(group) for group in groups.values()) == sizes
-    assert sorted(label for group in groups.values() for label in group) == sorted(labels)
 
 
 def test_label_order_is_that_of_the_released_repositories():
@@ -61,7 +51,7 @@ def test_every_label_is_its_own_spelling_in_any_case():
 
 
 def test_an_unknown_label_names_the_nearest_one():
-    with pytest.raises(UnknownLabelError, match="'Complane'.*nearest valid label is 'Complain'"):
+    with pytest.raises(UnknownLabelError, match=r"'Complane'.*'Complain'"):
         normalize_label("Complane")
 
 
@@ -72,7 +62,7 @@ def test_an_alias_of_another_data_set_is_unknown():
 
 @pytest.mark.parametrize("written", ["UNK", "unknown"])
 def test_out_of_scope_is_refused_where_it_is_no_label(written):
-    with pytest.raises(UnknownLabelError, match="means out of scope"):
+    with pytest.raises(UnknownLabelError, match="out of scope"):
         normalize_label(written, MINTREC2_LABELS)
 
 
@@ -97,10 +87,10 @@ def test_no_description_occurs_twice():
 
 @pytest.mark.parametrize("number", [0, 14])
 def test_a_number_of_descriptions_that_there_are_not_is_refused(number):
-    with pytest.raises(ValueError, match=f"num_descriptions={number}: mintrec has 1 to 13 descriptions a label"):
+    with pytest.raises(UserError, match=f"num_descriptions={number}.* 1 to 13 "):
         load_label_descriptions("mintrec", number)
 
 
 def test_an_unknown_data_set_names_the_nearest_one():
-    with pytest.raises(ValueError, match="did you mean 'mintrec2'"):
+    with pytest.raises(UserError, match="'mintrec2'"):
         load_label_descriptions("mintrec2.0")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dataset_scripts import DataDirError, FeaturePickleError, MIntRec, TsvError, UnknownLabelError, load_intent_dataset
+from dataset_scripts.errors import UserError
 from dataset_scripts.labels import MINTREC2_LABELS, MINTREC_LABELS
 
 
@@ -66,7 +67,7 @@ def test_feature_files_are_found_by_the_names_of_both_repositories(mintrec_dir, 
 def test_two_known_feature_files_need_the_setting(mintrec_dir, tmp_path):
     swin = {"S04_E01_1": np.ones((4, 1, 1024), np.float32)}
     (mintrec_dir / "video_data/swin_feats.pkl").write_bytes(pickle.dumps(swin))
-    with pytest.raises(DataDirError, match="several video feature files; choose with video_features_file"):
+    with pytest.raises(DataDirError, match=r"several video .*video_features_file"):
         load("mintrec", mintrec_dir, tmp_path)
     dataset = load("mintrec", mintrec_dir, tmp_path, video_features_file="video_data/swin_feats.pkl")
     assert dataset["train"][0]["video_features"].shape == (4, 1024)
@@ -78,7 +79,7 @@ def test_own_feature_files_and_sizes_and_going_without(mintrec_dir, tmp_path):
     dataset = load("mintrec", mintrec_dir, tmp_path, **options)
     assert dataset["train"][0]["video_features"].shape == (2, 12)
     assert dataset["train"][0]["audio_features"].shape == (0, 768)
-    with pytest.raises(DataDirError, match="audio_features_file='other.pkl' is not in"):
+    with pytest.raises(DataDirError, match=r"audio_features_file='other\.pkl' is not in"):
         load("mintrec", mintrec_dir, tmp_path, audio_features_file="other.pkl")
 
 
@@ -131,7 +132,7 @@ def test_unchanged_files_come_from_the_cache(mintrec_dir, tmp_path, caplog):
 
 def test_the_builder_can_be_used_by_itself_and_streams(mintrec_dir, tmp_path):
     builder = MIntRec(config_name="features", data_dir=str(mintrec_dir), cache_dir=str(tmp_path / "cache"))
-    assert {modality: file.size for modality, file in builder.feature_files.items()} == {"video": 256, "audio": 768}
+    assert builder.feature_sizes == {"video": 256, "audio": 768}
     rows = list(builder.as_streaming_dataset(split="train"))
     assert [row["id"] for row in rows] == ["S04_E01_1", "S04_E01_2", "S04_E02_3"]
     assert np.array(rows[2]["audio_features"]).shape == (5, 768)
@@ -145,11 +146,11 @@ def test_the_builder_can_be_used_by_itself_and_streams(mintrec_dir, tmp_path):
             "\tThank",
             "\tThankk",
             UnknownLabelError,
-            "train.tsv, line 3, column 'label': unknown label 'Thankk'.*'Thank'",
+            "train.tsv, line 3, column 'label'.*'Thankk'.*'Thank'",
         ),
         ("\tThank", "", TsvError, "train.tsv, line 3: 4 cells where the header has 5"),
         ("thanks!", "thanks\tyou", TsvError, "train.tsv, line 3: 6 cells"),
-        ("E01\t2", "E01\t1", TsvError, "train.tsv, line 3: id 'S04_E01_1' occurs already in .*train.tsv, line 2"),
+        ("E01\t2", "E01\t1", TsvError, "train.tsv, line 3: .*'S04_E01_1'.* already in .*train.tsv, line 2"),
         ("season", "Season", TsvError, "line 1: no column 'season'"),
     ],
 )
@@ -176,15 +177,15 @@ def test_a_wrong_data_dir_names_the_download_and_draws_the_layout(name, page, ki
 
 
 def test_a_data_dir_one_level_off_names_the_right_one(mintrec_dir, mintrec2_dir, tmp_path):
-    with pytest.raises(DataDirError, match=f"'{mintrec_dir}' has; use that"):
+    with pytest.raises(DataDirError, match=f"'{mintrec_dir}' has one"):
         load("mintrec", mintrec_dir.parent, tmp_path)
-    with pytest.raises(DataDirError, match=f"'{mintrec2_dir}' has; use that"):
+    with pytest.raises(DataDirError, match=f"'{mintrec2_dir}' has one"):
         load("mintrec2", mintrec2_dir / "in-scope", tmp_path)
 
 
 def test_no_feature_files_names_those_expected_and_the_way_without(mintrec_dir, tmp_path):
     (mintrec_dir / "video_data/video_feats.pkl").unlink()
-    with pytest.raises(DataDirError, match="no video features.*swin_feats.pkl.*video_features_file='none'.*text"):
+    with pytest.raises(DataDirError, match=r"no video features.*swin_feats\.pkl.*video_features_file='none'.*text"):
         load("mintrec", mintrec_dir, tmp_path)
 
 
@@ -199,7 +200,7 @@ def test_mintrec2_in_scope(mintrec2_dir, tmp_path, caplog):
     assert (row["start"], row["end"], row["clip"]) == (2.035, 69.309, "dia1_utt0.mp4")
     assert row["video_features"].shape == (1, 256) and row["audio_features"].shape == (1, 768)
     assert train[1]["video_features"].shape == (3, 256)
-    assert "in-scope: the sizes differ from the published ones: train 3 rows (published: 6165)" in caplog.text
+    assert "in-scope: The sizes differ from the published ones: train 3 rows (published: 6165)" in caplog.text
     assert "split validation: 3 of 3 rows have no video features" in caplog.text
 
 
@@ -227,10 +228,10 @@ def test_mintrec2_files_of_the_whole_serve_parts_without_their_own(mintrec2_dir,
 def test_mintrec2_reports_a_missing_split_and_goes_on(mintrec2_dir, tmp_path, caplog):
     (mintrec2_dir / "in-scope/test.tsv").unlink()
     assert list(load("mintrec2", mintrec2_dir, tmp_path)) == ["train", "validation"]
-    assert "in-scope lacks test.tsv; going on with train, validation" in caplog.text
+    assert "in-scope lacks test.tsv" in caplog.text
     caplog.clear()
     assert list(load("mintrec2", mintrec2_dir, tmp_path, scope="all")) == ["train", "validation"]
-    assert "split test has out-of-scope only; left out of scope='all'" in caplog.text
+    assert "split test has only out-of-scope" in caplog.text
 
 
 def test_mintrec2_without_the_out_of_scope_part_says_so(mintrec2_dir, tmp_path):
@@ -253,8 +254,8 @@ def test_mintrec2_reports_a_bad_timestamp_and_keeps_the_row(mintrec2_dir, tmp_pa
         ("in-scope", "\tOppose\t", "\tUNK\t", UnknownLabelError, "line 3, column 'Label'.*means out of scope"),
         ("in-scope", "0\t2\tno!", "zero\t2\tno!", TsvError, "line 3, column 'Dialogue_id': 'zero' is not a number"),
         ("in-scope", "no!", " ", TsvError, "line 3, column 'Text': empty"),
-        ("out-of-scope/MIntRec2.0-OOD", "\tUNK\t", "\tGreet\t", UnknownLabelError, "unknown label 'Greet'"),
-        ("out-of-scope/MIntRec2.0-OOD", "0\t9\t", "0\t10\t", TsvError, "'dia0_utt10' occurs already in .*in-scope"),
+        ("out-of-scope/MIntRec2.0-OOD", "\tUNK\t", "\tGreet\t", UnknownLabelError, "'Greet'"),
+        ("out-of-scope/MIntRec2.0-OOD", "0\t9\t", "0\t10\t", TsvError, "'dia0_utt10'.* already in .*in-scope"),
     ],
 )
 def test_mintrec2_malformed_rows_are_refused_with_their_place(mintrec2_dir, tmp_path, part, old, new, error, message):
@@ -266,22 +267,22 @@ def test_mintrec2_malformed_rows_are_refused_with_their_place(mintrec2_dir, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "mintrec2.0"}, "unknown data set 'mintrec2.0'; did you mean 'mintrec2'"),
-        ({"name": "sample", "config_name": "feature"}, "unknown configuration 'feature'; did you mean 'features'"),
-        ({"name": "sample", "strict": True}, "data set sample takes no option 'strict'"),
+        ({"name": "mintrec2.0"}, "data set 'mintrec2.0'.*'mintrec2'"),
+        ({"name": "sample", "config_name": "feature"}, "configuration 'feature'.*'features'"),
+        ({"name": "sample", "strict": True}, "sample has no option 'strict'"),
         ({"name": "sample", "scope": "all"}, "scope='all' is for mintrec2 only"),
-        ({"name": "mintrec", "video_file": "x"}, "takes no option 'video_file'; did you mean 'video_features_file'"),
-        ({"name": "planted", "generators": "x"}, "takes no option 'generators'; did you mean 'generator'"),
-        ({"name": "planted", "texts": "mintrec2"}, "unknown source of texts 'mintrec2'; did you mean 'mintrec'"),
+        ({"name": "mintrec", "video_file": "x"}, "option 'video_file'.*'video_features_file'"),
+        ({"name": "planted", "generators": "x"}, "option 'generators'.*'generator'"),
+        ({"name": "planted", "texts": "mintrec2"}, "source of texts 'mintrec2'.*'mintrec'"),
     ],
 )
 def test_unknown_names_and_options_name_the_nearest(arguments, message, tmp_path):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         load_intent_dataset(**arguments, cache_dir=tmp_path)
 
 
 def test_an_unknown_scope_is_refused(mintrec2_dir, tmp_path):
-    with pytest.raises(ValueError, match="unknown scope 'some'; one of in-scope, out-of-scope, all"):
+    with pytest.raises(UserError, match=r"scope 'some'.*in-scope, out-of-scope, all"):
         load("mintrec2", mintrec2_dir, tmp_path, scope="some")
 
 
@@ -361,10 +362,10 @@ def test_mintrec2_clips_are_found_in_one_folder_or_in_each_part(mintrec2_dir, tm
 @pytest.mark.parametrize("name", ["mintrec", "mintrec2"])
 def test_a_release_without_videos_says_where_they_are_expected(name, request, tmp_path):
     folder = request.getfixturevalue(f"{name}_dir")
-    with pytest.raises(DataDirError, match="needs the videos; there is no .*raw_data"):
+    with pytest.raises(DataDirError, match=r"needs the clips.*raw_data"):
         load(name, folder, tmp_path, config_name="clips")
 
 
 def test_the_planted_benchmark_has_no_clips():
-    with pytest.raises(ValueError, match="it has no clips"):
+    with pytest.raises(ValueError, match="no clips"):
         load_intent_dataset("planted", config_name="clips")
