@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .errors import UserError
+
 
 _WORLD_SIZE_VARIABLES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 _HOW_TO_LAUNCH = """Launch several processes like this:
@@ -14,7 +16,7 @@ _HOW_TO_LAUNCH = """Launch several processes like this:
   one process: accelerate launch --num_processes 1 {script} [...]"""
 
 
-class LaunchError(RuntimeError):
+class LaunchError(UserError):
     """The launcher started another number of processes than was asked for."""
 
 

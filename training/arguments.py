@@ -10,13 +10,14 @@ import operator
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
+from dataset_scripts.errors import UserError
 from dataset_scripts.registry import DATASETS, SCOPES
 
 
@@ -24,20 +25,30 @@ CONFIG_FOLDER = Path(__file__).parent / "configs"
 DEFAULT_CONFIG = CONFIG_FOLDER / "sample.yaml"
 
 MODALITIES = ("text", "video", "audio")
+# Methods of sentence_embeddings.py: classifiers on top of a sentence encoder, without a model that could be saved.
+SENTENCE_METHODS = ("logistic", "setfit", "descriptions")
 
 
 class Role(enum.Enum):
-    """What a setting means for the result of a run, and for its place among other runs."""
+    """Meaning of a setting for the result of a run, and for comparisons between runs."""
 
-    DATA = "Decides which utterances are learned from and tested on: runs that differ in it share no table."
-    METHOD = "Decides what is learned from them: runs that differ in it are different experiments."
-    SEED = "Draws the chance in a run: runs that differ in it alone are one experiment."
-    PLACE = "Says where and on what a run computes: it stays the same while a run is continued; no experiment has it."
-    FREE = "Does not change the result: it may change while a run is continued."
+    DATA = "Chooses the utterances for training and tests: runs that differ in it share no table."
+    METHOD = "Chooses how a model learns: runs that differ in it are different experiments."
+    SEED = "Draws what is random: runs that differ in it alone are one experiment."
+    PLACE = "Chooses where a run computes: a continued run keeps it, and experiments do not depend on it."
+    FREE = "Does not change the result: a continued run may change it."
 
 
-class SettingsError(ValueError):
+class SettingsError(UserError):
     """A setting that is unknown, of the wrong type or out of range. The message names the key and the remedy."""
+
+
+class Bound(NamedTuple):
+    """A limit of a setting's values, in words and as a comparison."""
+
+    words: str
+    limit: float
+    fits: Callable[[float, float], bool]
 
 
 def setting(
@@ -50,19 +61,32 @@ def setting(
     most: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    group: str = "",
 ) -> Any:
-    """A dataclass field that says everything about a setting; what needs a list of settings derives it from here.
+    """Define a setting completely; every list of settings is derived from these fields.
 
     Args:
-        default: Value; a dict is copied for every instance.
-        description: Line of `--help`.
-        role: What the setting means for the result.
-        choices: The only values, if it has any.
-        least, most: Bounds that a value may have.
-        above, below: Bounds that a value may not have.
+        default: Default value; a dict is copied for every instance.
+        description: Text of `--help`.
+        role: Meaning of the setting for the result.
+        choices: The only valid values; empty where there are others.
+        least: Lowest valid value.
+        most: Highest valid value.
+        above: Number that a value must exceed.
+        below: Number that a value must stay under.
+        group: Heading in `--help`, at the first setting of a group.
     """
-    bounds = {"least": least, "most": most, "above": above, "below": below}
-    metadata = {"help": description, "role": Role(role), "choices": choices, "bounds": bounds}
+    bounds = tuple(
+        Bound(words, limit, fits)
+        for words, limit, fits in (
+            ("at least", least, operator.ge),
+            ("at most", most, operator.le),
+            ("above", above, operator.gt),
+            ("below", below, operator.lt),
+        )
+        if limit is not None
+    )
+    metadata = {"help": description, "role": Role(role), "choices": choices, "bounds": bounds, "group": group}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -78,47 +102,44 @@ def _sampling_strategy(bucket_by_length: Any) -> str:
 
 @dataclass
 class TrainingSettings:
-    """Everything that decides a run. What you will most likely change: `dataset`, `data_dir`, `model`, `text_model`,
-    `modalities`, `seed`, `output_dir`.
+    """Settings of a run.
+
+    You will most likely change `dataset`, `data_dir`, `model`, `text_model`, `modalities`, `seed` and `output_dir`.
 
     Raises:
-        SettingsError: a value of the wrong type, outside its range or not one of its choices.
+        SettingsError: A value of the wrong type, outside its range or not one of its choices, or two settings that
+            contradict each other.
     """
 
-    # Data.
     dataset: str = setting(
         "sample",
-        f"{', '.join(DATASETS)}, or a folder of amess extract or of DatasetDict.save_to_disk.",
+        f"{', '.join(DATASETS)}, or a folder that amess extract or DatasetDict.save_to_disk wrote.",
         Role.DATA,
+        group="Data",
     )
     data_dir: str | None = setting(
         None, "Folder with the released files of the data set (mintrec, mintrec2, planted).", Role.PLACE
     )
-    scope: str = setting(
-        "in-scope",
-        "Which utterances of mintrec2: in-scope, out-of-scope or all.",
-        Role.DATA,
-        choices=SCOPES,
-    )
+    scope: str = setting("in-scope", "Utterances of mintrec2.", Role.DATA, choices=SCOPES)
     out_of_scope: str = setting(
         "class",
-        "What becomes of utterances of no intent (label UNK; mintrec2 with scope=all): class: one more label. "
-        "outlier_exposure: trained towards undecided logits. none: not trained on. The last two decide by DOC.",
+        "Use of utterances of no intent (label UNK; mintrec2 with scope=all). class: one more label. "
+        "outlier_exposure: trained towards equal logits. none: no training on them. The last two decide by DOC.",
         Role.DATA,
         choices=("class", "outlier_exposure", "none"),
     )
     outlier_exposure_weight: float = setting(
-        1.0, "Weight of an out-of-scope row's loss in outlier exposure.", Role.METHOD, least=0
+        1.0, "Weight of the loss of an out-of-scope utterance in outlier exposure.", Role.METHOD, least=0
     )
     held_out_intents: float | None = setting(
         None,
-        "Share of the intents that are out of scope: not trained on, and to be found out in evaluation. Needs "
+        "Share of the intents that are out of scope: left out of training, to be rejected in evaluation. Needs "
         "out_of_scope=none. null: none.",
         Role.DATA,
         above=0,
         below=1,
     )
-    held_out_seed: int = setting(0, "Draws the held-out intents.", Role.DATA, least=0)
+    held_out_seed: int = setting(0, "Seed of the draw of held-out intents.", Role.DATA, least=0)
     test_from_validation: bool = setting(
         False,
         "For data without a test split: half of the validation split's dialogues are the test split, the other half "
@@ -127,59 +148,61 @@ class TrainingSettings:
     )
     cross_validation_folds: int | None = setting(
         None,
-        "Cut the training split into so many folds, dialogues whole, and test on one of them. The test split is not "
-        "read: for choosing settings where the validation split is too small to tell them apart.",
+        "Number of folds of the training split, dialogues whole; one fold is the test split. The released test split "
+        "is not read: for a choice of settings that a small validation split cannot decide.",
         Role.DATA,
         least=2,
     )
-    cross_validation_fold: int = setting(0, "Which of the folds, from 0.", Role.DATA, least=0)
-    dataset_options: dict = setting(
-        {}, "Further options of the data set, e.g. --dataset_options.generator token_cue.", Role.DATA
+    cross_validation_fold: int = setting(0, "Number of the fold that is the test split, from 0.", Role.DATA, least=0)
+    dataset_options: dict[str, Any] = setting(  # noqa: RUF009 (setting makes a field)
+        {}, "More options of the data set, e.g. --dataset_options.generator token_cue.", Role.DATA
     )
     modalities: str = setting("text,video,audio", "Any of text, video, audio, joined by commas.", Role.METHOD)
     shots: int | None = setting(
         None,
-        "Training samples of each intent, drawn by the seed. null: all; 0: none, to learn from descriptions alone.",
+        "Training utterances per intent, drawn by the seed. null: all. 0: none, to learn from descriptions alone.",
         Role.DATA,
         least=0,
     )
     label_descriptions: str | None = setting(
-        None, "JSON file: intent -> list of descriptions. null: the data set's own.", Role.METHOD
+        None, "JSON file: intent -> list of descriptions. null: those that come with the data set.", Role.METHOD
     )
     context_utterances: int = setting(
         0,
-        "Previous utterances of the same dialogue as a second text segment (mintrec2, or columns like its).",
+        "Previous utterances of the same dialogue in a second text segment (needs dialogue_id and utterance_id, as in "
+        "mintrec2).",
         Role.METHOD,
         least=0,
     )
     max_context_length: int = setting(
-        50, "Tokens kept of them; where they are more, the oldest are cut.", Role.METHOD, least=1
+        50, "Tokens of the previous utterances; the oldest tokens are cut.", Role.METHOD, least=1
     )
     num_descriptions: int | None = setting(
         None,
-        "Descriptions of each intent: the first so many. null: all of the file, or the paper's three.",
+        "Descriptions per intent, from the first. null: all of the file, or the paper's three.",
         Role.METHOD,
         least=1,
     )
     train_on_descriptions: bool = setting(
         False,
-        "Descriptions are training samples of their intents, too: worth most with one or two others.",
+        "Use descriptions as training texts of their intents, too. This helps most with one or two shots.",
         Role.METHOD,
     )
-
-    # Model.
     model: str = setting(
         "amess",
-        "amess, or a baseline: text_only, mean_fusion, mag_bert, mult, tcl_map, cagc.",
+        "amess or a baseline. logistic, setfit and descriptions are the methods of training/sentence_embeddings.py.",
         Role.METHOD,
-        choices=("amess", "text_only", "mean_fusion", "mag_bert", "mult", "tcl_map", "cagc"),
+        choices=("amess", "text_only", "mean_fusion", "mag_bert", "mult", "tcl_map", "cagc", *SENTENCE_METHODS),
+        group="Model",
     )
-    model_config: dict = setting({}, "Fields of the model's config, e.g. --model_config.num_anchors 4.", Role.METHOD)
+    model_config: dict[str, Any] = setting(  # noqa: RUF009 (setting makes a field)
+        {}, "Fields of the model's config, e.g. --model_config.num_anchors 4.", Role.METHOD
+    )
     text_model: str = setting(
-        "minilm", "Pretrained text encoder: minilm (comes with the sample extra), a Hub id or a folder.", Role.METHOD
+        "minilm", "Pretrained text encoder: minilm (part of the sample extra), a Hub id or a folder.", Role.METHOD
     )
     num_text_layers: int | None = setting(
-        None, "Keep only the first layers of the text encoder. null: all.", Role.METHOD, least=1
+        None, "Number of layers of the text encoder, from the first. null: all.", Role.METHOD, least=1
     )
     description_model: str = setting(
         "minilm", "Sentence-BERT that embeds the label descriptions: minilm, a Hub id or a folder.", Role.METHOD
@@ -187,97 +210,97 @@ class TrainingSettings:
     freeze_word_embeddings: bool = setting(False, "Do not train the word embeddings.", Role.METHOD)
     freeze_text_layers: int = setting(
         0,
-        "Do not train the text encoder's embeddings and so many of its first layers; 0: train all.",
+        "Number of first layers of the text encoder that are not trained, together with its embeddings. 0: train all.",
         Role.METHOD,
         least=0,
     )
     attach_media_encoder: bool = setting(
         True,
-        "When training is over, put the encoders that made the features into pretrained/, where they are at hand, so "
-        "that it takes clips.",
+        "After training, add the encoders that made the features to pretrained/, where they are available, so that "
+        "the model takes clips.",
         Role.PLACE,
     )
     attn_implementation: str | None = setting(None, "sdpa or eager. null: the library's choice.", Role.PLACE)
 
-    # Optimisation.
     seed: int = setting(
-        0, "Seed of the weights, the order of the data, dropout and the draw of `shots`.", Role.SEED, least=0
+        0,
+        "Seed of new weights, order of the data, dropout and the draw of shots.",
+        Role.SEED,
+        least=0,
+        group="Optimisation",
     )
     num_train_epochs: int = setting(8, "Passes over the training data.", Role.METHOD, least=1)
     max_steps: int | None = setting(
-        None, "Stop after so many optimizer steps (for debugging). null: no limit.", Role.METHOD, least=1
+        None, "Largest number of optimizer steps, for debugging. null: no limit.", Role.METHOD, least=1
     )
     per_device_train_batch_size: int = setting(
-        32, "Training samples per process and forward pass.", Role.METHOD, least=1
+        32, "Training utterances per process and forward pass.", Role.METHOD, least=1
     )
     per_device_eval_batch_size: int = setting(
-        64, "Samples per process and forward pass in evaluation.", Role.PLACE, least=1
+        64, "Utterances per process and forward pass in evaluation.", Role.PLACE, least=1
     )
     gradient_accumulation_steps: int = setting(1, "Forward passes per optimizer step.", Role.METHOD, least=1)
-    learning_rate: float = setting(2e-4, "Peak learning rate of the pretrained weights.", Role.METHOD, least=0)
-    new_learning_rate: float = setting(
-        1e-3, "Peak learning rate of the freshly initialised weights.", Role.METHOD, least=0
-    )
+    learning_rate: float = setting(2e-4, "Peak learning rate of pretrained weights.", Role.METHOD, least=0)
+    new_learning_rate: float = setting(1e-3, "Peak learning rate of new weights.", Role.METHOD, least=0)
     weight_decay: float = setting(
-        0.01, "AdamW's weight decay; biases and normalisation weights have none.", Role.METHOD, least=0
+        0.01, "Weight decay of AdamW for matrices; biases and normalisation weights have none.", Role.METHOD, least=0
     )
     warmup_steps: float = setting(
         0.1,
-        "Steps over which the learning rate rises, or below 1 their share of all steps; it falls to 0 after.",
+        "Steps over which the learning rate rises, before it falls to 0. Below 1: share of all steps.",
         Role.METHOD,
         least=0,
     )
     decay_ratio: float = setting(
         1.0,
-        "Share of the steps after which the learning rate is 0; the warm-up shrinks alike. MIntRec2.0's benchmark "
-        "takes the length of its schedule from the out-of-scope split: 0.62.",
+        "Share of all steps at which the learning rate reaches 0; a warm-up given as a share shrinks alike. "
+        "MIntRec2.0's benchmark takes the length of its schedule from the out-of-scope split: 0.62.",
         Role.METHOD,
         above=0,
         most=1,
     )
-    max_grad_norm: float = setting(1.0, "Largest norm of the gradient; 0: no clipping.", Role.METHOD, least=0)
+    max_grad_norm: float = setting(1.0, "Largest norm of the gradient. 0: no clipping.", Role.METHOD, least=0)
     eval_epochs: int = setting(
-        1, "Evaluate on the validation split after so many epochs, and at the end.", Role.METHOD, least=1
+        1, "Epochs between two evaluations on the validation split; the last epoch has one.", Role.METHOD, least=1
     )
     early_stopping_patience: int | None = setting(
         None,
-        "Stop after so many evaluations in a row without a better `metric_for_best_model`. null: never.",
+        "Number of evaluations in a row without a better metric_for_best_model that stops the run. null: never.",
         Role.METHOD,
         least=1,
     )
     metric_for_best_model: str = setting(
-        "accuracy",
-        "Validation metric that chooses the best epoch: accuracy or macro_f1.",
-        Role.METHOD,
-        choices=("accuracy", "macro_f1"),
+        "accuracy", "Validation metric that chooses the best epoch.", Role.METHOD, choices=("accuracy", "macro_f1")
     )
 
-    # Speed.
     mixed_precision: str | None = setting(
-        None, "no, bf16 or fp16. null: what `accelerate launch` was told.", Role.METHOD, choices=("no", "bf16", "fp16")
+        None,
+        "Precision of the forward passes. null: the choice of accelerate launch.",
+        Role.METHOD,
+        choices=("no", "bf16", "fp16"),
+        group="Speed",
     )
     use_cpu: bool = setting(False, "Train on the CPU even where there is an accelerator.", Role.PLACE)
     cpu_threads: int | None = setting(
         None,
-        "Threads of a process on the CPU; 0: an equal share of all cores, which pays on an idle machine only. null: "
-        "the launcher's choice, which is 1 under accelerate launch.",
+        "Threads per process on the CPU. 0: an equal share of all cores, which is faster on an idle machine only. "
+        "null: the launcher's choice, which is 1 under accelerate launch.",
         Role.FREE,
         least=0,
     )
     train_sampling_strategy: str = setting(
         "group_by_length",
-        "group_by_length: utterances of similar length share a batch. random: they do not.",
+        "group_by_length: utterances of similar length share a batch. random: any utterances do.",
         Role.METHOD,
         choices=("random", "group_by_length"),
     )
-    dataloader_num_workers: int = setting(
-        0, "Processes that read data beside each training process.", Role.FREE, least=0
-    )
+    dataloader_num_workers: int = setting(0, "Processes that read data, per training process.", Role.FREE, least=0)
 
-    # Output, checkpoints, debugging.
-    output_dir: str | None = setting(None, "Run folder. null: runs/<dataset>-<model>.", Role.FREE)
+    output_dir: str | None = setting(
+        None, "Run folder. null: runs/<dataset>-<model>.", Role.FREE, group="Output, checkpoints, debugging"
+    )
     overwrite: bool = setting(
-        False, "Delete an earlier run in the run folder; otherwise it is kept under a new name.", Role.FREE
+        False, "Delete an earlier run in the run folder. false: keep it under a new name.", Role.FREE
     )
     resume_from_checkpoint: str = setting(
         "auto",
@@ -285,89 +308,90 @@ class TrainingSettings:
         "Or the path of a checkpoint.",
         Role.FREE,
     )
-    save_epochs: int = setting(1, "Write a checkpoint after so many epochs; 0: never.", Role.FREE, least=0)
+    save_epochs: int = setting(1, "Epochs between two checkpoints. 0: no checkpoints.", Role.FREE, least=0)
     save_steps: int | None = setting(
-        None, "Also write one after so many optimizer steps. null: no.", Role.FREE, least=1
+        None, "Optimizer steps between two more checkpoints. null: none.", Role.FREE, least=1
     )
-    save_total_limit: int = setting(1, "How many of the newest checkpoints to keep.", Role.FREE, least=1)
+    save_total_limit: int = setting(1, "Number of newest checkpoints to keep.", Role.FREE, least=1)
     logging_steps: int = setting(10, "Optimizer steps between two lines of log.jsonl.", Role.FREE, least=1)
     report_to: str = setting(
         "none",
-        "Tracker: trackio, tensorboard, wandb or none. log.jsonl is always written.",
+        "Experiment tracker; log.jsonl is always written.",
         Role.FREE,
         choices=("none", "trackio", "tensorboard", "wandb"),
     )
     overfit_batches: int | None = setting(
         None,
-        "Debugging: train, validate and test on the same few batches; accuracy must approach 1.",
+        "For debugging: number of batches to train, validate and test on; accuracy must approach 1.",
         Role.DATA,
         least=1,
     )
     compare_with_text_only: bool = setting(
-        False, "Then train the text-only baseline on the same data and print both.", Role.FREE
+        False, "Train the text-only baseline on the same data afterwards, and print both.", Role.FREE
     )
     push_to_hub: bool = setting(
-        False, "At the end, push model and card to the Hub, as `python -m training.publish`.", Role.FREE
+        False, "Push model and card to the Hub at the end, as python -m training.publish does.", Role.FREE
     )
-    hub_model_id: str | None = setting(None, "Where to: owner/name on the Hub.", Role.FREE)
-    hub_private_repo: bool = setting(False, "Make the repository private if the push creates it.", Role.FREE)
+    hub_model_id: str | None = setting(None, "Id of the model on the Hub: owner/name.", Role.FREE)
+    hub_private_repo: bool = setting(False, "Make a new repository on the Hub private.", Role.FREE)
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
-        if isinstance(self.modalities, (list, tuple)):
-            self.modalities = ",".join(str(name) for name in self.modalities)
-        if isinstance(self.resume_from_checkpoint, bool):
-            self.resume_from_checkpoint = str(self.resume_from_checkpoint).lower()
-        if self.mixed_precision is False:  # YAML 1.1 reads an unquoted `no` as false.
-            self.mixed_precision = "no"
         for item in fields(self):
-            setattr(self, item.name, _typed(item.name, getattr(self, item.name), hints[item.name]))
-        for item in fields(self):
-            _check_value(item.name, getattr(self, item.name), item.metadata["choices"], item.metadata["bounds"])
+            value = getattr(self, item.name)
+            if item.name in _OTHER_FORMS:
+                value = _OTHER_FORMS[item.name](value)
+            value = _typed(item.name, value, _HINTS[item.name])
+            _check_value(item.name, value, item.metadata["choices"], item.metadata["bounds"])
+            setattr(self, item.name, value)
+        self.modalities = ",".join(self.modality_names)
+        for conflict in (*self._data_conflicts(), *self._method_conflicts()):
+            raise SettingsError(conflict)
+
+    def _data_conflicts(self) -> Iterator[str]:
+        """Messages about settings of the data that contradict each other."""
         if self.held_out_intents is not None and self.out_of_scope != "none":
-            raise SettingsError(
-                f"held_out_intents are not trained on, which out_of_scope={self.out_of_scope} would need: add "
-                "--out_of_scope none."
+            yield (
+                f"held_out_intents are not trained on, but out_of_scope={self.out_of_scope} trains on utterances out "
+                "of scope: add --out_of_scope none."
             )
         if self.shots is not None and self.out_of_scope == "outlier_exposure":
-            raise SettingsError(
-                "shots draws rows of the intents and has no number for outlier_exposure's: use --out_of_scope class "
-                "or none."
+            yield (
+                "shots is a number of utterances per intent, but outlier_exposure also trains on utterances of no "
+                "intent: use --out_of_scope class or none."
             )
         if self.shots == 0 and self.overfit_batches is not None:
-            raise SettingsError("shots=0 leaves no utterance to overfit and to be tested on: use --shots 1.")
-        if self.context_utterances and "text" not in self.modality_names:
-            raise SettingsError("context_utterances adds to the text: modalities must hold text.")
-        if self.train_on_descriptions and "text" not in self.modality_names:
-            raise SettingsError("train_on_descriptions adds texts: modalities must hold text.")
-        if self.cross_validation_folds is not None:
-            self._check_cross_validation()
-        if self.push_to_hub and self.hub_model_id is None:
-            raise SettingsError("push_to_hub needs --hub_model_id owner/name, the model's id on the Hub.")
-        if self.push_to_hub and self.model != "amess":
-            raise SettingsError(f"Only A-MESS itself can be pushed to the Hub, not the baseline {self.model}.")
-        self.modalities = ",".join(self.modality_names)
-
-    def _check_cross_validation(self) -> None:
+            yield "shots=0 leaves no utterance to overfit: use --shots 1."
         folds = self.cross_validation_folds
+        if folds is None:
+            return
         if self.cross_validation_fold >= folds:
-            raise SettingsError(
+            yield (
                 f"cross_validation_fold={self.cross_validation_fold} must be below cross_validation_folds={folds}: "
                 "folds are counted from 0."
             )
         if self.test_from_validation:
-            raise SettingsError(
-                "test_from_validation and cross_validation_folds both choose what is tested on: give one."
-            )
+            yield "test_from_validation and cross_validation_folds both choose the test data: give one of the two."
         if self.overfit_batches is not None:
-            raise SettingsError("overfit_batches tests on the batches trained on: give no cross_validation_folds.")
+            yield "overfit_batches tests on the training batches: leave out --cross_validation_folds."
+
+    def _method_conflicts(self) -> Iterator[str]:
+        """Messages about settings of the method that contradict each other."""
+        for name in ("context_utterances", "train_on_descriptions"):
+            if getattr(self, name) and "text" not in self.modality_names:
+                yield f"{name} adds text, but modalities={self.modalities} has none: add text to --modalities."
+        if self.model in SENTENCE_METHODS and (self.modality_names != ("text",) or self.model_config):
+            yield f"model={self.model} reads text alone and has no config: add --modalities text --model_config {{}}."
+        if self.push_to_hub and self.hub_model_id is None:
+            yield "push_to_hub needs the model's id on the Hub: add --hub_model_id owner/name."
+        if self.push_to_hub and self.model != "amess":
+            yield f"Only A-MESS can be pushed to the Hub, not model={self.model}: leave out --push_to_hub."
 
     @classmethod
     def from_saved(cls, saved: Mapping[str, Any]) -> TrainingSettings:
-        """Read the settings of a run folder, of this version or an earlier one.
+        """Read the settings of a run that this version or an earlier one wrote.
 
         Args:
-            saved: Settings by name; one that did not exist yet has its default.
+            saved: Settings by name; a setting that did not exist yet gets its default.
 
         Raises:
             SettingsError: A setting that this version does not know.
@@ -378,7 +402,7 @@ class TrainingSettings:
 
     @property
     def modality_names(self) -> tuple[str, ...]:
-        """The chosen modalities, in the fixed order text, video, audio."""
+        """Chosen modalities, in the fixed order text, video, audio."""
         chosen = [name.strip() for name in self.modalities.split(",") if name.strip()]
         for name in chosen:
             if name not in MODALITIES:
@@ -387,16 +411,16 @@ class TrainingSettings:
                     f"{_nearest(name, MODALITIES)}"
                 )
         if not chosen:
-            raise SettingsError(f"modalities is empty; give any of {', '.join(MODALITIES)}.")
+            raise SettingsError(f"modalities is empty: give at least one of {', '.join(MODALITIES)}.")
         return tuple(name for name in MODALITIES if name in chosen)
 
     @property
     def run_folder(self) -> Path:
-        """`output_dir`, or its default `runs/<dataset>-<model>` under the current folder."""
+        """Run folder: `output_dir`, or `runs/<dataset>-<model>` under the current folder."""
         return Path(self.output_dir or f"runs/{Path(self.dataset).name}-{self.model}")
 
 
-# Settings that had another name once: old name -> today's, and what makes a value of then one of today.
+# Settings with an older name: old name -> today's name, and a conversion of the old value.
 RENAMED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "batch_size": ("per_device_train_batch_size", _unchanged),
     "eval_batch_size": ("per_device_eval_batch_size", _unchanged),
@@ -412,15 +436,22 @@ RENAMED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "keep_checkpoints": ("save_total_limit", _unchanged),
 }
 SETTING_NAMES = tuple(item.name for item in fields(TrainingSettings))
+_HINTS = typing.get_type_hints(TrainingSettings)
+# Values of presets and Python code that mean a value of the setting's own type.
+_OTHER_FORMS: dict[str, Callable[[Any], Any]] = {
+    "modalities": lambda value: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value,
+    "resume_from_checkpoint": lambda value: str(value).lower() if isinstance(value, bool) else value,
+    "mixed_precision": lambda value: "no" if value is False else value,  # YAML 1.1 reads an unquoted `no` as false
+}
 
 
 def settings_of(*roles: Role) -> tuple[str, ...]:
-    """Names of the settings that have one of these roles."""
+    """List the settings that have one of these roles."""
     return tuple(item.name for item in fields(TrainingSettings) if item.metadata["role"] in roles)
 
 
 def current_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
-    """Return saved settings under today's names; entries that were never settings stay as they are."""
+    """Return saved settings under today's names; entries that are no settings stay unchanged."""
     current = {}
     for name, value in saved.items():
         new, convert = RENAMED.get(name, (name, _unchanged))
@@ -429,18 +460,18 @@ def current_settings(saved: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def parse_settings(arguments: Sequence[str]) -> TrainingSettings:
-    """Read `[config.yaml] [--key value ...]` into settings.
+    """Read `[preset.yaml] [--key value ...]`.
 
     Args:
-        arguments: the command line without the program's name. The first word may be a preset: a path, or the name of
-            a file in `training/configs/`. Keys come as `--key value` or `--key=value`; a boolean may stand alone;
+        arguments: Command line without the program's name. The first word may be a preset: a path, or the name of a
+            file in `training/configs/`. Keys are written `--key value` or `--key=value`; a boolean needs no value;
             entries of a dict are dotted (`--model_config.num_anchors 4`).
 
     Returns:
-        The preset's values (`configs/sample.yaml` if none is named) with those of the command line on top.
+        The preset's values (`configs/sample.yaml` if none is named), replaced by those of the command line.
 
     Raises:
-        SettingsError: an unknown key, a value of the wrong type, a preset that cannot be read.
+        SettingsError: An unknown key, a value of the wrong type, a preset that cannot be read.
     """
     arguments = list(arguments)
     if "-h" in arguments or "--help" in arguments:
@@ -456,7 +487,7 @@ def parse_settings(arguments: Sequence[str]) -> TrainingSettings:
         if not path:
             values[name] = value
             continue
-        if typing.get_type_hints(TrainingSettings)[name] is not dict:
+        if _kind(_HINTS[name]) is not dict:
             raise SettingsError(f"--{key}: {name} is a single value and has no entry {'.'.join(path)!r}.")
         entries = values[name] = _typed(name, values.get(name) or {}, dict)
         for step in path[:-1]:
@@ -467,7 +498,11 @@ def parse_settings(arguments: Sequence[str]) -> TrainingSettings:
 
 
 def find_preset(name: str) -> Path:
-    """The YAML file of that path, or of that name in `training/configs/` (with or without `.yaml`)."""
+    """Find a preset by its path, or by its name in `training/configs/` (with or without `.yaml`).
+
+    Raises:
+        SettingsError: There is no such file.
+    """
     for candidate in (Path(name), CONFIG_FOLDER / name, CONFIG_FOLDER / f"{name}.yaml"):
         if candidate.is_file():
             return candidate
@@ -479,18 +514,22 @@ def find_preset(name: str) -> Path:
 
 
 def read_preset(path: Path) -> dict[str, Any]:
-    """The values of a YAML preset. Raises SettingsError naming the file for bad YAML or an unknown key."""
+    """Read the values of a preset.
+
+    Raises:
+        SettingsError: Invalid YAML or an unknown key. The message names the file.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(values, dict):
-        raise SettingsError(f"{path} holds {type(values).__name__}; a preset is a mapping of settings to values.")
+        raise SettingsError(f"{path} holds a {type(values).__name__}, but a preset maps settings to values.")
     return _with_current_names(values, prefix=f"{path}: ")
 
 
 def check_keys(given: Mapping[str, Any], valid: Sequence[str], what: str) -> None:
-    """Raise SettingsError for a key of `given` that is not in `valid`, naming the nearest that is."""
+    """Raise SettingsError for a key of `given` that is not in `valid`; the message names the nearest valid key."""
     for key in given:
         if key not in valid:
             raise SettingsError(
@@ -499,16 +538,18 @@ def check_keys(given: Mapping[str, Any], valid: Sequence[str], what: str) -> Non
 
 
 def help_text() -> str:
-    """All settings with their types, defaults and meaning."""
-    hints = typing.get_type_hints(TrainingSettings)
-    lines = ["accelerate launch training/train.py [config.yaml] [--key value ...]", ""]
-    lines += [
-        f"Presets in {CONFIG_FOLDER.name}/: {', '.join(sorted(p.name for p in CONFIG_FOLDER.glob('*.yaml')))}",
-        "",
-    ]
+    """Describe all settings: type, default, choices, bounds and meaning."""
+    presets = ", ".join(sorted(path.name for path in CONFIG_FOLDER.glob("*.yaml")))
+    lines = ["accelerate launch training/train.py [preset.yaml] [--key value ...]", "", f"Presets: {presets}"]
     for item in fields(TrainingSettings):
+        if item.metadata["group"]:
+            lines += ["", f"{item.metadata['group']}:"]
         default = {} if item.default is MISSING else item.default
-        lines.append(f"  --{item.name} ({_type_name(hints[item.name])}, default {_shown(default)})")
+        facts = [_type_name(_HINTS[item.name]), f"default {_shown(default)}"]
+        if item.metadata["choices"]:
+            facts.append(f"one of {', '.join(item.metadata['choices'])}")
+        facts += [f"{bound.words} {bound.limit}" for bound in item.metadata["bounds"]]
+        lines.append(f"  --{item.name} ({'; '.join(facts)})")
         lines.append(f"      {item.metadata['help']}")
     return "\n".join(lines)
 
@@ -518,7 +559,7 @@ def _with_current_names(values: Mapping[str, Any], prefix: str) -> dict[str, Any
 
     Args:
         values: By setting, or by the dotted key of an entry.
-        prefix: What stands before a name where the user wrote it.
+        prefix: Words before a name where the user wrote it.
 
     Raises:
         SettingsError: An unknown name, or a setting under its old and its new name.
@@ -538,15 +579,14 @@ def _with_current_names(values: Mapping[str, Any], prefix: str) -> dict[str, Any
 
 
 def _command_line(arguments: list[str]) -> dict[str, Any]:
-    """Texts by dotted key, or True for a boolean that stands alone; of a key given twice the last."""
+    """Values as text by dotted key; of a key given twice the last."""
     pairs: dict[str, Any] = {}
-    hints = typing.get_type_hints(TrainingSettings)
     position = 0
     while position < len(arguments):
         word = arguments[position]
         position += 1
         if not word.startswith("--"):
-            raise SettingsError(f"Unexpected word {word!r}: a preset stands first, settings are given as --key value.")
+            raise SettingsError(f"Unexpected word {word!r}: a preset comes first, settings are given as --key value.")
         key, equals, value = word[2:].partition("=")
         key = key.replace("-", "_")
         name = RENAMED[key][0] if key in RENAMED else key
@@ -555,30 +595,23 @@ def _command_line(arguments: list[str]) -> dict[str, Any]:
             if position < len(arguments) and not arguments[position].startswith("--"):
                 value = arguments[position]
                 position += 1
-            elif hints.get(name) is bool or "." in key or key == "resume_from_checkpoint":
+            elif _HINTS.get(name) is bool or "." in key or key == "resume_from_checkpoint":
                 value = "true"
             else:
-                raise SettingsError(f"--{key} needs a value ({_type_name(hints[name])}).")
+                raise SettingsError(f"--{key} needs a value ({_type_name(_HINTS[name])}).")
         pairs[key] = value
     return pairs
 
 
-def _check_value(name: str, value: Any, choices: Sequence[str], bounds: Mapping[str, float | None]) -> None:
+def _check_value(name: str, value: Any, choices: Sequence[str], bounds: Sequence[Bound]) -> None:
     """Raise SettingsError for a value that is not one of the choices, or out of bounds."""
     if value is None:
         return
     if choices and value not in choices:
         raise SettingsError(f"{name}={value!r} is not one of {', '.join(choices)}.{_nearest(value, choices)}")
-    fits = {
-        "at least": (bounds["least"], operator.ge),
-        "at most": (bounds["most"], operator.le),
-        "above": (bounds["above"], operator.gt),
-        "below": (bounds["below"], operator.lt),
-    }
-    wanted = [(words, bound, fit) for words, (bound, fit) in fits.items() if bound is not None]
-    if not all(fit(value, bound) for _, bound, fit in wanted):
-        said = " and ".join(f"{words} {bound}" for words, bound, _ in wanted)
-        raise SettingsError(f"{name}={value} must be {said}.")
+    if not all(bound.fits(value, bound.limit) for bound in bounds):
+        required = " and ".join(f"{bound.words} {bound.limit}" for bound in bounds)
+        raise SettingsError(f"{name}={value} must be {required}.")
 
 
 def _known(key: str, prefix: str) -> None:
@@ -590,47 +623,84 @@ def _known(key: str, prefix: str) -> None:
 
 def _nearest(word: str, choices: Sequence[str]) -> str:
     # A low cutoff: some suggestion is worth more to the reader than none.
-    found = difflib.get_close_matches(str(word), choices, n=1, cutoff=0.4)
-    return f" Did you mean {found[0]!r}?" if found else ""
+    matches = difflib.get_close_matches(str(word), choices, n=1, cutoff=0.4)
+    return f" Did you mean {matches[0]!r}?" if matches else ""
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
-    """`value` as the annotated type; texts from the command line are read, anything else must fit as it is."""
-    optional = isinstance(hint, types.UnionType)
-    kind = next(part for part in typing.get_args(hint) if part is not type(None)) if optional else hint
-    if optional and (value is None or (isinstance(value, str) and value.lower() in ("null", "none", "~", ""))):
+    """Return `value` as the annotated type. Texts from the command line are parsed, other values must have the type."""
+    if isinstance(hint, types.UnionType) and (value is None or str(value).lower() in ("null", "none", "~", "")):
         return None
-    wrong = SettingsError(f"{name}={value!r} is of the wrong type: expected {_type_name(hint)}.")
-    if kind is bool:
-        if isinstance(value, str) and value.lower() in ("true", "yes", "on", "1", "false", "no", "off", "0"):
-            return value.lower() in ("true", "yes", "on", "1")
-        if not isinstance(value, bool):
-            raise wrong
-        return value
-    if kind is str:
-        if not isinstance(value, str):
-            raise wrong
-        return value
-    if kind is dict:
-        value = yaml.safe_load(value) if isinstance(value, str) else value
-        if not isinstance(value, Mapping):
-            raise wrong
-        return dict(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise wrong
     try:
-        number = float(value)
-        if kind is int and (isinstance(value, str) or number == value):
-            return int(value)
-    except ValueError:
-        raise wrong from None
-    if kind is int:
-        raise wrong
-    return number
+        return _READERS[_kind(hint)](value)
+    except (TypeError, ValueError, yaml.YAMLError):
+        raise SettingsError(f"{name}={value!r} is of the wrong type: expected {_type_name(hint)}.") from None
+
+
+def _read_bool(value: Any) -> bool:
+    if isinstance(value, str):
+        words = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
+        value = words.get(value.lower())
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _read_str(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _read_dict(value: Any) -> dict[str, Any]:
+    value = yaml.safe_load(value) if isinstance(value, str) else value
+    if not isinstance(value, Mapping):
+        raise TypeError
+    return dict(value)
+
+
+def _read_float(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError
+    return float(value)
+
+
+def _read_int(value: Any) -> int:
+    if isinstance(value, str):
+        return int(value)
+    if not _read_float(value).is_integer():
+        raise ValueError
+    return int(value)
+
+
+_READERS: dict[type, Callable[[Any], Any]] = {
+    bool: _read_bool,
+    str: _read_str,
+    dict: _read_dict,
+    int: _read_int,
+    float: _read_float,
+}
+
+
+def _kind(hint: Any) -> type:
+    """Type of a setting's values, without `None` and without parameters."""
+    if isinstance(hint, types.UnionType):
+        hint = next(part for part in typing.get_args(hint) if part is not types.NoneType)
+    kind: type = typing.get_origin(hint) or hint
+    return kind
 
 
 def _from_text(text: str) -> Any:
-    """An entry of a dict, whose type no annotation gives: YAML's reading, and `2e-5` as a number."""
+    """Parse an entry of a dict, which has no annotated type: as YAML, but `2e-5` is a number."""
     value = yaml.safe_load(text)
     if isinstance(value, str):
         try:
@@ -641,9 +711,8 @@ def _from_text(text: str) -> Any:
 
 
 def _type_name(hint: Any) -> str:
-    if isinstance(hint, types.UnionType):
-        return " or ".join("null" if part is type(None) else part.__name__ for part in typing.get_args(hint))
-    return hint.__name__
+    name = _kind(hint).__name__
+    return f"{name} or null" if isinstance(hint, types.UnionType) else name
 
 
 def _shown(value: Any) -> str:

@@ -1,11 +1,12 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints that are whole or absent, and from which training goes on as if it had never stopped.
+"""Checkpoints that are whole or absent, and that continue a run bit for bit.
 
-A checkpoint is `checkpoints/step-N/`: Accelerate's state (weights as safetensors, optimizer, scheduler, scaler and
-each process's random state, read back with `weights_only`), `trainer_state.json`, the best model so far in `best/`,
-and `complete.json`, written last. It is written into a hidden folder beside it, forced to disk and renamed.
-Nothing is registered with `register_for_checkpointing`, which Accelerate would read back as an arbitrary pickle.
+A checkpoint is the folder `checkpoints/step-N/`. It holds Accelerate's state (weights as safetensors, optimizer,
+scheduler, scaler and the random state of each process, read back with `weights_only`), `trainer_state.json`, the best
+model so far in `best/`, and `complete.json`, which is written last. All processes write into a hidden folder beside
+it, which is then forced to disk and renamed. Nothing is registered with `register_for_checkpointing`, because
+Accelerate would read it back as an arbitrary pickle.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from dataset_scripts.errors import UserError
+from dataset_scripts.files import sync, write_json
+
 from .arguments import TrainingSettings, current_settings
 
 
@@ -28,24 +32,24 @@ STATE_FILE = "trainer_state.json"
 BEST_FOLDER = "best"
 
 
-class CheckpointError(RuntimeError):
-    """A checkpoint that is missing, damaged or of another run. The message says which and what to do."""
+class CheckpointError(UserError):
+    """A checkpoint that is missing, damaged or of another run. The message names it and says what to do."""
 
 
 @dataclass
 class TrainerState:
-    """Where training stands. Written as JSON, which keeps every float to the bit."""
+    """Progress of a training. Written as JSON, which keeps every bit of a float."""
 
-    epoch: int = 0  # the running epoch, from 0
-    steps_in_epoch: int = 0  # optimizer steps done in it
-    step: int = 0  # optimizer steps done in all
-    loss_sums: list[float] = field(default_factory=list)  # of the running epoch, one for each process
+    epoch: int = 0  # current epoch, from 0
+    steps_in_epoch: int = 0  # optimizer steps done in the current epoch
+    step: int = 0  # optimizer steps done in all epochs
+    loss_sums: list[float] = field(default_factory=list)  # sum of losses in the current epoch, one per process
     best_epoch: int | None = None
     best_step: int | None = None
     best_value: float | None = None
     epochs_without_improvement: int = 0
-    stopped: bool = False  # training is over: early, or at the last epoch or step
-    samples_seen: int = 0  # by all processes
+    stopped: bool = False  # training is over, early or after the last step
+    samples_seen: int = 0  # samples of all processes
     train_seconds: float = 0.0
 
 
@@ -57,14 +61,18 @@ def save_checkpoint(
     best_model: Path | None,
     keep: int,
 ) -> Path:
-    """Write `folder/step-N` (called on every process) and then delete all but the `keep` newest.
+    """Write `folder/step-N`, then delete older checkpoints. Called on every process.
 
     Args:
-        folder: `checkpoints/` of the run, on a disk that all processes share.
-        state: where training stands; `state.loss_sums` has one entry a process.
-        run: what a continued run must have the same, as JSON values; see `load_checkpoint`.
-        best_model: folder of the best model so far. Its files are linked where the disk can, else copied.
-        keep: number of checkpoints to leave.
+        accelerator: Accelerator that prepared model, optimizer and scheduler.
+        folder: Folder `checkpoints/` of the run, on a disk that all processes share.
+        state: Progress; `state.loss_sums` has one entry per process.
+        run: Facts that a continued run must share, as JSON values; see `load_checkpoint`.
+        best_model: Folder of the best model so far. Its files are hard-linked where the disk can, else copied.
+        keep: Number of newest checkpoints to keep.
+
+    Returns:
+        The folder of the checkpoint.
     """
     final = folder / f"step-{state.step}"
     partial = folder / f".step-{state.step}.partial"
@@ -86,31 +94,35 @@ def save_checkpoint(
 
 
 def finish_checkpoint(partial: Path, final: Path) -> None:
-    """Force every file of `partial` to disk, add the marker that lists them, and give the folder its name."""
+    """Force every file of `partial` to disk, add the marker that lists the files, and rename the folder.
+
+    `dataset_scripts.files.replacing` does not serve here: all processes write into `partial`, and the marker must
+    follow the last of them.
+    """
     files = sorted(path for path in partial.rglob("*") if path.is_file())
     for path in files:
-        _sync(path)
+        sync(path)
     write_json(partial / MARKER, {"files": {str(path.relative_to(partial)): path.stat().st_size for path in files}})
     for path in (*(path for path in partial.rglob("*") if path.is_dir()), partial):
-        _sync(path)
+        sync(path)
     if final.exists():
         shutil.rmtree(final)
     partial.rename(final)
-    _sync(final.parent)
+    sync(final.parent)
 
 
 def complete_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in `folder` that are whole, the newest last. A torn one is passed over."""
-    found = []
+    """List the whole checkpoints in `folder`, newest last. Torn ones are skipped."""
+    steps = []
     for path in folder.glob("step-*"):
         step = path.name.removeprefix("step-")
         if step.isdigit() and damage(path) is None:
-            found.append((int(step), path))
-    return [path for _, path in sorted(found)]
+            steps.append((int(step), path))
+    return [path for _, path in sorted(steps)]
 
 
 def damage(checkpoint: Path) -> str | None:
-    """What is wrong with a checkpoint, in words, or `None` if it is whole."""
+    """Say what is wrong with a checkpoint; `None` if it is whole."""
     try:
         listed = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["files"]
     except FileNotFoundError:
@@ -120,18 +132,22 @@ def damage(checkpoint: Path) -> str | None:
     for name, size in listed.items():
         path = checkpoint / name
         try:
-            found = path.stat().st_size if path.is_file() else None
-        except FileNotFoundError:  # between the two: a run that goes on deletes its old checkpoints
-            found = None
-        if found is None:
+            actual = path.stat().st_size if path.is_file() else None
+        except FileNotFoundError:  # between the two calls: a run in progress deletes its old checkpoints
+            actual = None
+        if actual is None:
             return f"{name} is missing"
-        if found != size:
-            return f"{name} has {found} bytes instead of {size}"
+        if actual != size:
+            return f"{name} has {actual} bytes instead of {size}"
     return None
 
 
 def read_checkpoint(checkpoint: Path) -> tuple[TrainerState, dict[str, Any]]:
-    """The trainer state and the run's facts of a whole checkpoint. Raises CheckpointError for any other."""
+    """Read the trainer state and the run's facts.
+
+    Raises:
+        CheckpointError: The checkpoint is missing or not whole.
+    """
     if not checkpoint.is_dir():
         raise CheckpointError(f"There is no checkpoint {checkpoint}.")
     wrong = damage(checkpoint)
@@ -142,37 +158,42 @@ def read_checkpoint(checkpoint: Path) -> tuple[TrainerState, dict[str, Any]]:
 
 
 def load_checkpoint(accelerator: Accelerator, checkpoint: Path, run: Mapping[str, Any]) -> TrainerState:
-    """Restore what was prepared by `accelerator` and return where training stood (called on every process).
+    """Restore model, optimizer, scheduler and random states. Called on every process.
 
     Args:
-        run: the facts of the present run. Each must equal the checkpoint's, else the continued run could not equal an
+        accelerator: Accelerator that prepared what is restored.
+        checkpoint: Folder of the checkpoint.
+        run: Facts of the present run. Each must equal the checkpoint's, else the continued run could not equal an
             uninterrupted one.
 
+    Returns:
+        The progress at the checkpoint.
+
     Raises:
-        CheckpointError: not whole, or of a run that differs; all differences are named.
+        CheckpointError: The checkpoint is not whole, or of a run that differs; the message names all differences.
     """
     state, saved_run = read_checkpoint(checkpoint)
-    # A setting that did not exist yet had what is now its default.
+    # A setting that did not exist when the checkpoint was written has today's default.
     defaults = {name: value for name, value in asdict(TrainingSettings()).items() if name in run}
     differences = describe_differences(defaults | current_settings(saved_run), run)
     if differences:
         raise CheckpointError(
             f"Cannot continue from {checkpoint}: a continued run must equal an uninterrupted one, but "
-            f"{'; '.join(differences)}. Use the same settings, or --resume_from_checkpoint false to start anew."
+            f"{'; '.join(differences)}. Use the same settings, or --resume_from_checkpoint false to start again."
         )
-    # Accelerate passes over a missing file of random states with a line in its log; dropout would then differ.
+    # Accelerate only logs that a file of random states is missing; dropout would then differ.
     random_states = checkpoint / f"random_states_{accelerator.process_index}.pkl"
     if not random_states.is_file():
         raise CheckpointError(
-            f"{random_states} is missing. With several machines the run folder must be on a disk that all of them "
-            "share."
+            f"{random_states} is missing: each process writes its own. With several machines, put the run folder on a "
+            "disk that all of them share."
         )
     accelerator.load_state(str(checkpoint))
     return state
 
 
 def describe_differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-    """`key was A and is B` for every key whose values differ."""
+    """Write `key was A and is B` for every key whose values differ."""
     keys = sorted(set(saved) | set(current))
     return [
         f"{key} was {saved.get(key)!r} and is {current.get(key)!r}"
@@ -181,18 +202,8 @@ def describe_differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -
     ]
 
 
-def replace_folder(new: Path, target: Path) -> None:
-    """Put folder `new` in the place of `target`; an interruption leaves one of them whole."""
-    old = target.with_name(f".{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    new.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def link_folder(source: Path, target: Path) -> None:
-    """A copy of a folder that is never changed in place: hard links where the disk has them."""
+    """Copy a folder whose files are never changed in place, by hard links where the disk has them."""
 
     def link_or_copy(origin: str, destination: str) -> str:
         try:
@@ -202,17 +213,3 @@ def link_folder(source: Path, target: Path) -> None:
         return destination
 
     shutil.copytree(source, target, copy_function=link_or_copy)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON through to the disk."""
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

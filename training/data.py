@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""From a data set's columns to batches: rows with the chosen modalities and labels, collation."""
+"""From a data set's columns to batches: rows with the chosen modalities and labels, and their collation."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from accelerate.data_loader import DataLoaderShard
 from torch.utils.data import Dataset
 
+from dataset_scripts.planted import PlantedDataset
 from dataset_scripts.registry import DATASETS
 
 from .arguments import SettingsError, TrainingSettings
@@ -29,16 +30,19 @@ DIALOGUE_COLUMNS = ("dialogue_id", "utterance_id")
 def dialogue_contexts(
     dialogue_ids: Sequence[Hashable], utterance_ids: Sequence[Any], texts: Sequence[str], count: int
 ) -> list[list[str]]:
-    """The texts of up to `count` rows of the same dialogue that come before each row, oldest first.
+    """Collect the texts that come before each row in its dialogue, oldest first.
 
-    What comes before is what the rows hold: MIntRec2.0 in scope skips the utterances between that have no intent, and
-    with scope "all" has them. So a result does not depend on which other files are there.
+    Only these rows count: MIntRec2.0 in scope skips the utterances of no intent in between, with scope "all" it has
+    them. So a result does not depend on files that the data set does not use.
 
     Args:
-        dialogue_ids, utterance_ids, texts: of one split's rows, in any order; utterance ids are numbers.
+        dialogue_ids: Dialogues of one split's rows, in any order.
+        utterance_ids: Numbers that order the rows of a dialogue.
+        texts: Texts of the rows.
+        count: Largest number of texts per row.
 
     Raises:
-        SettingsError: an utterance id that is no number, or occurs twice in a dialogue.
+        SettingsError: An utterance id is no number, or occurs twice in a dialogue.
     """
     dialogues: dict[Hashable, dict[int, int]] = {}
     for row, (dialogue, utterance) in enumerate(zip(dialogue_ids, utterance_ids, strict=True)):
@@ -46,10 +50,14 @@ def dialogue_contexts(
             number = int(utterance)
         except (TypeError, ValueError):
             raise SettingsError(
-                f"utterance_id {utterance!r} of row {row} is no number: it orders a dialogue."
+                f"utterance_id={utterance!r} of row {row} is no number, but it orders the dialogue: correct the data "
+                "set, or use --context_utterances 0."
             ) from None
         if number in dialogues.setdefault(dialogue, {}):
-            raise SettingsError(f"dialogue {dialogue!r} has the utterance {number} twice: their order is not known.")
+            raise SettingsError(
+                f"Dialogue {dialogue!r} has the utterance_id {number} twice, so that its order is not known: correct "
+                "the data set, or use --context_utterances 0."
+            )
         dialogues[dialogue][number] = row
     contexts: list[list[str]] = [[] for _ in texts]
     for utterances in dialogues.values():
@@ -59,12 +67,12 @@ def dialogue_contexts(
     return contexts
 
 
-class DescribedRows(Dataset):
-    """Training rows, and after them a row for every description: its text with its label, without video and audio.
+class DescribedRows(Dataset[dict[str, Any]]):
+    """Training rows, followed by one row per description: its text and label, without video and audio.
 
     Args:
-        rows: what is trained on otherwise.
-        descriptions: by label, of any of the rows' labels.
+        rows: Training rows.
+        descriptions: Descriptions by label, for some or all of the rows' labels.
     """
 
     def __init__(self, rows: IntentRows, descriptions: Mapping[str, Sequence[str]]):
@@ -78,7 +86,9 @@ class DescribedRows(Dataset):
                 if rows.contexts is not None:
                     row["context"] = []
                 for feature in rows.feature_names:
-                    row[feature] = np.zeros((0, sizes[feature.removesuffix("s") + "_size"]), dtype=np.float32)
+                    size = sizes[feature.removesuffix("s") + "_size"]
+                    assert size is not None  # the rows have this feature
+                    row[feature] = np.zeros((0, size), dtype=np.float32)
                 self.described.append(row)
 
     def __len__(self) -> int:
@@ -89,34 +99,35 @@ class DescribedRows(Dataset):
         return self.rows[index] if index < len(self.rows) else self.described[index - len(self.rows)]
 
     def set_epoch(self, epoch: int) -> None:
-        """For rows that change by epoch."""
+        """Choose the epoch of rows that change by epoch."""
         self.rows.set_epoch(epoch)
 
-    def column(self, name: str) -> list | None:
-        """As that of the rows: all values of `text`, `label` or `context`, or `None` where they cannot be had."""
+    def column(self, name: str) -> list[Any] | None:
+        """Return all values of `text`, `label` or `context`, as [`IntentRows.column`] does."""
         values = self.rows.column(name)
         return None if values is None else [*values, *(row[name] for row in self.described)]
 
 
-class IntentRows(Dataset):
-    """One split as `{id, text, label, video_features, audio_features}` rows, read when they are asked for: features stay
-    in the split's Arrow file.
+class IntentRows(Dataset[dict[str, Any]]):
+    """Rows `{id, text, label, video_features, audio_features}` of one split.
+
+    A row is read when a batch needs it; features stay in the split's Arrow file.
 
     Args:
-        split: a `datasets.Dataset`, or a map-style data set with its columns (and `set_epoch` if it changes by epoch).
-        modalities: of text, video, audio; the text of a run without text is "".
-        indices: which rows of the split; all by default. A selection is fixed: `set_epoch` does not reach the split.
-        scope: the model's labels; by default all of the data set's.
-        context_utterances: so many previous utterances of the same dialogue and split come with a row as `context`,
-            whether they are among `indices` or not; 0 for no such entry.
+        split: Split of a data set.
+        modalities: Any of text, video, audio; without text, the text of each row is "".
+        indices: Rows of the split; all by default. A selection is fixed: `set_epoch` does not reach the split.
+        scope: Labels of the model; by default all labels of the data set.
+        context_utterances: Largest number of previous utterances of the same dialogue and split that a row has as
+            `context`, whether they are among `indices` or not; 0 for rows without `context`.
 
     Raises:
-        SettingsError: the split lacks a column that is needed.
+        SettingsError: The split lacks a column.
     """
 
     def __init__(
         self,
-        split: Any,
+        split: datasets.Dataset | PlantedDataset,
         modalities: Sequence[str],
         indices: Sequence[int] | None = None,
         scope: LabelScope | None = None,
@@ -128,22 +139,25 @@ class IntentRows(Dataset):
         if missing:
             raise SettingsError(
                 f"The data set has no column {', '.join(missing)} (its columns: {', '.join(split.column_names)}). "
-                f"Choose --modalities accordingly."
+                "Choose --modalities accordingly."
             )
         names = split.features["label"].names
         self.scope = scope or LabelScope(tuple(names), tuple(range(len(names))), None)
         self.label_names = list(self.scope.label_names)
-        self.contexts = None
+        self.contexts: list[list[str]] | None = None
         if context_utterances:
-            if not set(DIALOGUE_COLUMNS) <= set(split.column_names):
+            # The planted benchmark has no dialogues.
+            if isinstance(split, PlantedDataset) or not set(DIALOGUE_COLUMNS) <= set(split.column_names):
                 raise SettingsError(
                     f"context_utterances={context_utterances} needs the columns {' and '.join(DIALOGUE_COLUMNS)}, "
-                    f"which the data set does not have (its columns: {', '.join(split.column_names)})."
+                    f"which the data set does not have (its columns: {', '.join(split.column_names)}): use "
+                    "--context_utterances 0."
                 )
-            columns = split.select_columns([*DIALOGUE_COLUMNS, "text"]).with_format(None)
-            self.contexts = dialogue_contexts(*(columns[name][:] for name in columns.column_names), context_utterances)
-        self.table = split if isinstance(split, datasets.Dataset) else None
-        if self.table is not None:
+            table = split.select_columns([*DIALOGUE_COLUMNS, "text"]).with_format(None)
+            dialogue_ids, utterance_ids, texts = (table[name][:] for name in table.column_names)
+            self.contexts = dialogue_contexts(dialogue_ids, utterance_ids, texts, context_utterances)
+        self.table: datasets.Dataset | None = None
+        if isinstance(split, datasets.Dataset):
             columns = [name for name in ("id", "text", "label") if name in split.column_names]
             self.table = split.select_columns(columns).with_format(None)
             # Columns that are not selected are not read from disk.
@@ -166,18 +180,20 @@ class IntentRows(Dataset):
         }
 
     def set_epoch(self, epoch: int) -> None:
-        """Tell a split that changes by epoch (the planted benchmark's) which epoch it is."""
-        if self.indices is None and hasattr(self.split, "set_epoch"):
+        """Choose the epoch of a split that changes by epoch."""
+        if self.indices is None and isinstance(self.split, PlantedDataset):
             self.split.set_epoch(epoch)
 
     @property
     def changes_by_epoch(self) -> bool:
         """Whether another epoch has other rows."""
-        return self.indices is None and hasattr(self.split, "set_epoch")
+        return self.indices is None and isinstance(self.split, PlantedDataset)
 
-    def column(self, name: str) -> list | None:
-        """All values of `id`, `text`, `label` or `context`, without reading features; `None` where the split has no such
-        way.
+    def column(self, name: str) -> list[Any] | None:
+        """Return all values of `id`, `text`, `label` or `context` without reading features.
+
+        Returns:
+            The values, or `None` where the split has no such column or cannot give it without the features.
         """
         if name == "context":
             if self.contexts is None or self.indices is None:
@@ -190,61 +206,81 @@ class IntentRows(Dataset):
             if name == "label":
                 values = [self.scope.label_ids[label] for label in values]
             return values if self.indices is None else [values[index] for index in self.indices]
-        if name in ("text", "label") and hasattr(self.split, "clip"):
-            # A planted row without its features; of the present epoch.
+        if name in ("text", "label") and isinstance(self.split, PlantedDataset):
+            # Planted rows of the present epoch, without their features.
             indices = range(len(self.split)) if self.indices is None else self.indices
-            values = [getattr(self.split.clip(index), name) for index in indices]
-            return [self.scope.label_ids[label] for label in values] if name == "label" else values
+            clips = [self.split.clip(index) for index in indices]
+            if name == "label":
+                return [self.scope.label_ids[clip.label] for clip in clips]
+            return [clip.text for clip in clips]
         return None
 
     def feature_sizes(self) -> dict[str, int | None]:
-        """`video_feature_size` and `audio_feature_size`, from the first row of the split; `None` if left out."""
+        """Return `video_feature_size` and `audio_feature_size` of the split; `None` for a modality that is left out."""
         row = self.split[0]
-        sizes = {f"{name}_feature_size": None for name in ("video", "audio")}
+        sizes: dict[str, int | None] = {f"{name}_feature_size": None for name in ("video", "audio")}
         for name in self.feature_names:
             sizes[name.removesuffix("s") + "_size"] = int(np.asarray(row[name]).shape[-1])
         return sizes
 
 
 def load_splits(settings: TrainingSettings) -> dict[str, Any]:
-    """The splits of `settings.dataset`: one of `dataset_scripts`, or a folder that `amess extract` or
-    `DatasetDict.save_to_disk` wrote.
+    """Read the splits of a run's data set, see `read_splits`."""
+    return read_splits(
+        settings.dataset,
+        data_dir=settings.data_dir,
+        scope=settings.scope,
+        features=bool(set(settings.modality_names) & {"video", "audio"}),
+        options=settings.dataset_options,
+    )
+
+
+def read_splits(
+    dataset: str,
+    *,
+    data_dir: str | None = None,
+    scope: str = "in-scope",
+    features: bool = True,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Read the splits of a data set.
+
+    Args:
+        dataset: Name of a data set of `dataset_scripts`, or a folder that `amess extract` or
+            `DatasetDict.save_to_disk` wrote. A folder needs no other argument.
+        data_dir: Folder with the released files.
+        scope: Utterances of mintrec2: in-scope, out-of-scope or all.
+        features: Whether to read video and audio features, too.
+        options: More options of the data set.
 
     Raises:
-        SettingsError: none of them, a folder that holds no such data set, an unfinished extraction.
+        SettingsError: There is no such data set or folder, an option does not fit, or an extraction is unfinished.
     """
-    if settings.dataset in DATASETS:
+    if dataset in DATASETS:
+        # Here, because a run on a folder needs no builder.
         from dataset_scripts import load_intent_dataset
 
-        wants_features = bool(set(settings.modality_names) & {"video", "audio"})
+        name = "features" if features else "text"
         try:
-            return dict(
-                load_intent_dataset(
-                    settings.dataset,
-                    config_name="features" if wants_features else "text",
-                    data_dir=settings.data_dir,
-                    scope=settings.scope,
-                    **settings.dataset_options,
-                )
-            )
+            splits = load_intent_dataset(dataset, config_name=name, data_dir=data_dir, scope=scope, **(options or {}))
         except (TypeError, ValueError, FileNotFoundError) as error:
-            raise SettingsError(f"The data set {settings.dataset} could not be loaded: {error}") from error
-    if not Path(settings.dataset).is_dir():
-        raise SettingsError(
-            f"dataset={settings.dataset!r} is neither a data set ({', '.join(DATASETS)}) nor a folder."
-        )
-    if is_extraction(settings.dataset):
-        return _load_extraction(settings.dataset)
+            raise SettingsError(f"The data set {dataset} could not be loaded: {error}") from error
+        return dict(splits)
+    if not Path(dataset).is_dir():
+        raise SettingsError(f"dataset={dataset!r} is neither a data set ({', '.join(DATASETS)}) nor a folder.")
+    if is_extraction(dataset):
+        return _read_extraction(dataset)
     try:
-        return dict(datasets.load_from_disk(settings.dataset))
+        return dict(datasets.load_from_disk(dataset))
     except (FileNotFoundError, ValueError) as error:
         raise SettingsError(
-            f"The folder {settings.dataset} holds no data set: it must be one that amess extract or "
-            "DatasetDict.save_to_disk wrote."
+            f"The folder {dataset} holds no data set: give a folder that amess extract or DatasetDict.save_to_disk "
+            "wrote."
         ) from error
 
 
-def _load_extraction(folder: str) -> dict[str, Any]:
+def _read_extraction(folder: str) -> dict[str, Any]:
+    # Here for the same reason as above.
     from dataset_scripts import load_extracted_features
 
     try:
@@ -262,12 +298,20 @@ def _load_extraction(folder: str) -> dict[str, Any]:
 
 
 def text_lengths(rows: IntentRows | DescribedRows, processor: Any) -> np.ndarray | None:
-    """Tokens of every row's text and context `(rows,)`, or `None` where texts cannot be had without reading the features."""
+    """Count the tokens of every row's text and context.
+
+    Args:
+        rows: Rows of a split.
+        processor: Processor of the model.
+
+    Returns:
+        Lengths `(rows,)`, or `None` for rows without text.
+    """
     texts = rows.column("text")
     if texts is None or "text" not in rows.modalities:
         return None
     texts, contexts, lengths = list(texts), rows.column("context"), []
-    # In parts: the ids of all texts at once would be the one thing in memory that grows with the number of samples.
+    # In parts: the ids of all texts at once would be the only thing in memory that grows with the number of rows.
     for start in range(0, len(texts), 1000):
         part = slice(start, start + 1000)
         encoded = processor.encode_text(texts[part], None if contexts is None else contexts[part])
@@ -276,7 +320,12 @@ def text_lengths(rows: IntentRows | DescribedRows, processor: Any) -> np.ndarray
 
 
 class IntentCollator:
-    """Rows to one padded batch with `labels`, by the processor. Padding goes to the longest row of the batch."""
+    """Makes one padded batch with `labels` of rows; the longest row of the batch sets the length.
+
+    Args:
+        processor: Processor of the model.
+        modalities: Modalities of the rows; those that the model does not take are left out.
+    """
 
     def __init__(self, processor: Any, modalities: Sequence[str]):
         self.processor = processor
@@ -301,7 +350,7 @@ def create_train_loader(
     settings: TrainingSettings,
     accelerator: Accelerator,
 ) -> tuple[DataLoaderShard, BucketBatchSampler]:
-    """The training batches of this process, and the sampler that orders them."""
+    """Make the training batches of this process, and the sampler that orders them."""
     try:
         sampler = BucketBatchSampler(
             len(rows),
@@ -314,10 +363,10 @@ def create_train_loader(
         )
     except ValueError as error:
         raise SettingsError(str(error)) from None
-    # Accelerate's own loader class, but not `accelerator.prepare`: the sampler already shares the batches out, and
-    # prepare would cut them up again. The class moves batches to the device and tells `accelerator.accumulate` where
-    # an epoch ends. Without a generator of its own a loader draws from the one that dropout uses at the start of every
-    # pass, and a run resumed in the middle of an epoch would draw once more than an uninterrupted one.
+    # Accelerate's loader class, but not `accelerator.prepare`: the sampler already shares the batches among the
+    # processes, and `prepare` would do so again. The class moves batches to the device and tells
+    # `accelerator.accumulate` where an epoch ends. A loader without its own generator draws from dropout's generator
+    # at the start of every pass, so that a run resumed within an epoch would draw once more than an uninterrupted one.
     loader = DataLoaderShard(
         rows,
         device=accelerator.device,

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A model's logits on a split, gathered from all processes, and the metrics of them."""
+"""Evaluation of a model on a split: logits from all processes, and their metrics."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from accelerate import Accelerator
 from torch import nn
 from torch.utils.data import DataLoader
+
+from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
 from .data import IntentCollator, IntentRows
 from .metrics.intent_classification.classification_scores import intent_classification
@@ -19,33 +22,61 @@ from .metrics.intent_classification.classification_scores import intent_classifi
 
 @dataclass
 class Evaluation:
-    """Results on one split, the same on every process. Arrays are in the order of the split's rows."""
+    """Results on one split, the same on every process. Arrays are in the order of the split's rows.
 
-    logits: np.ndarray  # (rows, labels), float32
-    labels: np.ndarray  # (rows,); the number of labels for a row out of scope that the model has no label for
-    metrics: dict[str, Any]  # of the `intent_classification` metric, with `per_class`, over the rows with a label
-    representations: np.ndarray | None = None  # (rows, size), the classifier's input, where it was asked for
-    description_similarity: np.ndarray | None = None  # (rows, labels), where the model gives it
+    Attributes:
+        logits (`(rows, labels)`): Logits, float32.
+        labels (`(rows,)`): Gold label ids; the number of labels for a row out of scope without a label of the model.
+        metrics: Result of the `intent_classification` metric, with `per_class`, over the rows with a label.
+        representations (`(rows, size)`): Inputs of the classifier; `None` unless the caller wants them.
+        description_similarity (`(rows, labels)`): Similarity to the descriptions, where the model returns it.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+    metrics: dict[str, Any]
+    representations: np.ndarray | None = None
+    description_similarity: np.ndarray | None = None
 
     @property
     def predictions(self) -> np.ndarray:
         """Predicted label ids `(rows,)`."""
-        return self.logits.argmax(-1)
+        predictions: np.ndarray = self.logits.argmax(-1)
+        return predictions
 
     @property
     def scores(self) -> np.ndarray:
         """Softmax of the logits `(rows, labels)`."""
         exponentials = np.exp(self.logits - self.logits.max(-1, keepdims=True))
-        return exponentials / exponentials.sum(-1, keepdims=True)
+        scores: np.ndarray = exponentials / exponentials.sum(-1, keepdims=True)
+        return scores
+
+
+def prediction_columns(rows: IntentRows, evaluation: Evaluation) -> dict[str, Any]:
+    """Make the columns of `predictions.parquet` from the results on a split."""
+    ids, texts = rows.column("id"), rows.column("text")
+    if ids is None or texts is None:
+        whole = [rows[index] for index in range(len(rows))]
+        ids, texts = [row["id"] for row in whole], [row["text"] for row in whole]
+    names = np.asarray([*rows.label_names, OUT_OF_SCOPE_LABEL])
+    return {
+        "id": [str(value) for value in ids],
+        "text": [str(value) for value in texts],
+        "label": names[evaluation.labels].tolist(),
+        "prediction": names[evaluation.predictions].tolist(),
+        "scores": pa.array(evaluation.scores.astype(np.float32).tolist(), pa.list_(pa.float32())),
+    }
 
 
 class Evaluator:
-    """Evaluates on one split, as often as asked.
+    """Evaluates models on one split.
 
     Args:
-        rows: the split.
-        lengths: tokens of each row, to batch rows of similar length; `None` for the order of the split.
-        batch_size: rows per process and forward pass.
+        rows: Rows of the split.
+        collator: Collator of the rows.
+        lengths: Tokens of each row, so that rows of similar length share a batch; `None` for the order of the split.
+        batch_size: Rows per process and forward pass.
+        accelerator: Accelerator that shares the batches among processes.
     """
 
     def __init__(
@@ -64,18 +95,19 @@ class Evaluator:
             batch_size=batch_size,
             sampler=self.order.tolist(),
             collate_fn=collator,
-            generator=torch.Generator(),  # its own, so that evaluation leaves the training's random state alone
+            generator=torch.Generator(),  # so that evaluation leaves the random state of the training unchanged
         )
-        # Every process gets equally many batches (the last are filled up with rows that `gather_for_metrics` drops).
+        # Every process gets the same number of batches; `gather_for_metrics` drops the rows that fill up the last.
         self.loader = accelerator.prepare_data_loader(loader)
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module, with_representations: bool = False) -> Evaluation:
-        """Run `model`, as prepared by the Accelerator, over the split; it is left in evaluation mode.
+        """Run a model over the split and leave it in evaluation mode.
 
         Args:
-            with_representations: keep what reaches the classifier, too. Every model of `MODELS` has its last linear
-                layer as `classifier`, so none needs to know of it.
+            model: Model as the Accelerator prepared it.
+            with_representations: Whether to keep the inputs of the classifier and the similarity to the descriptions.
+                The last linear layer of every model of `MODELS` is its `classifier`, so a hook suffices.
         """
         model.eval()
         parts: dict[str, list[np.ndarray]] = {}
@@ -85,15 +117,15 @@ class Evaluator:
             classifier = self.accelerator.unwrap_model(model).classifier
             hooks.append(classifier.register_forward_pre_hook(lambda _, inputs: captured.append(inputs[0])))
         for batch in self.loader:
-            found = {"labels": batch.pop("labels")}
+            results = {"labels": batch.pop("labels")}
             output = model(**batch)
-            found["logits"] = output.logits.float()
+            results["logits"] = output.logits.float()
             if with_representations:
-                found["representations"] = captured[-1].float()
+                results["representations"] = captured[-1].float()
                 captured.clear()
-                if getattr(output, "description_similarity", None) is not None:
-                    found["description_similarity"] = output.description_similarity.float()
-            for name, values in self.accelerator.gather_for_metrics(found).items():
+                if (similarity := output.get("description_similarity")) is not None:
+                    results["description_similarity"] = similarity.float()
+            for name, values in self.accelerator.gather_for_metrics(results).items():
                 parts.setdefault(name, []).append(values.cpu().numpy())
         for hook in hooks:
             hook.remove()

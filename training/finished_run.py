@@ -1,69 +1,80 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A finished run's folder read back, and how other runs relate to it."""
+"""Files of a run folder: their names, and the only functions that write and read them.
+
+`train.py` leaves all of these files. `sentence_embeddings.py` leaves `config.yaml`, `metrics.json` and
+`predictions.parquet`, because its methods have no checkpoint, no epochs and no model to load.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import yaml
 
+from dataset_scripts.errors import UserError
+from dataset_scripts.files import replacing, write_json
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 from dataset_scripts.registry import LicenseTerms, license_terms
 
 from .arguments import Role, TrainingSettings, settings_of
-from .checkpointing import write_json
-
-
-if TYPE_CHECKING:
-    from .data import IntentRows
-    from .evaluation import Evaluation
-    from .out_of_scope.results import OutOfScopeResults
 
 
 SETTINGS_FILE = "config.yaml"
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.parquet"
 LOG_FILE = "log.jsonl"
+CARD_FILE = "README.md"
 MODEL_FOLDER = "pretrained"
 CHECKPOINT_FOLDER = "checkpoints"
+# The run of the text-only baseline that `compare_with_text_only` adds.
+BASELINE_FOLDER = "text_only"
 
 
-class UnfinishedRunError(ValueError):
+class UnfinishedRunError(UserError):
     """A folder that no finished run left, or runs that do not belong together. The message names the folder."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """predictions.parquet: what the model said of every test sample."""
+    """Gold and predicted labels of the test split, for the utterances that have one of `label_names`.
 
-    labels: np.ndarray  # (samples,) gold label ids; the number of labels for one out of scope without a label
-    scores: np.ndarray  # (samples, labels), softmax
-    label_names: list[str]
+    Attributes:
+        ids: Ids of the utterances.
+        labels: Gold labels.
+        predicted: Predicted labels.
+        label_names: All labels, in the order of their ids.
+    """
 
-    @property
-    def predicted(self) -> np.ndarray:
-        """Predicted label ids `(samples,)`."""
-        return self.scores.argmax(-1)
+    ids: tuple[str, ...]
+    labels: tuple[str, ...]
+    predicted: tuple[str, ...]
+    label_names: tuple[str, ...]
+
+    def label_ids(self) -> tuple[np.ndarray, np.ndarray]:
+        """Gold and predicted label ids, each `(utterances,)`."""
+        ids = {name: index for index, name in enumerate(self.label_names)}
+        return np.array([ids[name] for name in self.labels]), np.array([ids[name] for name in self.predicted])
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What a run left.
+    """A finished run, read from its folder.
 
     Attributes:
-        path: the run folder.
-        metrics: metrics.json.
-        config: pretrained/config.json.
-        validations: the lines of log.jsonl that tell of an evaluation.
-        predictions: of the test split; `None` without one.
+        path: Run folder.
+        metrics: Content of `metrics.json`.
+        config: Content of the model's `config.json`.
+        validations: Lines of `log.jsonl` about an evaluation on the validation split.
+        predictions: Predictions on the test split; `None` without one.
     """
 
     path: Path
@@ -74,43 +85,48 @@ class FinishedRun:
 
     @cached_property
     def settings(self) -> TrainingSettings:
-        """The settings of the run, those of config.yaml."""
+        """Settings of the run."""
         return TrainingSettings.from_saved(self.metrics["settings"])
 
     @property
     def split(self) -> str:
-        """The split that results are told of: `test`, or `validation` where there is none."""
+        """Split that the results are of: `test`, or `validation` where there is no test split."""
         return "test" if self.metrics.get("test") else "validation"
 
     @property
-    def results(self) -> dict[str, Any]:
-        """The metrics on that split."""
-        return self.metrics[self.split]
+    def results(self) -> Mapping[str, Any]:
+        """Metrics on `split`."""
+        results: Mapping[str, Any] = self.metrics[self.split]
+        return results
 
     @property
     def num_samples(self) -> int:
-        """Samples of that split."""
+        """Number of utterances that `results` are computed from."""
         return sum(row["support"] for row in self.results["per_class"])
 
     @property
     def source(self) -> LicenseTerms:
-        """Origin and terms of the data."""
+        """Origin and license terms of the data."""
         texts = self.settings.dataset_options.get("texts")
         return license_terms(self.settings.dataset, texts=texts, data_dir=self.settings.data_dir)
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """The modalities that the model reads."""
-        names = self.settings.modalities.split(",")
-        # The baseline is given all of them and leaves two aside. A-MESS always has its text input, if only its frame.
-        return ("text",) if self.settings.model == "text_only" else tuple(names)
+        """Modalities that the model reads."""
+        # text_only gets all modalities and reads one. A-MESS always has a text input, if only [CLS] [SEP].
+        return ("text",) if self.settings.model == "text_only" else self.settings.modality_names
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run in the folder is finished: `metrics.json` is written last."""
+    return (folder / METRICS_FILE).is_file()
 
 
 def read_run(folder: str | Path) -> FinishedRun:
-    """Read a run folder.
+    """Read a finished run that left a model.
 
     Raises:
-        UnfinishedRunError: the folder, or a file that a finished run leaves, is missing.
+        UnfinishedRunError: The folder, `metrics.json` or the model's config is missing.
     """
     folder = Path(folder)
     config_file = folder / MODEL_FOLDER / "config.json"
@@ -120,30 +136,104 @@ def read_run(folder: str | Path) -> FinishedRun:
                 f"{folder} is not the folder of a finished run: {file.relative_to(folder)} is missing. Give the "
                 "folder that training/train.py wrote, and let the run end."
             )
-    predictions = None
-    if (folder / PREDICTIONS_FILE).is_file():
-        table = pq.read_table(folder / PREDICTIONS_FILE)
-        names = json.loads(table.schema.metadata[b"labels"])
-        ids = {name: index for index, name in enumerate(names)}
-        labels = np.array([ids.get(name, len(names)) for name in table["label"].to_pylist()])
-        predictions = Predictions(labels, np.array(table["scores"].to_pylist()), names)
     log = folder / LOG_FILE
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.is_file() else []
     return FinishedRun(
         path=folder,
-        metrics=json.loads((folder / METRICS_FILE).read_text(encoding="utf-8")),
+        metrics=read_metrics(folder),
         config=json.loads(config_file.read_text(encoding="utf-8")),
         validations=[line for line in lines if line["event"] == "validation"],
-        predictions=predictions,
+        predictions=read_predictions(folder) if (folder / PREDICTIONS_FILE).is_file() else None,
     )
 
 
-def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[FinishedRun], list[FinishedRun]]:
-    """Split other runs into those that differ from `run` in the seed alone, and those that read other modalities or are
-    a baseline. `run` itself is the first of the former.
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """Read `metrics.json`."""
+    metrics: dict[str, Any] = json.loads((folder / METRICS_FILE).read_text(encoding="utf-8"))
+    return metrics
+
+
+def read_settings(folder: Path) -> TrainingSettings:
+    """Read `config.yaml`, which a run writes first.
 
     Raises:
-        UnfinishedRunError: runs on other data, which have no place in a table with `run`; the same seed twice.
+        SettingsError: A setting that this version does not know.
+    """
+    return TrainingSettings.from_saved(yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
+
+
+def read_prediction_rows(folder: Path) -> list[dict[str, Any]]:
+    """Read all rows of `predictions.parquet`; none where the run had no test split."""
+    file = folder / PREDICTIONS_FILE
+    rows: list[dict[str, Any]] = pq.read_table(file).to_pylist() if file.is_file() else []
+    return rows
+
+
+def read_predictions(folder: Path) -> Predictions:
+    """Read the predicted labels of a run; utterances without one of the model's labels are left out.
+
+    Raises:
+        UnfinishedRunError: The folder has no predictions.
+    """
+    table, names = _read_table(folder)
+    known = pa.array([label in names for label in table["label"].to_pylist()], pa.bool_())
+    return _predictions(table.filter(known), "prediction", names)
+
+
+def read_decisions(folder: Path) -> Predictions | None:
+    """Read the decisions between intents and out of scope, for all utterances; `None` for a run without any.
+
+    Raises:
+        UnfinishedRunError: The folder has no predictions.
+    """
+    table, names = _read_table(folder)
+    if "decision" not in table.column_names:
+        return None
+    intents = tuple(name for name in names if name != OUT_OF_SCOPE_LABEL)
+    return _predictions(table, "decision", (*intents, OUT_OF_SCOPE_LABEL))
+
+
+def write_settings(folder: Path, settings: TrainingSettings) -> None:
+    """Write `config.yaml`."""
+    text = yaml.safe_dump(asdict(settings), sort_keys=False, allow_unicode=True)
+    (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+
+
+def write_metrics(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write `metrics.json`, whose presence says that the run is finished."""
+    with replacing(folder / METRICS_FILE) as partial:
+        write_json(partial, content)
+
+
+def write_predictions(folder: Path, columns: Mapping[str, Any], label_names: Sequence[str]) -> None:
+    """Write `predictions.parquet`, one row per utterance of the test split.
+
+    Args:
+        folder: Run folder.
+        columns: `id`, `text`, `label` and `prediction` (names), `scores` (one per label, in the order of the ids). A
+            run with utterances out of scope, whose label is `UNK`, also has `decision` (a name or `UNK`) and
+            `scope_scores` (one number per score).
+        label_names: Labels of the model in the order of their ids.
+    """
+    table = pa.table(dict(columns)).replace_schema_metadata({"labels": json.dumps(list(label_names))})
+    with replacing(folder / PREDICTIONS_FILE) as partial:
+        pq.write_table(table, partial)
+
+
+def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[FinishedRun], list[FinishedRun]]:
+    """Split runs into other seeds of one experiment and other experiments on the same data.
+
+    Args:
+        run: Run that the others are compared with.
+        others: Runs to sort.
+
+    Returns:
+        `run` and the runs that differ from it in the seed alone, by seed; then the runs of baselines or with other
+        modalities.
+
+    Raises:
+        UnfinishedRunError: A run on other data, two runs with the same seed, or runs of several seeds that differ in
+            another setting.
     """
     seeds, comparisons = [run], []
     for other in others:
@@ -155,10 +245,15 @@ def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[Fin
                 )
         same = other.settings.model == run.settings.model and other.modalities == run.modalities
         (seeds if same else comparisons).append(other)
-    differing = [name for other in seeds[1:] for name in _differences(run, other)]
+    differing = {
+        name
+        for other in seeds[1:]
+        for name in settings_of(Role.METHOD)
+        if getattr(run.settings, name) != getattr(other.settings, name)
+    }
     if differing:
         raise UnfinishedRunError(
-            f"The runs of several seeds differ in more than the seed: {', '.join(sorted(set(differing)))}."
+            f"The runs of several seeds differ in more than the seed: {', '.join(sorted(differing))}."
         )
     numbers = [other.metrics["seed"] for other in seeds]
     if len(set(numbers)) < len(numbers):
@@ -166,74 +261,15 @@ def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[Fin
     return sorted(seeds, key=lambda item: item.metrics["seed"]), comparisons
 
 
-def _differences(run: FinishedRun, other: FinishedRun) -> list[str]:
-    return [name for name in settings_of(Role.METHOD) if getattr(run.settings, name) != getattr(other.settings, name)]
-
-
-@dataclass(frozen=True)
-class LabelledPredictions:
-    """Gold and predicted label of samples, and the names of all labels."""
-
-    ids: tuple[str, ...]
-    labels: tuple[str, ...]
-    predicted: tuple[str, ...]
-    label_names: tuple[str, ...]
-
-
-def read_predictions(folder: Path) -> LabelledPredictions:
-    """predictions.parquet of a run folder.
-
-    Raises:
-        UnfinishedRunError: there is none.
-    """
-    if not (folder / PREDICTIONS_FILE).is_file():
+def _read_table(folder: Path) -> tuple[pa.Table, tuple[str, ...]]:
+    """Table and label names of `predictions.parquet`."""
+    file = folder / PREDICTIONS_FILE
+    if not file.is_file():
         raise UnfinishedRunError(f"{folder} holds no {PREDICTIONS_FILE}: it is not the folder of a finished run.")
-    return predictions_of(pq.read_table(folder / PREDICTIONS_FILE))
+    table = pq.read_table(file)
+    return table, tuple(json.loads(table.schema.metadata[b"labels"]))
 
 
-def predictions_of(table: pa.Table) -> LabelledPredictions:
-    names = tuple(json.loads(table.schema.metadata[b"labels"]))
-    known = [label in names for label in table["label"].to_pylist()]
-    table = table.filter(pa.array(known))
-    return LabelledPredictions(*(tuple(table[name].to_pylist()) for name in ("id", "label", "prediction")), names)
-
-
-def decisions_of(table: pa.Table) -> LabelledPredictions:
-    intents = [name for name in json.loads(table.schema.metadata[b"labels"]) if name != OUT_OF_SCOPE_LABEL]
-    columns = (tuple(table[name].to_pylist()) for name in ("id", "label", "decision"))
-    return LabelledPredictions(*columns, (*intents, OUT_OF_SCOPE_LABEL))
-
-
-def write_metrics(path: Path, content: Mapping[str, Any]) -> None:
-    """Write metrics.json, whose presence says that the run is finished."""
-    partial = path.with_name(f".{path.name}.partial")
-    write_json(partial, content)
-    partial.rename(path)
-
-
-def write_predictions(
-    path: Path, rows: IntentRows, evaluation: Evaluation, outside: OutOfScopeResults | None = None
-) -> None:
-    """One row a sample of the test split: `id, text, label, prediction` (names) and `scores` (one a label, in the order
-    of the ids). With utterances out of scope, whose label is `UNK`, also `decision` (a name or `UNK`) and
-    `scope_scores` (one a score).
-    """
-    ids, texts = rows.column("id"), rows.column("text")
-    if ids is None or texts is None:
-        read = [rows[index] for index in range(len(rows))]
-        ids, texts = [row["id"] for row in read], [row["text"] for row in read]
-    names = np.asarray([*rows.label_names, OUT_OF_SCOPE_LABEL])
-    columns = {
-        "id": [str(value) for value in ids],
-        "text": [str(value) for value in texts],
-        "label": names[evaluation.labels].tolist(),
-        "prediction": names[evaluation.predictions].tolist(),
-        "scores": pa.array(evaluation.scores.astype(np.float32).tolist(), pa.list_(pa.float32())),
-    }
-    if outside is not None:
-        intents = [name for name in rows.label_names if name != OUT_OF_SCOPE_LABEL]
-        columns["decision"] = np.asarray([*intents, OUT_OF_SCOPE_LABEL])[outside.decisions["test"]].tolist()
-        scores = outside.scores["test"]
-        columns["scope_scores"] = pa.StructArray.from_arrays([pa.array(row) for row in scores.values()], [*scores])
-    table = pa.table(columns)
-    pq.write_table(table.replace_schema_metadata({"labels": json.dumps(rows.label_names)}), path)
+def _predictions(table: pa.Table, column: str, label_names: tuple[str, ...]) -> Predictions:
+    ids, labels, predicted = (tuple(table[name].to_pylist()) for name in ("id", "label", column))
+    return Predictions(ids, labels, predicted, label_names)

@@ -1,36 +1,45 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The end of a run: the best model evaluated, given what belongs to it, told of and published."""
+"""End of a run: evaluate the best model, complete its folder, write the results, report and publish them."""
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from accelerate import PartialState
 
+from dataset_scripts.files import replacing
 from dataset_scripts.hub.push import HubPushError
+from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
 from .arguments import TrainingSettings
 from .baselines import MODELS
 from .calibration import calibration, fit_temperature
-from .checkpointing import replace_folder, write_json
-from .evaluation import Evaluation
-from .finished_run import METRICS_FILE, PREDICTIONS_FILE, write_metrics, write_predictions
+from .evaluation import Evaluation, prediction_columns
+from .finished_run import MODEL_FOLDER, read_prediction_rows, write_metrics, write_predictions
 from .model_card import write_card
 from .model_setup import model_config_fields, quiet_transformers
-from .out_of_scope.results import out_of_scope_results, pipeline_threshold
+from .out_of_scope.results import OutOfScopeResults, out_of_scope_results, pipeline_threshold
 from .preparation import Run
 from .publish import publish
 from .reporting import metrics_table, predictions_in_words, versions
 
 
 def evaluate_best(run: Run, started: float) -> dict[str, Any]:
-    """Read the best epoch's weights back from the folder that users get, let them see the test split, for the only time,
-    and write the results. Returns the content of metrics.json.
+    """Evaluate the best model on all splits and write the results.
+
+    The weights are read back from the folder that users get. This is the only time that a run reads the test split.
+
+    Args:
+        run: Run whose training is over.
+        started: Start of the launch, by `time.perf_counter`.
+
+    Returns:
+        Content of `metrics.json`.
     """
     settings, accelerator, state, folder = run.settings, run.accelerator, run.state, run.folder
     scope = run.rows["train"].scope
@@ -42,7 +51,7 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
     evaluations = {name: evaluator.evaluate(best, has_out_of_scope) for name, evaluator in run.evaluators.items()}
     threshold = pipeline_threshold(evaluations["validation"], scope)
     outside = None
-    if has_out_of_scope:
+    if run.train_evaluator is not None:
         train = run.train_evaluator.evaluate(best, has_out_of_scope)
         layer = tuple(part.detach().float().cpu().numpy() for part in (classifier.weight, classifier.bias))
         outside = out_of_scope_results(train, evaluations, scope, layer, threshold)
@@ -70,8 +79,11 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
         save_threshold(run, threshold.value)
         attach_media_encoder(run)
         if "test" in evaluations:
-            write_predictions(folder.path / PREDICTIONS_FILE, run.rows["test"], evaluations["test"], outside)
-        write_metrics(folder.path / METRICS_FILE, content)
+            columns = prediction_columns(run.rows["test"], evaluations["test"])
+            if outside is not None:
+                columns |= decision_columns(run.rows["test"].label_names, outside)
+            write_predictions(folder.path, columns, run.rows["test"].label_names)
+        write_metrics(folder.path, content)
         write_card(folder.path)
     for name, evaluation in evaluations.items():
         numbers = {key: value for key, value in evaluation.metrics.items() if key != "per_class"}
@@ -82,9 +94,22 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
     return content
 
 
+def decision_columns(label_names: list[str], outside: OutOfScopeResults) -> dict[str, Any]:
+    """Make the columns of `predictions.parquet` about utterances out of scope."""
+    intents = [name for name in label_names if name != OUT_OF_SCOPE_LABEL]
+    scores = outside.scores["test"]
+    return {
+        "decision": np.asarray([*intents, OUT_OF_SCOPE_LABEL])[outside.decisions["test"]].tolist(),
+        "scope_scores": pa.StructArray.from_arrays([pa.array(row) for row in scores.values()], [*scores]),
+    }
+
+
 def calibration_figures(evaluations: dict[str, Evaluation]) -> dict[str, Any]:
-    """For each split its calibration as it is and `scaled` by the `temperature` fitted on the validation split, of the
-    rows that the model has a label for.
+    """Measure the calibration of each split, on the rows that have one of the model's labels.
+
+    Returns:
+        `temperature`, fitted on the validation split, and by split the calibration of the plain probabilities with
+        that of the `scaled` ones.
     """
     known = {}
     for name, evaluation in evaluations.items():
@@ -98,19 +123,20 @@ def calibration_figures(evaluations: dict[str, Evaluation]) -> dict[str, Any]:
 
 
 def save_threshold(run: Run, threshold: float) -> None:
-    """Put the threshold into pretrained/config.json, unless the settings did (main process)."""
-    file = run.folder.model_folder / "config.json"
-    config = json.loads(file.read_text(encoding="utf-8"))
-    fields = model_config_fields(run.settings.model)
-    if "out_of_scope_threshold" not in fields or config.get("out_of_scope_threshold") is not None:
+    """Put the threshold into the config of the saved model, unless the settings give one (main process)."""
+    if "out_of_scope_threshold" not in model_config_fields(run.settings.model):
         return
-    partial = file.with_name(".config.json.partial")
-    write_json(partial, config | {"out_of_scope_threshold": threshold})
-    partial.replace(file)  # a new file: the old one may be linked to from a checkpoint
+    config = MODELS[run.settings.model][0].from_pretrained(run.folder.model_folder)
+    if config.out_of_scope_threshold is not None:
+        return
+    config.out_of_scope_threshold = threshold
+    # A new file, because a checkpoint may have a hard link to the old one.
+    with replacing(run.folder.model_folder / "config.json") as partial:
+        config.to_json_file(partial)
 
 
 def attach_media_encoder(run: Run) -> None:
-    """Put the encoders that made the features into pretrained/, which then takes clips (main process)."""
+    """Add the encoders that made the features to the saved model, which then takes clips (main process)."""
     load, target = run.source.load_media_encoder, run.folder.model_folder
     model_class = MODELS[run.settings.model][1]
     takes_features = run.processor.video_feature_size is not None or run.processor.audio_feature_size is not None
@@ -118,38 +144,46 @@ def attach_media_encoder(run: Run) -> None:
         return
     if not hasattr(model_class, "attach_media_encoder"):  # a baseline
         return
-    with quiet_transformers():
+    with replacing(target) as partial, quiet_transformers():
         model = model_class.from_pretrained(target)
         model.attach_media_encoder(load())
-        partial = target.with_name(f".{target.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
         model.save_pretrained(partial)
-    run.processor.save_pretrained(partial)
-    replace_folder(partial, target)
+        run.processor.save_pretrained(partial)
 
 
 def report(settings: TrainingSettings, results: dict[str, dict[str, Any]]) -> None:
-    """Print the table of results and three predictions (main process)."""
+    """Print the table of results and three predictions (main process).
+
+    Args:
+        settings: Settings of the run.
+        results: Content of `metrics.json` by model.
+    """
     if not PartialState().is_main_process:
         return
     split = "test" if all("test" in content for content in results.values()) else "validation"
     print(f"\n{split}, percent ({settings.dataset}, seed {settings.seed}):")
     print(metrics_table({name: content[split] for name, content in results.items()}))
-    predictions = settings.run_folder / PREDICTIONS_FILE
-    if predictions.is_file():
-        print(f"\nThree of {settings.model}'s predictions:")
-        for sentence in predictions_in_words(predictions):
+    if rows := read_prediction_rows(settings.run_folder):
+        print(f"\nThree predictions of {settings.model}:")
+        for sentence in predictions_in_words(rows):
             print(f"  {sentence}")
-    print(f"\nEverything is in {settings.run_folder}; load the model from {settings.run_folder / 'pretrained'}.")
+    model_folder = settings.run_folder / MODEL_FOLDER
+    hint = f"; load the model from {model_folder}" if model_folder.is_dir() else ""
+    print(f"\nEverything is in {settings.run_folder}{hint}.")
 
 
 def push_to_hub(settings: TrainingSettings) -> None:
-    """Publish the run (main process). Raises HubPushError, which says how to do it later."""
+    """Publish the run (main process).
+
+    Raises:
+        HubPushError: The push failed. The message says how to repeat it.
+    """
+    assert settings.hub_model_id is not None  # TrainingSettings requires it with push_to_hub
     try:
         (commit,) = publish(settings.run_folder, settings.hub_model_id, private=settings.hub_private_repo)
     except HubPushError as error:
         raise HubPushError(
-            f"{error} The run is complete in {settings.run_folder}; publish it with `python -m training.publish "
+            f"{error} The run is complete in {settings.run_folder}. Publish it with `python -m training.publish "
             f"{settings.run_folder} --repo {settings.hub_model_id}`."
         ) from None
     print(f'On the Hub: {commit.url}; load it with revision="{commit.revision}".')

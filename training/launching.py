@@ -15,7 +15,8 @@ from dataset_scripts.launching import check_launch, check_process_count
 from .arguments import SettingsError, TrainingSettings
 
 
-_SCRIPT = "training/train.py"
+# Runs in a checkout and where the package is installed.
+_SCRIPT = "-m training.train"
 _TRACKER_PACKAGES = {"trackio": "trackio", "tensorboard": "tensorboard", "wandb": "wandb"}
 
 

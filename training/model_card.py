@@ -18,7 +18,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 
 from .calibration import CALIBRATION_BINS
-from .finished_run import FinishedRun, read_run, sort_runs
+from .finished_run import BASELINE_FOLDER, CARD_FILE, MODEL_FOLDER, FinishedRun, is_finished, read_run, sort_runs
 from .out_of_scope.results import CLASS_DECISION, DOC_DECISION, PIPELINE_DECISION
 from .project_files import TEMPLATE, project_file
 from .reporting import METRIC_TITLES, metrics_table
@@ -105,21 +105,24 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, float]] | None:
-    """The 95 % interval of each metric's mean over runs that differ in the seed, by bootstrap over test samples and
-    seeds; `None` where a run has no predictions.
+    """Compute the 95 % interval of each metric's mean over seeds, by bootstrap over test samples and seeds.
+
+    Args:
+        runs: Runs that differ in the seed.
+
+    Returns:
+        Lower and upper bound by metric, as fractions; `None` where a run has no predictions.
     """
-    parts = [run.predictions for run in runs]
-    if any(part is None for part in parts):
+    parts = [run.predictions for run in runs if run.predictions is not None]
+    if len(parts) < len(runs):
         return None
-    labels, num_labels = parts[0].labels, len(parts[0].label_names)
-    # The metrics are of the samples that the model has a label for.
-    known = labels < num_labels
-    resampled = bootstrap_metrics(labels[known], np.stack([part.predicted[known] for part in parts]), num_labels)
+    labels, _ = parts[0].label_ids()
+    predicted = np.stack([part.label_ids()[1] for part in parts])
+    resampled = bootstrap_metrics(labels, predicted, len(parts[0].label_names))
     means = {name: statistics.mean(run.results[name] for run in runs) for name in METRIC_TITLES}
     return {name: interval(resampled[name], mean) for name, mean in means.items()}
 
 
-CARD_FILE = "README.md"
 # The nearest of the Hub's tasks; the pipeline has a task of its own, which the Hub's list does not have.
 PIPELINE_TAG = "video-classification"
 # Names of encoders in the settings or of old on the Hub -> where they are now.
@@ -134,7 +137,7 @@ def model_card(
     run_folder: str | Path,
     *,
     other_runs: Sequence[str | Path] = (),
-    model_id: str = "pretrained",
+    model_id: str = MODEL_FOLDER,
     revision: str | None = None,
     dataset_id: str | None = None,
     license: str | None = None,
@@ -153,8 +156,8 @@ def model_card(
         UnfinishedRunError: a folder that is no finished run, or runs that do not belong in one table.
     """
     run = read_run(run_folder)
-    baseline = Path(run_folder) / "text_only"
-    folders = [*other_runs, *([baseline] if (baseline / "metrics.json").is_file() else [])]
+    baseline = Path(run_folder) / BASELINE_FOLDER
+    folders = [*other_runs, *([baseline] if is_finished(baseline) else [])]
     seeds, comparisons = sort_runs(run, [read_run(folder) for folder in folders])
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True

@@ -16,6 +16,7 @@ import transformers
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
+from dataset_scripts.errors import UserError
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 from modeling_amess import AmessProcessor
 from modeling_amess.descriptions_amess import (
@@ -36,7 +37,7 @@ from .feature_source import FeatureSource
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
-class TextModelError(ValueError):
+class TextModelError(UserError):
     """A text encoder that cannot be found or is not what it should be. The message says what to do."""
 
 

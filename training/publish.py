@@ -28,8 +28,8 @@ from huggingface_hub import RepoCard
 
 from dataset_scripts.hub.push import Files, HubCommit, HubPushError, check_repo_id, describe_push, push_commit
 
-from .finished_run import METRICS_FILE, MODEL_FOLDER, UnfinishedRunError, read_run
-from .model_card import CARD_FILE, model_card
+from .finished_run import CARD_FILE, METRICS_FILE, MODEL_FOLDER, UnfinishedRunError, read_run
+from .model_card import model_card
 from .project_files import SPACE, MissingPartError, project_file
 
 

@@ -1,19 +1,20 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a run leaves for people and scripts: metrics.json, predictions.parquet, a table, a few words."""
+"""Results for people: versions, a table of metrics, a few predictions in words."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
+
+from modeling_amess import __version__
 
 
-# Metrics as they are told, in this order.
+# Titles of the metrics, in the order of tables.
 METRIC_TITLES = {
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
@@ -25,9 +26,9 @@ METRIC_TITLES = {
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
-    names = ("amess-hf", "torch", "transformers", "accelerate", "datasets", "sentence-transformers", "numpy")
-    found = {"python": platform.python_version()}
+    """Return the versions that a result depends on, this package's first."""
+    names = ("torch", "transformers", "accelerate", "datasets", "sentence-transformers", "numpy")
+    found = {"amess-hf": __version__, "python": platform.python_version()}
     for name in names:
         try:
             found[name] = importlib.metadata.version(name)
@@ -37,7 +38,7 @@ def versions() -> dict[str, str]:
 
 
 def metrics_table(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """A Markdown table of name -> metrics, in percent."""
+    """Make a Markdown table of metrics in percent, one line per name."""
     width = max(len(name) for name in ("", *rows))
     header = f"| {'':{width}} | " + " | ".join(METRIC_TITLES.values()) + " |"
     rule = f"|{'-' * (width + 2)}|" + "|".join("-" * (len(title) + 1) + ":" for title in METRIC_TITLES.values()) + "|"
@@ -48,14 +49,17 @@ def metrics_table(rows: Mapping[str, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def predictions_in_words(path: Path, number: int = 3) -> list[str]:
-    """A few rows of predictions.parquet as sentences, evenly spread over the file."""
-    table = pq.read_table(path)
-    rows = table.to_pylist()
-    chosen = [rows[round(index)] for index in np.linspace(0, len(rows) - 1, min(number, len(rows)))]
+def predictions_in_words(rows: Sequence[Mapping[str, Any]], number: int = 3) -> list[str]:
+    """Describe a few predictions, evenly spread over the rows.
+
+    Args:
+        rows: Rows of `predictions.parquet`.
+        number: Largest number of sentences.
+    """
     sentences = []
-    for row in chosen:
+    for index in np.linspace(0, len(rows) - 1, min(number, len(rows))):
+        row = rows[round(index)]
         verdict = "right" if row["prediction"] == row["label"] else f"it was {row['label']}"
-        said = f'"{row["text"]}"' if row["text"] else f"{row['id']} (text left out)"
-        sentences.append(f"{said} -> {row['prediction']} ({100 * max(row['scores']):.0f} %); {verdict}")
+        utterance = f'"{row["text"]}"' if row["text"] else f"{row['id']} (text left out)"
+        sentences.append(f"{utterance} -> {row['prediction']} ({100 * max(row['scores']):.0f} %); {verdict}")
     return sentences

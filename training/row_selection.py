@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows of a data set a run trains, validates and tests on."""
+"""Choice of the rows that a run trains, validates and tests on."""
 
 from __future__ import annotations
 
@@ -15,76 +15,110 @@ from .label_scope import LabelScope, label_scope
 
 
 def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processes: int) -> dict[str, IntentRows]:
-    """The rows that a run trains, validates and tests on, by their label's scope, `shots`, `overfit_batches`,
-    `test_from_validation` and `cross_validation_folds`.
+    """Choose the rows that a run trains, validates and tests on.
+
+    Args:
+        splits: Splits of the data set.
+        settings: Settings of the run; those of the data decide.
+        num_processes: Number of processes, for `overfit_batches`.
+
+    Returns:
+        The rows of `train`, `validation` and, where there is one, `test`.
 
     Raises:
-        SettingsError: no `train` or `validation` split, a class with fewer samples than `shots`, `shots` of 0 where
-            out-of-scope scores need some, a split without any utterance in scope, settings that the data cannot
-            follow.
+        SettingsError: The data set cannot be split, drawn from or scored as the settings say.
     """
     for name in ("train", "validation"):
         if name not in splits:
-            raise SettingsError(f"The data set has no {name} split; it has {', '.join(splits)}.")
-    modalities = settings.modality_names
+            raise SettingsError(f"The data set has no {name} split, which a run needs; it has {', '.join(splits)}.")
     scope = label_scope(splits["train"].features["label"].names, settings)
     if settings.shots == 0 and scope.out_of_scope_id is not None:
-        raise SettingsError("shots=0 leaves no training samples to fit the out-of-scope scores on: use --shots 1.")
-    indices = tested = None
-    chosen_by = _chosen_by(settings, scope)
-    if chosen_by is not None:
-        train = IntentRows(splits["train"], modalities, scope=scope)
-        labels = train.column("label")
-        if labels is None or train.changes_by_epoch:
-            raise SettingsError(f"{chosen_by} cannot be drawn from {settings.dataset}, whose labels change by epoch.")
-        labels, indices = np.asarray(labels), np.arange(len(labels))
-        if settings.cross_validation_folds is not None:
-            folds = cross_validation_folds(splits["train"], settings.cross_validation_folds)
-            tested = folds[settings.cross_validation_fold]
-            indices = np.setdiff1d(indices, tested)
-        if settings.shots is not None:
-            indices = indices[draw_shots(labels[indices], scope.label_names, settings.shots, settings.seed)]
-        elif not scope.trains_on_out_of_scope:
-            indices = indices[labels[indices] != scope.out_of_scope_id]
+        raise SettingsError("shots=0 leaves no utterance to fit the out-of-scope scores on: use --shots 1.")
+
+    def rows_of(split: Any, indices: np.ndarray | None) -> IntentRows:
+        chosen = None if indices is None else indices.tolist()
+        return IntentRows(split, settings.modality_names, chosen, scope, settings.context_utterances)
+
+    trained, tested = _training_rows(splits["train"], settings, scope)
     if settings.overfit_batches is not None:
-        pool = np.arange(len(splits["train"])) if indices is None else indices
-        wanted = (
-            settings.overfit_batches
-            * settings.per_device_train_batch_size
-            * num_processes
-            * settings.gradient_accumulation_steps
-        )
-        indices = np.random.default_rng(settings.seed).permutation(pool)[:wanted]
-        few = IntentRows(splits["train"], modalities, indices, scope, settings.context_utterances)
+        few = rows_of(splits["train"], _rows_to_overfit(splits["train"], trained, settings, num_processes))
         rows = {"train": few, "validation": few, "test": few}
     else:
-        rows = {"train": IntentRows(splits["train"], modalities, indices, scope, settings.context_utterances)}
-        selections = {name: (splits[name], None) for name in ("validation", "test") if name in splits}
-        if settings.test_from_validation:
-            if "test" in splits:
-                raise SettingsError("test_from_validation is for data without a test split; these have one.")
-            halves = halve_dialogues(splits["validation"])
-            selections = {name: (splits["validation"], halves[name]) for name in halves}
-        if tested is not None:
-            selections["test"] = (splits["train"], tested)
-        rows |= {
-            name: IntentRows(split, modalities, chosen, scope, settings.context_utterances)
-            for name, (split, chosen) in selections.items()
-        }
+        rows = {"train": rows_of(splits["train"], trained)}
+        for name, (split, indices) in _evaluated_rows(splits, settings, tested).items():
+            rows[name] = rows_of(split, indices)
     if scope.out_of_scope_id == len(scope.label_names):
         for name, part in rows.items():
-            if all(label == scope.out_of_scope_id for label in part.column("label")):
+            labels = part.column("label")
+            if labels is not None and all(label == scope.out_of_scope_id for label in labels):
                 raise SettingsError(f"The {name} split has no utterance in scope: use --scope all or in-scope.")
     return rows
 
 
+def _training_rows(
+    split: Any, settings: TrainingSettings, scope: LabelScope
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Indices of the training rows (`None`: all), and of the training split's rows that are tested on."""
+    chosen_by = _chosen_by(settings, scope)
+    if chosen_by is None:
+        return None, None
+    rows = IntentRows(split, settings.modality_names, scope=scope)
+    column = rows.column("label")
+    if column is None or rows.changes_by_epoch:
+        raise SettingsError(
+            f"{chosen_by} cannot be drawn from {settings.dataset}, because its labels change by epoch."
+        )
+    labels, indices, tested = np.asarray(column), np.arange(len(column)), None
+    if settings.cross_validation_folds is not None:
+        tested = cross_validation_folds(split, settings.cross_validation_folds)[settings.cross_validation_fold]
+        indices = np.setdiff1d(indices, tested)
+    if settings.shots is not None:
+        indices = indices[draw_shots(labels[indices], scope.label_names, settings.shots, settings.seed)]
+    elif not scope.trains_on_out_of_scope:
+        indices = indices[labels[indices] != scope.out_of_scope_id]
+    return indices, tested
+
+
+def _rows_to_overfit(
+    split: Any, trained: np.ndarray | None, settings: TrainingSettings, num_processes: int
+) -> np.ndarray:
+    """Indices of the rows that fill `overfit_batches` batches."""
+    assert settings.overfit_batches is not None
+    batch = settings.per_device_train_batch_size * num_processes * settings.gradient_accumulation_steps
+    pool = np.arange(len(split)) if trained is None else trained
+    return np.random.default_rng(settings.seed).permutation(pool)[: settings.overfit_batches * batch]
+
+
+def _evaluated_rows(
+    splits: dict[str, Any], settings: TrainingSettings, tested: np.ndarray | None
+) -> dict[str, tuple[Any, np.ndarray | None]]:
+    """Splits and indices (`None`: all) of `validation` and `test`."""
+    chosen: dict[str, tuple[Any, np.ndarray | None]] = {
+        name: (splits[name], None) for name in ("validation", "test") if name in splits
+    }
+    if settings.test_from_validation:
+        if "test" in splits:
+            raise SettingsError(
+                "test_from_validation is for data without a test split, but these have one: leave it out."
+            )
+        halves = halve_dialogues(splits["validation"])
+        chosen = {name: (splits["validation"], np.array(half)) for name, half in halves.items()}
+    if tested is not None:
+        chosen["test"] = (splits["train"], tested)
+    return chosen
+
+
 def halve_dialogues(split: Any) -> dict[str, list[int]]:
-    """The rows of a split in two halves, `validation` and `test`, always the same ones. Rows of one dialogue stay
-    together where the split says by `dialogue_id` which they are: what is tested has not been seen in the choice of
-    the epoch, not even in part.
+    """Cut a split into two halves, `validation` and `test`, always the same ones.
+
+    Rows of one dialogue stay together where the split has a `dialogue_id`, so that the choice of the epoch sees no
+    part of a dialogue that is tested.
+
+    Returns:
+        Indices of the rows by half.
 
     Raises:
-        SettingsError: there is nothing to halve.
+        SettingsError: There are fewer than two dialogues.
     """
     dialogues = _dialogues(split)
     if dialogues is None:
@@ -100,11 +134,15 @@ def halve_dialogues(split: Any) -> dict[str, list[int]]:
 
 
 def cross_validation_folds(split: Any, num_folds: int) -> list[np.ndarray]:
-    """The rows of a split in `num_folds` parts with the labels' shares of the whole, always the same ones. Rows of one
-    dialogue stay together where the split says by `dialogue_id` which they are.
+    """Cut a split into folds with the labels' shares of the whole split, always the same ones.
+
+    Rows of one dialogue stay together where the split has a `dialogue_id`.
+
+    Returns:
+        Indices of the rows of each fold.
 
     Raises:
-        SettingsError: a label with fewer rows than folds, or fewer dialogues than folds.
+        SettingsError: A label has fewer rows than there are folds, or there are fewer dialogues than folds.
     """
     labels = np.asarray(split["label"][:])
     for label, count in zip(*np.unique(labels, return_counts=True), strict=True):
@@ -116,7 +154,7 @@ def cross_validation_folds(split: Any, num_folds: int) -> list[np.ndarray]:
         raise SettingsError(
             f"cross_validation_folds={num_folds}, but the training split has only {present} dialogues."
         )
-    # Here, so that a run without folds does not wait for the import.
+    # Here, because a run without folds should not wait for the import.
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     kind = StratifiedKFold if dialogues is None else StratifiedGroupKFold
@@ -124,17 +162,25 @@ def cross_validation_folds(split: Any, num_folds: int) -> list[np.ndarray]:
     return [tested for _, tested in folds]
 
 
-def draw_shots(labels: Sequence[int], label_names: Sequence[str], shots: int, seed: int) -> list[int]:
-    """`shots` indices of every label, drawn by the seed, in ascending order.
+def draw_shots(labels: Sequence[int] | np.ndarray, label_names: Sequence[str], shots: int, seed: int) -> list[int]:
+    """Draw rows per label.
+
+    Args:
+        labels: Label ids of the rows.
+        label_names: Names of the labels in the order of their ids.
+        shots: Number of rows per label.
+        seed: Seed of the draw.
+
+    Returns:
+        Indices of the rows, ascending.
 
     Raises:
-        SettingsError: a label has fewer samples.
+        SettingsError: A label has fewer rows.
     """
-    labels = np.asarray(labels)
     generator = np.random.default_rng(seed)
-    chosen = []
+    chosen: list[int] = []
     for label, name in enumerate(label_names):
-        candidates = np.flatnonzero(labels == label)
+        candidates = np.flatnonzero(np.asarray(labels) == label)
         if len(candidates) < shots:
             raise SettingsError(f"shots={shots}, but {name!r} has only {len(candidates)} training samples.")
         chosen.extend(generator.permutation(candidates)[:shots])
@@ -142,7 +188,7 @@ def draw_shots(labels: Sequence[int], label_names: Sequence[str], shots: int, se
 
 
 def _chosen_by(settings: TrainingSettings, scope: LabelScope) -> str | None:
-    """The setting by which not all rows of the training split are trained on; `None` if they are."""
+    """Setting that leaves rows of the training split out of training; `None` if all rows are used."""
     if settings.cross_validation_folds is not None:
         return "cross_validation_folds"
     if settings.shots is not None:
@@ -151,5 +197,5 @@ def _chosen_by(settings: TrainingSettings, scope: LabelScope) -> str | None:
 
 
 def _dialogues(split: Any) -> np.ndarray | None:
-    """The dialogue of every row `(rows,)`; `None` where the split does not tell."""
+    """Dialogue of every row `(rows,)`; `None` where the split has no `dialogue_id`."""
     return np.asarray(split["dialogue_id"][:]) if "dialogue_id" in split.column_names else None

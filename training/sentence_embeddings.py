@@ -1,58 +1,60 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Few-shot baselines on sentence embeddings: what a text classifier reaches without A-MESS.
+"""Train and evaluate a text classifier on sentence embeddings: few-shot baselines without A-MESS.
 
     python -m training.sentence_embeddings logistic mintrec_text_minilm.yaml --data_dir data/mintrec
     python -m training.sentence_embeddings setfit mintrec_text_minilm.yaml --data_dir data/mintrec --shots 5
     python -m training.sentence_embeddings descriptions mintrec_text_minilm.yaml --data_dir data/mintrec
 
-After the method come a preset and settings, as of training/train.py; of these the ones that choose the data count
-(dataset, data_dir, scope, dataset_options, shots, label_descriptions, num_descriptions, train_on_descriptions), and
-description_model (the encoder), seed, output_dir and overwrite. `--shots 5 --seed 1` draws the samples that train.py
-draws.
+After the method come a preset and settings, as for training/train.py. These settings count: those that choose the data
+(dataset, data_dir, scope, dataset_options, shots, label_descriptions, num_descriptions, train_on_descriptions),
+description_model (the encoder), seed, output_dir, overwrite and resume_from_checkpoint. `--shots 5 --seed 1` draws the
+same utterances as train.py.
 
-    logistic       logistic regression on the frozen encoder's embeddings
-    setfit         SetFit (Tunstall et al., 2022, arXiv 2209.11055): the encoder is fine-tuned on pairs of samples
-                   first. By the package setfit, with its defaults: 20 pairs of each kind a sample, one epoch, batches
-                   of 16. Where these are more batches than --max_steps, so many of them.
-    descriptions   no sample at all: the label whose descriptions the text is most similar to, by mean cosine
+    logistic       logistic regression on the embeddings of the frozen encoder
+    setfit         SetFit (Tunstall et al., 2022, arXiv 2209.11055): first, the encoder is fine-tuned on pairs of
+                   utterances. By the package setfit with its defaults: 20 pairs of each kind per utterance, one epoch,
+                   batches of 16; at most --max_steps batches.
+    descriptions   no training: the label whose descriptions are most similar to the text, by mean cosine
 
-C of the regression is the best on the validation split. `--train_on_descriptions true` makes the descriptions samples
-as well; with `--shots 0` there are these alone to learn from. Writes metrics.json, predictions.parquet and
-config.yaml, as train.py does, into the run folder (--output_dir, or runs/<dataset>-<method>).
+The validation split chooses C of the regression. `--train_on_descriptions true` adds the descriptions to the training
+texts; with `--shots 0` there is nothing else. The run folder (--output_dir, or runs/<dataset>-<method>) is kept and
+renamed as train.py does it. It gets config.yaml, metrics.json and predictions.parquet. metrics.json has no
+`out_of_scope_threshold`, `calibration`, `best_epoch`, `epochs`, `steps`, `train_samples_per_second` and
+`mixed_precision`, which these methods do not have; it has `regularization_strength` (C; null for descriptions).
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from sklearn.linear_model import LogisticRegression
 
+from dataset_scripts.errors import run_command
 from modeling_amess import AmessConfig
 from modeling_amess.descriptions_amess import description_similarity, embed_descriptions, mean_description_similarity
-from training.arguments import SettingsError, TrainingSettings, help_text, parse_settings
-from training.data import DescribedRows, IntentRows, load_splits
-from training.evaluation import Evaluation
-from training.feature_source import feature_source
-from training.finished_run import METRICS_FILE, PREDICTIONS_FILE, SETTINGS_FILE, write_metrics, write_predictions
-from training.metrics.intent_classification.classification_scores import intent_classification
-from training.model_setup import TextModelError, load_sentence_encoder, read_label_descriptions
-from training.reporting import metrics_table, versions
-from training.row_selection import select_rows
+
+from .arguments import SENTENCE_METHODS, SettingsError, TrainingSettings, help_text, parse_settings
+from .data import DescribedRows, IntentRows, load_splits
+from .evaluation import Evaluation, prediction_columns
+from .feature_source import feature_source
+from .finished_run import read_metrics, write_metrics, write_predictions
+from .launching import create_accelerator
+from .metrics.intent_classification.classification_scores import intent_classification
+from .model_setup import load_sentence_encoder, read_label_descriptions
+from .reporting import metrics_table, versions
+from .row_selection import select_rows
+from .run_folder import open_run_folder
 
 
-METHODS = ("logistic", "setfit", "descriptions")
 # Inverse strengths of the regularisation; the embeddings have length 1.
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
@@ -64,58 +66,76 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the script.
 
     Args:
-        arguments: the command line without the program's name; `sys.argv` by default.
+        arguments: Command line without the program's name; that of the process by default.
 
     Returns:
-        The content of metrics.json.
+        Content of `metrics.json`.
 
     Raises:
-        SettingsError, TextModelError: with what to do about it.
+        UserError: Something that the user can correct; the message says how.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not arguments or arguments[0] in ("-h", "--help"):
         print(f"{__doc__}\n{help_text()}")
         sys.exit(0)
     method = arguments.pop(0)
-    if method not in METHODS:
-        raise SettingsError(f"{method!r} is none of the methods {', '.join(METHODS)}; the method stands first.")
-    return run(method, parse_settings(arguments))
+    if method not in SENTENCE_METHODS:
+        raise SettingsError(
+            f"{method!r} is none of the methods {', '.join(SENTENCE_METHODS)}: the first word is the method."
+        )
+    return train(sentence_settings(parse_settings(arguments), method))
 
 
-def run(method: str, settings: TrainingSettings) -> dict[str, Any]:
-    """Train and test one of `METHODS` into the run folder.
+def sentence_settings(settings: TrainingSettings, method: str) -> TrainingSettings:
+    """Return the settings of a run of `method` on the data of other settings."""
+    return replace(settings, model=method, modalities="text", model_config={})
+
+
+def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, Any]:
+    """Train and test one of `SENTENCE_METHODS` into its run folder.
+
+    Args:
+        settings: Settings of the run; `model` is the method.
+        keep_finished: Whether to return the results of this very run if the folder has them already.
 
     Returns:
-        The content of metrics.json.
+        Content of `metrics.json`.
 
     Raises:
-        SettingsError: the data do not fit, SetFit is not installed, the run folder is taken, there is nothing to learn
-            from.
-        TextModelError: the encoder cannot be found.
+        SettingsError: The data do not fit, SetFit is not installed, the run folder is taken, there are several
+            processes, or there is nothing to learn from.
+        TextModelError: There is no such encoder.
     """
+    started = time.perf_counter()
+    method = settings.model
     described = settings.train_on_descriptions or method == "descriptions"
     if settings.shots == 0 and not described:
         raise SettingsError(
-            f"{method} learns from samples: with --shots 0 add --train_on_descriptions true, or take the method "
+            f"{method} learns from samples: with --shots 0 add --train_on_descriptions true, or use the method "
             "descriptions."
         )
-    started = time.perf_counter()
-    folder = Path(settings.output_dir or f"runs/{Path(settings.dataset).name}-{method}")
-    _make_folder(folder, settings.overwrite)
-    settings.modalities, settings.model, settings.model_config = "text", method, {}
+    accelerator = create_accelerator(settings)
+    if accelerator.num_processes > 1:
+        raise SettingsError(f"model={method} trains in one process, not in {accelerator.num_processes}: start one.")
+    folder = open_run_folder(settings, accelerator, keep_finished)
+    for note in folder.notes:
+        print(note)
+    if folder.finished:
+        return read_metrics(folder.path)
     rows = select_rows(load_splits(settings), settings, num_processes=1)
-    learned, descriptions = rows["train"], {}
+    train_rows: IntentRows | DescribedRows = rows["train"]
+    descriptions: dict[str, list[str]] = {}
     if described:
-        named = feature_source(settings).described_as
-        descriptions = read_label_descriptions(settings, learned.label_names, named)
-        learned = DescribedRows(learned, descriptions)
-    texts, labels = _columns(learned)
+        source = feature_source(settings).described_as
+        descriptions = read_label_descriptions(settings, rows["train"].label_names, source)
+        train_rows = DescribedRows(rows["train"], descriptions)
+    texts, labels = _columns(train_rows)
     encoder = load_sentence_encoder(settings)
 
     train_started = time.perf_counter()
     if method == "setfit":
         fine_tune(encoder, texts, labels, settings)
-    embeddings = {
+    embeddings: dict[str, np.ndarray] = {
         name: encoder.encode(_columns(rows[name])[0], show_progress_bar=False)
         for name in ("validation", "test")
         if name in rows
@@ -137,35 +157,37 @@ def run(method: str, settings: TrainingSettings) -> dict[str, Any]:
         "train_seconds": train_seconds,
         "wall_seconds": time.perf_counter() - started,
         "num_processes": 1,
-        "device": "cpu",
+        "device": encoder.device.type,
         "versions": versions(),
         "settings": asdict(settings),
     }
-    text = yaml.safe_dump(asdict(settings), sort_keys=False, allow_unicode=True)
-    (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
     if "test" in evaluations:
-        write_predictions(folder / PREDICTIONS_FILE, rows["test"], evaluations["test"])
-    write_metrics(folder / METRICS_FILE, content)
+        columns = prediction_columns(rows["test"], evaluations["test"])
+        write_predictions(folder.path, columns, rows["test"].label_names)
+    write_metrics(folder.path, content)
     return content
 
 
 def best_regression(
     embeddings: dict[str, np.ndarray], labels: np.ndarray, rows: dict[str, IntentRows]
 ) -> tuple[float, dict[str, Evaluation]]:
-    """The logistic regression whose C is the best on the validation split, of equal ones the most regularised.
+    """Fit logistic regressions and keep the one with the best validation accuracy.
+
+    Among equal ones, the most regularised is kept.
 
     Args:
-        embeddings: `(samples, size)` of `train`, `validation` and, where there is one, `test`.
-        labels: of `train`.
-        rows: the splits.
+        embeddings: Embeddings `(rows, size)` of `train`, `validation` and, where there is one, `test`.
+        labels: Label ids of `train`.
+        rows: Rows of the splits.
 
     Returns:
         C, and the results on the validation and test split.
     """
-    best_value, best_strength, best = -1.0, 0.0, {}
+    best_value, best_strength = -1.0, 0.0
+    best: dict[str, Evaluation] = {}
     for strength in STRENGTHS:
         regression = LogisticRegression(C=strength, max_iter=3000).fit(embeddings["train"], labels)
-        evaluations = {}
+        evaluations: dict[str, Evaluation] = {}
         for name in ("validation", "test"):
             if name not in rows:
                 continue
@@ -184,42 +206,53 @@ def nearest_descriptions(
     encoder: Any,
     rows: dict[str, IntentRows],
 ) -> dict[str, Evaluation]:
-    """The label whose descriptions are the most similar: A-MESS on text alone before its training, when text and
-    description encoder are the same and it has `semantic_residual` (T_f is the text's sentence embedding then).
+    """Choose for each text the label whose descriptions are most similar.
+
+    This is A-MESS on text alone before its training, if text and description encoder are the same and the config has
+    `semantic_residual`: T_f is the sentence embedding of the text then.
 
     Args:
-        embeddings: `(samples, size)` by split.
-        descriptions: by label.
-        encoder: of both.
-        rows: the splits.
+        embeddings: Embeddings `(rows, size)` by split.
+        descriptions: Descriptions by label.
+        encoder: Encoder that made the embeddings.
+        rows: Rows of the splits.
 
     Returns:
-        The results by split; logits are the mean cosines.
+        Results by split; logits are the mean cosines.
     """
     texts = {label: descriptions.get(label, []) for label in rows["train"].label_names}
     size = embeddings["validation"].shape[1]
     described, mask = embed_descriptions(texts, encoder, AmessConfig.description_template, size)
     evaluations = {}
-    for name, found in embeddings.items():
-        similarity = mean_description_similarity(description_similarity(torch.as_tensor(found), described), mask)
+    for name, values in embeddings.items():
+        similarity = mean_description_similarity(description_similarity(torch.as_tensor(values), described), mask)
         evaluations[name] = _evaluation(similarity.numpy(), rows[name])
     return evaluations
 
 
 def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: TrainingSettings) -> None:
-    """SetFit's first stage, in place: the encoder learns which samples are of one label.
+    """Fine-tune the encoder in place, as SetFit's first stage: utterances of one label become similar.
+
+    Args:
+        encoder: `SentenceTransformer`.
+        texts: Training texts.
+        labels: Label ids of the texts.
+        settings: Settings with `seed` and `max_steps`.
 
     Raises:
-        SettingsError: setfit is not installed.
+        SettingsError: The package setfit is not installed.
     """
+    # Late imports: setfit is an extra, and only this method needs both packages.
     try:
         from setfit import SetFitModel, Trainer, TrainingArguments
     except ImportError:
-        raise SettingsError("The method setfit needs the package of that name: pip install -e .[setfit]") from None
+        raise SettingsError(
+            "model=setfit needs the package setfit, which is not installed: pip install -e .[setfit]"
+        ) from None
     import datasets
 
     batches = -(-2 * _PAIRS_OF_A_KIND * len(texts) // _PAIRS_IN_A_BATCH)
-    # Given a number of steps, the trainer goes round its pairs until it has made them: only where it makes fewer.
+    # With a number of steps, the trainer repeats its pairs until it has made them: give only a smaller number.
     cut = settings.max_steps is not None and settings.max_steps < batches
     model = SetFitModel(model_body=encoder, model_head=LogisticRegression())
     with tempfile.TemporaryDirectory() as scratch:
@@ -237,9 +270,9 @@ def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: Train
         )
         samples = datasets.Dataset.from_dict({"text": texts, "label": labels})
         trainer = Trainer(model=model, args=arguments, train_dataset=samples)
-        # The head is fitted after it, by the same search as the other methods'.
+        # The head is fitted afterwards, by the same search as for logistic.
         with warnings.catch_warnings():
-            # setfit cannot be told that there is no accelerator to pin memory for.
+            # setfit has no option against pinning memory where there is no accelerator.
             warnings.filterwarnings("ignore", message="'pin_memory' argument is set as true but no accelerator")
             trainer.train_embeddings(texts, labels, args=arguments)
 
@@ -251,28 +284,15 @@ def _evaluation(logits: np.ndarray, rows: IntentRows) -> Evaluation:
 
 def _columns(rows: IntentRows | DescribedRows) -> tuple[list[str], list[int]]:
     texts, labels = rows.column("text"), rows.column("label")
+    assert texts is not None and labels is not None  # every data set gives them without its features
     return [str(text) for text in texts], [int(label) for label in labels]
 
 
-def _make_folder(folder: Path, overwrite: bool) -> None:
-    if folder.is_dir() and any(folder.iterdir()):
-        if not (folder / SETTINGS_FILE).is_file():
-            raise SettingsError(f"output_dir={folder} holds files that no run wrote. Give another --output_dir.")
-        if not overwrite:
-            raise SettingsError(f"{folder} holds a run already: give another --output_dir, or --overwrite true.")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-
-
-def run_script() -> None:
-    """`main` for the shell: what the user can mend is told without a traceback."""
-    try:
-        content = main()
-    except (SettingsError, TextModelError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+def _main_and_table() -> None:
+    content = main()
     split = "test" if "test" in content else "validation"
     print(f"{split}, percent:\n{metrics_table({content['model']: content[split]})}")
 
 
 if __name__ == "__main__":
-    run_script()
+    run_command(_main_and_table)

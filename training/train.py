@@ -1,14 +1,15 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Train A-MESS, or a baseline beside it, and evaluate it.
+"""Train and evaluate A-MESS or a baseline.
 
-    accelerate launch training/train.py                              # the embedded sample data, on a CPU, in minutes
+    accelerate launch training/train.py                              # the sample data set, on a CPU, in minutes
     accelerate launch training/train.py mintrec.yaml --data_dir data/mintrec
     accelerate launch training/train.py planted.yaml --seed 1 --model mean_fusion
     accelerate launch training/train.py --help                       # every setting
 
 The first word is a preset: a YAML file, or the name of one in training/configs/ (sample.yaml if there is none).
-Settings after it replace the preset's: `--per_device_train_batch_size 16`, `--model_config.num_anchors 4`.
+Settings after it replace the preset's: `--per_device_train_batch_size 16`, `--model_config.num_anchors 4`. Where the
+package is installed, `accelerate launch -m training.train` does the same from any folder.
 
 The same script runs everywhere; only the launch differs:
 
@@ -16,17 +17,16 @@ The same script runs everywhere; only the launch differs:
     accelerate launch --config_file training/configs/accelerate/multi_node.yaml --machine_rank 0 training/train.py ...
     torchrun --nproc_per_node 2 training/train.py --use_cpu ...                        # several processes on a CPU
 
-It writes a run folder (runs/<dataset>-<model>, or --output_dir): pretrained/ (what from_pretrained reads),
-metrics.json, predictions.parquet, config.yaml, log.jsonl, README.md, and checkpoints/, from which an interrupted run
-goes on when the same command is given again. What it then computes equals, bit for bit, what an uninterrupted run
-computes. A finished run is never overwritten unasked: the next one takes its place and it gets a new name.
+It writes a run folder (runs/<dataset>-<model>, or --output_dir): pretrained/ (for from_pretrained), metrics.json,
+predictions.parquet, config.yaml, log.jsonl, README.md, and checkpoints/. The same command, given again, continues an
+interrupted run from its newest checkpoint; the results equal those of an uninterrupted run bit for bit. A finished run
+is not overwritten unless --overwrite true says so: it is renamed.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -37,21 +37,24 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 
-from dataset_scripts.hub.push import HubPushError, check_access, check_repo_id
-from dataset_scripts.launching import LaunchError
-from training.arguments import SettingsError, TrainingSettings, parse_settings
-from training.checkpointing import CheckpointError, replace_folder, save_checkpoint
-from training.finished_run import METRICS_FILE
+from dataset_scripts.errors import UserError, run_command
+from dataset_scripts.files import replacing
+from dataset_scripts.hub.push import check_access, check_repo_id
+
+# Absolute, unlike all other modules of this package: `accelerate launch training/train.py` runs this file without one.
+from training.arguments import SENTENCE_METHODS, TrainingSettings, parse_settings
+from training.checkpointing import save_checkpoint
+from training.finished_run import BASELINE_FOLDER, is_finished, read_metrics
 from training.finishing import evaluate_best, push_to_hub, report
 from training.launching import create_accelerator
 from training.model_card import write_card
-from training.model_setup import TextModelError, quiet_transformers
+from training.model_setup import quiet_transformers
 from training.preparation import Run, prepare
-from training.project_files import TEMPLATE, MissingPartError, project_file
+from training.project_files import TEMPLATE, project_file
 from training.run_folder import open_run_folder
 
 
-class TrainingDivergedError(RuntimeError):
+class TrainingDivergedError(UserError):
     """The loss is no longer a finite number."""
 
 
@@ -59,25 +62,26 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
     """Run the script.
 
     Args:
-        arguments: the command line without the program's name; `sys.argv` by default.
+        arguments: Command line without the program's name; that of the process by default.
 
     Returns:
-        The content of metrics.json for each model that was trained.
+        Content of `metrics.json` by trained model.
 
     Raises:
-        SettingsError, TextModelError, LaunchError, CheckpointError, TrainingDivergedError, HubPushError,
-            MissingPartError: with what to do about it.
+        UserError: Something that the user can correct; the message says how.
     """
     settings = parse_settings(sys.argv[1:] if arguments is None else arguments)
     project_file(TEMPLATE)  # the card needs it, after hours of training
     if settings.push_to_hub and os.environ.get("RANK", "0") == "0":
-        # Not after hours of training.
+        # Before hours of training, not after them.
+        assert settings.hub_model_id is not None  # TrainingSettings requires it with push_to_hub
         check_repo_id(settings.hub_model_id)
         check_access()
-    compare = settings.compare_with_text_only and settings.model != "text_only" and "text" in settings.modality_names
-    baseline_folder = settings.run_folder / "text_only"
-    # A comparison that was interrupted during its second part goes on there.
-    only_baseline_missing = compare and not (baseline_folder / METRICS_FILE).is_file()
+    comparable = settings.model not in ("text_only", *SENTENCE_METHODS) and "text" in settings.modality_names
+    compare = settings.compare_with_text_only and comparable
+    baseline_folder = settings.run_folder / BASELINE_FOLDER
+    # A comparison that was interrupted during its second training continues there.
+    only_baseline_missing = compare and not is_finished(baseline_folder)
     results = {settings.model: train(settings, keep_finished=only_baseline_missing)}
     if compare:
         baseline = replace(
@@ -91,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         )
         results["text_only"] = train(baseline, keep_finished=True)
         if PartialState().is_main_process:
-            write_card(settings.run_folder)  # once more, with the baseline beside it
+            write_card(settings.run_folder)  # again, with the baseline beside it
     report(settings, results)
     if settings.push_to_hub and PartialState().is_main_process:
         push_to_hub(settings)
@@ -99,30 +103,35 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
 
 
 def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, Any]:
-    """Train one model by `settings` into its run folder.
+    """Train one model into its run folder.
 
     Args:
-        keep_finished: if the folder holds this very run, finished, return its results.
+        settings: Settings of the run.
+        keep_finished: Whether to return the results of this very run if the folder has them already.
 
     Returns:
-        The content of metrics.json.
+        Content of `metrics.json`.
     """
+    if settings.model in SENTENCE_METHODS:
+        from training import sentence_embeddings  # here, because other models need neither scikit-learn nor its time
+
+        return sentence_embeddings.train(settings, keep_finished)
     started = time.perf_counter()
     accelerator = create_accelerator(settings)
     folder = open_run_folder(settings, accelerator, keep_finished)
     for note in folder.notes:
         accelerator.print(note)
     if folder.finished:
-        return folder.metrics()
+        return read_metrics(folder.path)
 
     run = prepare(settings, accelerator, folder)
     state = run.state
     run.progress.update(state.step)
     while not state.stopped:
         train_one_epoch(run)
-        # The last epoch is always looked at: a run ends with a model that was chosen.
-        look = is_due(state.epoch + 1, settings.eval_epochs) or state.step >= run.total_steps
-        finish_epoch(run, run.evaluators["validation"].evaluate(run.model).metrics if look else None)
+        # The last epoch always has an evaluation, so that a run ends with a chosen model.
+        evaluated = is_due(state.epoch + 1, settings.eval_epochs) or state.step >= run.total_steps
+        finish_epoch(run, run.evaluators["validation"].evaluate(run.model).metrics if evaluated else None)
         if is_due(state.epoch, settings.save_epochs) or is_due(state.step, settings.save_steps):
             write_checkpoint(run)
     run.progress.close()
@@ -132,25 +141,25 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
 
 
 def train_one_epoch(run: Run) -> None:
-    """Train from where `run.state` stands to the end of the epoch, or to the last step of the run."""
+    """Train from the step in `run.state` to the end of the epoch, or to the last step of the run."""
     settings, accelerator, state = run.settings, run.accelerator, run.state
     run.model.train()
-    run.loader.set_epoch(state.epoch)  # reaches the sampler and, where the data change by epoch, the data
+    run.loader.set_epoch(state.epoch)  # sets the epoch of the sampler and of data that change by epoch
     run.sampler.start_at(state.steps_in_epoch)
     step_started = time.perf_counter()
     step_losses: list[float] = []
     for batch, weight in zip(run.loader, run.sampler.loss_weights(), strict=True):
-        # Synchronises processes and steps only after the last of the accumulated passes, and at the epoch's end.
+        # Processes synchronise, and the optimizer steps, only after the last accumulated pass and at the epoch's end.
         with accelerator.accumulate(run.model):
-            output = run.model(**batch)
-            loss = output.loss * weight
+            losses = run.loss_fn(run.model, batch)
+            loss = losses["loss"] * weight
             check_finite(run, loss)
             accelerator.backward(loss)
             if accelerator.sync_gradients and settings.max_grad_norm > 0:
                 accelerator.clip_grad_norm_(run.model.parameters(), settings.max_grad_norm)
             learning_rates = run.scheduler.get_last_lr()
             run.optimizer.step()
-            # In fp16 the first steps may be left out while the loss scale settles; the schedule waits for them.
+            # In fp16 the first steps may be skipped while the loss scale settles; the schedule waits for them.
             if accelerator.sync_gradients and not accelerator.optimizer_step_was_skipped:
                 run.scheduler.step()
             run.optimizer.zero_grad()
@@ -167,11 +176,11 @@ def train_one_epoch(run: Run) -> None:
         step_started = now
         run.progress.update()
         if is_due(state.step, settings.logging_steps):
-            # Of the main process's samples. A ragged last step may have fewer passes; its weights make up for it.
+            # Losses of the main process. The last step may have fewer passes, which its weights make up for.
             values = {"epoch": state.epoch + 1, "loss": sum(step_losses) / settings.gradient_accumulation_steps}
             for name in ("classification_loss", "contrastive_loss", "outlier_loss"):
-                if getattr(output, name, None) is not None:
-                    values[name] = getattr(output, name).item()
+                if (part := losses.get(name)) is not None:
+                    values[name] = part.item()
             values |= {"learning_rate": learning_rates[0], "new_learning_rate": learning_rates[-1]}
             run.log.write("train", state.step, values)
         step_losses = []
@@ -184,8 +193,11 @@ def train_one_epoch(run: Run) -> None:
 
 
 def finish_epoch(run: Run, validation: dict[str, Any] | None) -> None:
-    """Keep the model if it is the best so far, and decide, for all processes at once, whether training goes on. Without
-    `validation`, an epoch that is not evaluated, only the counts change.
+    """Count the epoch; after an evaluation, keep the best model and decide whether training continues.
+
+    Args:
+        run: The run.
+        validation: Validation metrics; `None` for an epoch without an evaluation.
     """
     state = run.state
     state.epoch += 1
@@ -196,10 +208,10 @@ def finish_epoch(run: Run, validation: dict[str, Any] | None) -> None:
 
 
 def judge_epoch(run: Run, validation: dict[str, Any]) -> None:
-    """Compare an epoch's validation metrics with the best so far."""
+    """Compare an epoch's validation metrics with the best so far, with one decision for all processes."""
     settings, accelerator, state = run.settings, run.accelerator, run.state
-    # One value for all, whatever the last bit of a sum is elsewhere: a process that decided differently would leave
-    # the others waiting for ever.
+    # One value for all processes, even if the last bit of a sum differs: a process that decided differently would
+    # leave the others waiting for ever.
     value = broadcast_object_list([validation[settings.metric_for_best_model]])[0]
     if state.best_value is None or value > state.best_value:
         state.best_epoch, state.best_step, state.best_value = state.epoch, state.step, value
@@ -222,28 +234,25 @@ def judge_epoch(run: Run, validation: dict[str, Any]) -> None:
     run.progress.set_postfix({"loss": f"{loss:.3f}", settings.metric_for_best_model: f"{value:.3f}"})
     if stop_early and accelerator.is_main_process:
         run.progress.write(
-            f"Stopped: {settings.metric_for_best_model} has not risen above {state.best_value:.4f} (epoch {state.best_epoch}) for "
-            f"{patience} evaluations."
+            f"Stopped: {settings.metric_for_best_model} has not risen above {state.best_value:.4f} (epoch "
+            f"{state.best_epoch}) for {patience} evaluations."
         )
 
 
 def save_model(run: Run) -> None:
-    """Replace pretrained/ by the present model and its processor."""
-    accelerator, target = run.accelerator, run.folder.model_folder
-    # All processes take part in gathering the weights (under FSDP each holds a share); only one may touch the folder.
+    """Replace the saved model by the present model and its processor."""
+    accelerator = run.accelerator
+    # All processes take part in gathering the weights (under FSDP each has a share); only one may write the folder.
     weights = accelerator.get_state_dict(run.model)
     if accelerator.is_main_process:
-        partial = target.with_name(f".{target.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        with quiet_transformers():
+        with replacing(run.folder.model_folder) as partial, quiet_transformers():
             accelerator.unwrap_model(run.model).save_pretrained(partial, state_dict=weights)
-        run.processor.save_pretrained(partial)
-        replace_folder(partial, target)
+            run.processor.save_pretrained(partial)
     accelerator.wait_for_everyone()
 
 
 def write_checkpoint(run: Run) -> None:
-    """Write checkpoints/step-N."""
+    """Write the checkpoint of the present step."""
     run.state.loss_sums = gather_loss_sums(run)
     best = run.folder.model_folder if run.state.best_epoch is not None else None
     save_checkpoint(
@@ -252,7 +261,7 @@ def write_checkpoint(run: Run) -> None:
 
 
 def check_finite(run: Run, loss: torch.Tensor) -> None:
-    """Raise TrainingDivergedError for a loss that is NaN or infinite, before it reaches the weights."""
+    """Raise TrainingDivergedError for a loss that is NaN or infinite, before it changes the weights."""
     if math.isfinite(loss.item()):
         return
     raise TrainingDivergedError(
@@ -263,33 +272,21 @@ def check_finite(run: Run, loss: torch.Tensor) -> None:
 
 
 def gather_loss_sums(run: Run) -> list[float]:
-    """Each process's sum of losses of the running epoch."""
-    own = run.state.loss_sums[run.accelerator.process_index]
-    return [float(value) for value in gather_object([own])]
+    """Return the sum of losses in the current epoch, per process."""
+    return [float(value) for value in gather_object([run.state.loss_sums[run.accelerator.process_index]])]
 
 
 def is_due(count: int, every: int | None) -> bool:
-    """Whether something that happens `every` so many times (never for 0 or None) happens at `count`."""
-    return bool(every) and count % every == 0
+    """Whether something that happens once per `every` counts (never for 0 or None) happens at `count`."""
+    return every is not None and every > 0 and count % every == 0
 
 
-def run_script() -> None:
-    """`main` for the shell: what the user can mend is told without a traceback."""
+def _main_then_leave() -> None:
     try:
         main()
-    except (
-        SettingsError,
-        TextModelError,
-        LaunchError,
-        CheckpointError,
-        TrainingDivergedError,
-        HubPushError,
-        MissingPartError,
-    ) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
     finally:
         PartialState().destroy_process_group()
 
 
 if __name__ == "__main__":
-    run_script()
+    run_command(_main_then_leave)

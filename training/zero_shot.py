@@ -1,21 +1,21 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Intents that were not trained on, told by their descriptions alone: A-MESS beside plain Sentence-BERT.
+"""Zero-shot intents: recognise intents without training on them, from their descriptions alone.
 
     python -m training.zero_shot leave_out --data_dir data/mintrec --draws 0 1 2
     python -m training.zero_shot transfer --data_dir data/mintrec --test_data_dir data/mintrec2.0
     python -m training.zero_shot transfer --run runs/mintrec-amess --test_data_dir data/mintrec2.0
 
-leave_out   takes intents out of training, a draw for each seed, and tests on the whole test split.
+leave_out   leaves intents out of training, one draw per seed, and tests on the whole test split.
 transfer    trains on MIntRec's 20 intents, or takes a finished run, and tests on MIntRec2.0's validation split, which
             has these and ten more.
 
-An utterance gets the label whose descriptions T_f is most similar to (mean cosine); Sentence-BERT compares the
-embedding of the text instead. "A-MESS, share 0.5" has its weights half-way between the start and the end of training
-(training/zero_shot.py). A first word without dashes is train.py's preset (mintrec_text_minilm.yaml if there
-is none) and unknown options are its settings, such as --freeze_text_layers 4 or
---model_config.contrastive_temperature 0.07. Runs that are finished are not repeated. Writes zero_shot.json and
-zero_shot.md into --output.
+An utterance gets the label whose descriptions are most similar to T_f (mean cosine); Sentence-BERT, the comparison,
+uses the embedding of the text instead. "A-MESS, share 0.5" has weights half-way between the start and the end of
+training. A first word without dashes after the protocol is a preset of train.py (mintrec_text_minilm.yaml if there is
+none); unknown options are settings of train.py, such as --freeze_text_layers 4 or
+--model_config.contrastive_temperature 0.07. Finished runs are not repeated. Writes zero_shot.json and zero_shot.md
+into --output.
 """
 
 from __future__ import annotations
@@ -31,53 +31,47 @@ from typing import Any
 import datasets
 import numpy as np
 import torch
-import yaml
 from accelerate.utils import set_seed
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
+from dataset_scripts.errors import run_command
+from dataset_scripts.files import write_json
 from dataset_scripts.labels import label_names
 from modeling_amess import AmessForIntentClassification, AmessProcessor
 from modeling_amess.descriptions_amess import description_similarity, embed_descriptions, mean_description_similarity
-from training import train
-from training.arguments import SettingsError, TrainingSettings, parse_settings
-from training.baselines import MODELS
-from training.checkpointing import write_json
-from training.data import IntentCollator, IntentRows, load_splits
-from training.feature_source import feature_source
-from training.finished_run import METRICS_FILE, MODEL_FOLDER, SETTINGS_FILE, UnfinishedRunError, read_run
-from training.metrics.zero_shot_scores import zero_shot_metrics
-from training.model_setup import (
-    TextModelError,
-    create_model,
-    load_sentence_encoder,
-    quiet_transformers,
-    read_label_descriptions,
-)
-from training.reporting import versions
+
+from . import train
+from .arguments import SettingsError, TrainingSettings, parse_settings
+from .baselines import MODELS
+from .data import IntentCollator, IntentRows, load_splits
+from .feature_source import feature_source
+from .finished_run import MODEL_FOLDER, is_finished, read_run, read_settings
+from .metrics.zero_shot_scores import zero_shot_metrics
+from .model_setup import create_model, load_sentence_encoder, quiet_transformers, read_label_descriptions
+from .reporting import versions
 
 
 def interpolated_model(folder: str | Path, share: float) -> PreTrainedModel:
-    """The model of a finished run with every weight at `start + share * (end - start)`, in eval mode.
+    """Return the model of a finished run with every weight at `start + share * (end - start)`, in eval mode.
 
     Args:
-        folder: the run folder; its settings and seed give the very weights that training started from.
-        share: 0 is the start, 1 what was trained.
+        folder: Run folder; its settings and seed give the weights that training started from.
+        share: Share of the way: 0 is the start of training, 1 its end.
 
     Raises:
-        UnfinishedRunError: the folder is not of a finished run.
-        SettingsError, TextModelError: what training started from cannot be made again.
+        UnfinishedRunError: The folder is not of a finished run.
+        UserError: The start of training cannot be made again.
     """
     folder = Path(folder)
-    read_run(folder)
-    settings = TrainingSettings.from_saved(yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
+    settings = _run_settings(folder)
     with quiet_transformers():
         model = MODELS[settings.model][1].from_pretrained(folder / MODEL_FOLDER).eval()
     if share == 1:
         return model
     config = model.config
     sizes = {name: getattr(config, name, None) for name in ("video_feature_size", "audio_feature_size")}
-    set_seed(settings.seed)  # as training does right before it makes the model
+    set_seed(settings.seed)  # as training does before it makes the model
     names = [config.id2label[index] for index in range(config.num_labels)]
     start = create_model(settings, names, sizes, feature_source(settings)).state_dict()
     with torch.no_grad():
@@ -102,13 +96,13 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the script.
 
     Args:
-        arguments: the command line without the program's name; `sys.argv` by default.
+        arguments: Command line without the program's name; that of the process by default.
 
     Returns:
-        The content of zero_shot.json.
+        Content of `zero_shot.json`.
 
     Raises:
-        SettingsError, TextModelError, UnfinishedRunError: with what to do about it.
+        UserError: Something that the user can correct; the message says how.
     """
     parser = argparse.ArgumentParser(
         prog="zero_shot PROTOCOL [PRESET]",
@@ -116,18 +110,30 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--held_out", type=int, default=5, help="leave_out: intents that are left out (%(default)s)")
-    parser.add_argument("--draws", type=int, nargs="+", default=[0], help="seeds, of the intents and of training")
-    parser.add_argument("--run", type=Path, help="transfer: a finished run instead of training")
+    parser.add_argument(
+        "--held_out", type=int, default=5, help="leave_out: number of intents to leave out (%(default)s)"
+    )
+    parser.add_argument(
+        "--draws", type=int, nargs="+", default=[0], help="seeds of the choice of intents and of training (0)"
+    )
+    parser.add_argument("--run", type=Path, help="transfer: folder of a finished run, instead of training")
     parser.add_argument("--test_data_dir", help="transfer: folder of MIntRec2.0")
-    parser.add_argument("--shares", type=float, nargs="*", default=[0.5], help="further shares of the way (0.5)")
-    parser.add_argument("--output", type=Path, default=Path("runs/zero_shot"), help="folder (%(default)s)")
+    parser.add_argument(
+        "--shares",
+        type=float,
+        nargs="*",
+        default=[0.5],
+        help="more shares of the way from start to end of training (0.5)",
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("runs/zero_shot"), help="folder of runs and results (%(default)s)"
+    )
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    # By hand: the parser would take the value of a setting that it does not know for the preset.
+    # By hand: the parser would take the value of an unknown setting for the preset.
     words = [arguments.pop(0) for _ in range(2) if arguments and not arguments[0].startswith("-")]
     options, settings = parser.parse_known_args(arguments)
     if not words or words[0] not in ("leave_out", "transfer"):
-        raise SettingsError("The first word is the protocol: leave_out or transfer. See --help.")
+        raise SettingsError("The protocol is missing: the first word must be leave_out or transfer. See --help.")
     protocol, preset = words[0], words[1] if len(words) > 1 else "mintrec_text_minilm.yaml"
     shares = [1.0, *options.shares]
     results = {}
@@ -152,19 +158,20 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def leave_out(call: list[str], number: int, draw: int, output: Path, shares: Sequence[float]) -> dict[str, Any]:
-    """Train on a data set without `number` of its intents and test with them.
+    """Train on a data set without some of its intents and test on all intents.
 
     Args:
-        call: preset and settings of train.py.
-        draw: seed of the choice.
-        output: gets the reduced data set and the run folder.
-        shares: of the way from the start to the end of training.
+        call: Preset and settings of train.py.
+        number: Number of intents to leave out.
+        draw: Seed of the choice.
+        output: Folder that gets the reduced data set and the run folder.
+        shares: Shares of the way from the start to the end of training.
 
     Returns:
-        `held_out` and, by split, the metrics of each method.
+        `held_out`, and by split the metrics of each method.
 
     Raises:
-        SettingsError: the data set has too few intents, or changes by epoch.
+        SettingsError: The data set has too few intents, or changes by epoch.
     """
     settings = parse_settings(call)
     splits = load_splits(settings)
@@ -172,7 +179,9 @@ def leave_out(call: list[str], number: int, draw: int, output: Path, shares: Seq
         raise SettingsError(f"Intents cannot be left out of {settings.dataset}, whose rows change by epoch.")
     names = splits["train"].features["label"].names
     if not 1 < number < len(names) - 1:
-        raise SettingsError(f"--held_out {number}: of {len(names)} intents two must be left out, and two stay.")
+        raise SettingsError(
+            f"--held_out {number} does not fit {len(names)} intents: at least two must be left out and two kept."
+        )
     held_out = sorted(np.random.default_rng(draw).permutation(names)[:number].tolist())
     kept = [name for name in names if name not in held_out]
     described = read_label_descriptions(settings, names, feature_source(settings).described_as)
@@ -189,8 +198,13 @@ def leave_out(call: list[str], number: int, draw: int, output: Path, shares: Seq
 def transfer(folder: Path, test_data_dir: str, shares: Sequence[float]) -> dict[str, Any]:
     """Test a run on MIntRec2.0's validation split.
 
+    Args:
+        folder: Run folder.
+        test_data_dir: Folder of MIntRec2.0.
+        shares: Shares of the way from the start to the end of training.
+
     Returns:
-        `held_out`, the intents that the run's model does not have, and the metrics of each method.
+        `held_out`, the intents that the model of the run does not have, and the metrics of each method.
     """
     settings = _run_settings(folder)
     tested = replace(settings, dataset="mintrec2", data_dir=test_data_dir, dataset_options={}, label_descriptions=None)
@@ -202,7 +216,7 @@ def transfer(folder: Path, test_data_dir: str, shares: Sequence[float]) -> dict[
 
 
 def without_labels(splits: Mapping[str, datasets.Dataset], held_out: Sequence[str]) -> datasets.DatasetDict:
-    """The splits without the samples of some labels, and without these labels."""
+    """Remove labels, and the utterances that have them, from all splits."""
     reduced = {}
     for name, split in splits.items():
         names = split.features["label"].names
@@ -217,8 +231,8 @@ def without_labels(splits: Mapping[str, datasets.Dataset], held_out: Sequence[st
 
 
 def train_unless_finished(call: list[str], folder: Path) -> None:
-    """`training/train.py` into a run folder, unless a finished run is there."""
-    if not (folder / METRICS_FILE).is_file():
+    """Run `training/train.py` into a run folder, unless a finished run is there."""
+    if not is_finished(folder):
         train.main([*call, "--output_dir", str(folder)])
 
 
@@ -229,26 +243,29 @@ def evaluate(
     seen: Sequence[str],
     shares: Sequence[float],
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Metrics of Sentence-BERT and of the run's model by split.
+    """Compute the metrics of Sentence-BERT and of the run's model, by split.
 
     Args:
-        folder: the run folder.
-        splits: rows of seen and unseen labels.
-        descriptions: of each of these labels.
-        seen: the labels that were trained on.
-        shares: of the way from the start to the end of training.
+        folder: Run folder.
+        splits: Splits with seen and unseen labels.
+        descriptions: Descriptions by label.
+        seen: Labels that the model was trained on.
+        shares: Shares of the way from the start to the end of training.
 
     Raises:
-        SettingsError: the model has no semantic synchronization.
+        SettingsError: The model has no semantic synchronization.
     """
     settings = _run_settings(folder)
     processor = AmessProcessor.from_pretrained(folder / MODEL_FOLDER)
     encoder = load_sentence_encoder(settings)
     config = read_run(folder).config
     if not config.get("use_semantic_synchronization"):
-        raise SettingsError(f"{folder} holds a model without semantic synchronization: it reads no descriptions.")
+        raise SettingsError(
+            f"{folder} holds a model without semantic synchronization, which reads no descriptions: give a run of A-MESS "
+            "with model_config.use_semantic_synchronization true."
+        )
     tested = {name: IntentRows(split, settings.modality_names) for name, split in splits.items()}
-    # Labels may differ by split; their descriptions are the same for every share of the way.
+    # Labels may differ by split; their embedded descriptions serve all shares.
     embedded = {
         name: embed_descriptions(
             {label: descriptions[label] for label in rows.label_names},
@@ -278,7 +295,7 @@ def evaluate(
 def semantic_embeddings(
     model: AmessForIntentClassification, processor: AmessProcessor, rows: IntentRows
 ) -> torch.Tensor:
-    """T_f of each row, `(rows, description_size)`."""
+    """Compute T_f of each row, `(rows, description_size)`."""
     loader = DataLoader(rows, batch_size=64, collate_fn=IntentCollator(processor, rows.modalities))
     tokens = []
     for batch in loader:
@@ -288,7 +305,7 @@ def semantic_embeddings(
 
 
 def markdown(results: Mapping[int, Mapping[str, Any]]) -> str:
-    """A table of each split: mean over the draws, ± standard deviation (n - 1) where there are several, in percent."""
+    """Make one Markdown table per split: mean over the draws ± standard deviation (n - 1), in percent."""
     parts = []
     first = next(iter(results.values()))
     for split in [name for name in first if name != "held_out"]:
@@ -305,17 +322,9 @@ def markdown(results: Mapping[int, Mapping[str, Any]]) -> str:
 
 
 def _run_settings(folder: Path) -> TrainingSettings:
-    read_run(folder)
-    return TrainingSettings.from_saved(yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
-
-
-def run_script() -> None:
-    """`main` for the shell: what the user can mend is told without a traceback."""
-    try:
-        print(markdown(main()["draws"]))
-    except (SettingsError, TextModelError, UnfinishedRunError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+    read_run(folder)  # refuses an unfinished run
+    return read_settings(folder)
 
 
 if __name__ == "__main__":
-    run_script()
+    run_command(lambda: print(markdown(main()["draws"])))

@@ -22,6 +22,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, Repository
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils import validate_repo_id
 
+from ..errors import UserError
+
 
 RepoType = Literal["model", "dataset", "space"]
 Files = Mapping[str, Path | bytes]
@@ -33,7 +35,7 @@ _REASONS = {
 }
 
 
-class HubPushError(RuntimeError):
+class HubPushError(UserError):
     """A push that did not happen, or not wholly. The message says what is on the Hub now and what to do."""
 
 

@@ -128,7 +128,7 @@ def test_a_mistake_is_named_with_its_remedy(arguments, words):
     ("content", "words"),
     [
         ("sed: 1\n", ["mine.yaml", "sed", "'seed'"]),
-        ("- a\n- b\n", ["mine.yaml", "mapping"]),
+        ("- a\n- b\n", ["mine.yaml", "list"]),
         ("a: [1\n", ["mine.yaml", "YAML"]),
         ("seed: abc\n", ["seed", "'abc'", "int"]),
         ("model_config: 3\n", ["model_config", "3", "dict"]),

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from dataset_scripts.files import replacing, write_json
 from training.checkpointing import (
     MARKER,
     CheckpointError,
@@ -17,8 +18,6 @@ from training.checkpointing import (
     finish_checkpoint,
     link_folder,
     read_checkpoint,
-    replace_folder,
-    write_json,
 )
 
 
@@ -97,11 +96,12 @@ def test_an_unfinished_folder_does_not_count(tmp_path):
 
 
 def test_replacing_a_folder_leaves_no_trace_of_the_old(tmp_path):
-    old, new = tmp_path / "model", tmp_path / "new"
-    for folder, name in ((old, "a"), (new, "b")):
-        folder.mkdir()
-        (folder / name).write_text(name)
-    replace_folder(new, old)
+    old = tmp_path / "model"
+    old.mkdir()
+    (old / "a").write_text("a")
+    with replacing(old) as new:
+        new.mkdir()
+        (new / "b").write_text("b")
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert [path.name for path in old.iterdir()] == ["b"]
 
@@ -111,9 +111,8 @@ def test_a_linked_folder_outlives_its_source(tmp_path):
     source.mkdir()
     (source / "weights").write_text("old")
     link_folder(source, tmp_path / "target")
-    new = tmp_path / "new"
-    new.mkdir()
-    (new / "weights").write_text("new")
-    replace_folder(new, source)
+    with replacing(source) as new:
+        new.mkdir()
+        (new / "weights").write_text("new")
     assert (tmp_path / "target" / "weights").read_text() == "old"
     assert (source / "weights").read_text() == "new"

@@ -14,12 +14,12 @@ from sklearn.linear_model import LogisticRegression
 
 from modeling_amess.descriptions_amess import description_similarity, mean_description_similarity
 from training import sentence_embeddings
-from training.arguments import SettingsError, parse_settings
+from training.arguments import SENTENCE_METHODS, SettingsError, parse_settings
 from training.data import load_splits
 from training.feature_source import feature_source
 from training.model_setup import create_model, create_processor, load_sentence_encoder
 from training.row_selection import select_rows
-from training.sentence_embeddings import METHODS, main
+from training.sentence_embeddings import main
 from training.train import main as train
 from training.zero_shot import semantic_embeddings
 
@@ -136,11 +136,30 @@ def test_setfit_makes_its_pairs_once_however_many_steps_it_may_take(tiny_setting
 
 
 def test_wrong_commands_say_what_to_change(tiny_settings, tmp_path):
-    with pytest.raises(SettingsError, match="none of the methods " + ", ".join(METHODS)):
+    with pytest.raises(SettingsError, match="none of the methods " + ", ".join(SENTENCE_METHODS)):
         main(["logistics", *tiny_settings])
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(SettingsError, match="files that no run wrote"):
         main(["logistic", *tiny_settings, "--output_dir", str(tmp_path)])
-    main(["logistic", *tiny_settings, "--output_dir", str(tmp_path / "run")])
-    with pytest.raises(SettingsError, match="--overwrite true"):
-        main(["logistic", *tiny_settings, "--output_dir", str(tmp_path / "run")])
+    with pytest.raises(SettingsError, match="--modalities text"):
+        parse_settings([*tiny_settings, "--model", "logistic"])
+
+
+def test_an_earlier_run_is_kept_or_deleted_as_train_does_it(tiny_settings, tmp_path, capsys):
+    call = ["descriptions", *tiny_settings, "--output_dir", str(tmp_path / "run")]
+    first = main(call)
+    main([*call, "--num_descriptions", "1"])
+    assert json.loads((tmp_path / "run.1" / "metrics.json").read_text()) == first
+    assert "is kept as" in capsys.readouterr().out
+    main([*call, "--overwrite", "true"])
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "run.1"}
+    again = main([*call, "--resume_from_checkpoint", "true"])
+    assert again == json.loads((tmp_path / "run" / "metrics.json").read_text())
+
+
+def test_train_runs_the_methods_too(tiny_settings, tmp_path):
+    words = ["--model", "logistic", "--modalities", "text", "--model_config", "{}", "--shots", "3"]
+    results = train([*tiny_settings, *words, "--compare_with_text_only", "--output_dir", str(tmp_path / "by_train")])
+    alone = main(["logistic", *tiny_settings, "--shots", "3", "--output_dir", str(tmp_path / "alone")])
+    assert results.keys() == {"logistic"}
+    assert results["logistic"]["test"] == alone["test"]

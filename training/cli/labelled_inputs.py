@@ -41,10 +41,9 @@ def read_labelled_inputs(source: str, split: str, modalities: tuple[str, ...]) -
                 parts["video"] = str(path.parent / cells["clip"].strip())
             inputs.append(LabelledInput(parts, cells["label"].strip()))
         return inputs
-    from training.arguments import TrainingSettings
-    from training.data import IntentRows, load_splits
+    from training.data import IntentRows, read_splits
 
-    splits = load_splits(TrainingSettings(dataset=str(path)))
+    splits = read_splits(str(path))
     if split not in splits:
         raise ValueError(f"{source} has no {split} split; it has {', '.join(splits)}.")
     rows = IntentRows(splits[split], modalities)

@@ -11,7 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..finished_run import LabelledPredictions
+from ..finished_run import Predictions as LabelledPredictions
 from .experiments import Experiment
 from .results import METRICS, RowResults
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -118,15 +118,14 @@ def _differences(job: Job) -> list[str]:
     arguments = job.arguments
     # A module other than train.py takes the name of its method first, and tells of it as the model.
     method = [] if job.row.module == TRAIN else [arguments.pop(0)]
-    wanted = result_settings(parse_settings(arguments))
+    settings = parse_settings(arguments)
+    if method:
+        settings = replace(settings, model=method[0], modalities="text", model_config={})
+    wanted = result_settings(settings)
     file = job.folder / SETTINGS_FILE
     if not file.is_file():
         return []
     saved = yaml.safe_load(file.read_text(encoding="utf-8"))
-    if method:
-        if saved["model"] != method[0]:
-            return [f"model was {saved['model']!r} and is {method[0]!r}"]
-        saved.update({name: wanted[name] for name in ("model", "model_config", "modalities")})
     try:
         # A setting that did not exist yet had what is now its default.
         found = result_settings(TrainingSettings.from_saved(saved))

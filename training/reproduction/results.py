@@ -4,18 +4,17 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
-from ..finished_run import METRICS_FILE, PREDICTIONS_FILE, LabelledPredictions, decisions_of, predictions_of
+from ..finished_run import Predictions as LabelledPredictions
+from ..finished_run import read_decisions, read_metrics, read_predictions
 from ..significance import Comparison, bootstrap_metrics, interval, mcnemar, paired_bootstrap
 from .jobs import Job
 from .rows import Row
@@ -135,13 +134,12 @@ class RowResults:
 def read_row(jobs: Sequence[Job]) -> RowResults:
     """Read the runs of one row, a job for each seed."""
     finished = [job for job in jobs if job.finished]
-    contents = {job.seed: json.loads((job.folder / METRICS_FILE).read_text(encoding="utf-8")) for job in finished}
-    tables = {job.seed: pq.read_table(job.folder / PREDICTIONS_FILE) for job in finished}
+    decisions = {job.seed: read_decisions(job.folder) for job in finished}
     return RowResults(
         row=jobs[0].row,
-        contents=contents,
-        predictions={seed: predictions_of(table) for seed, table in tables.items()},
-        decisions={seed: decisions_of(table) for seed, table in tables.items() if "decision" in table.column_names},
+        contents={job.seed: read_metrics(job.folder) for job in finished},
+        predictions={job.seed: read_predictions(job.folder) for job in finished},
+        decisions={seed: part for seed, part in decisions.items() if part is not None},
         missing=tuple(job.seed for job in jobs if not job.finished),
     )
 
