@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +26,7 @@ METRIC_TITLES = {
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on."""
+    """Versions of what a result depends on, and in a git checkout the commit of the code."""
     names = ("amess-hf", "torch", "transformers", "accelerate", "datasets", "sentence-transformers", "numpy")
     found = {"python": platform.python_version()}
     for name in names:
@@ -33,7 +34,21 @@ def versions() -> dict[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    commit = code_commit()
+    return found | ({"commit": commit} if commit else {})
+
+
+def code_commit() -> str | None:
+    """The git commit of this code, with `-dirty` where tracked files were changed; `None` outside a checkout."""
+    file = Path(__file__).resolve()
+    git = ["git", "-C", str(file.parent)]
+    try:
+        # An installed copy may lie in the checkout of another project, whose commit says nothing about this code.
+        subprocess.run([*git, "ls-files", "--error-unmatch", file.name], check=True, capture_output=True)
+        describe = [*git, "describe", "--always", "--dirty", "--exclude", "*", "--abbrev=40"]
+        return subprocess.run(describe, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def metrics_table(rows: Mapping[str, Mapping[str, float]]) -> str:
