@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,7 @@ METRIC_TITLES = {
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result depends on, this package's first."""
+    """Return the versions that a result depends on, this package's first, and in a git checkout the commit."""
     names = ("torch", "transformers", "accelerate", "datasets", "sentence-transformers", "numpy")
     found = {"amess-hf": __version__, "python": platform.python_version()}
     for name in names:
@@ -34,7 +36,21 @@ def versions() -> dict[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    commit = code_commit()
+    return found | ({"commit": commit} if commit else {})
+
+
+def code_commit() -> str | None:
+    """The git commit of this code, with `-dirty` where tracked files were changed; `None` outside a checkout."""
+    file = Path(__file__).resolve()
+    git = ["git", "-C", str(file.parent)]
+    try:
+        # An installed copy may lie in the checkout of another project, whose commit says nothing about this code.
+        subprocess.run([*git, "ls-files", "--error-unmatch", file.name], check=True, capture_output=True)
+        describe = [*git, "describe", "--always", "--dirty", "--exclude", "*", "--abbrev=40"]
+        return subprocess.run(describe, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def metrics_table(rows: Mapping[str, Mapping[str, float]]) -> str:
