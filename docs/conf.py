@@ -41,7 +41,6 @@ exclude_patterns = ["_build"]
 highlight_language = "text"
 
 autodoc_member_order = "bysource"
-smartquotes = False  # `--option` keeps its hyphens
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
@@ -116,7 +115,8 @@ def settings_as_markdown() -> str:
         ]
         if item.name in earlier:
             notes.append(f"Name in version 0.1.0: `{earlier[item.name]}`.")
-        entries.append(f"`--{item.name}` ({kind}, default `{default}`)\n: {metadata['help']} *{' '.join(notes)}*\n")
+        meaning = re.sub(r"--[\w.]+", r"`\g<0>`", metadata["help"])
+        entries.append(f"`--{item.name}` ({kind}, default `{default}`)\n: {meaning} *{' '.join(notes)}*\n")
     return "\n".join(entries)
 
 
