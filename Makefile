@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help style quality test test-all sample
+.PHONY: help style quality test test-all sample docs
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -20,3 +20,6 @@ test-all: ## Run the tests, the slow ones too
 
 sample: ## Train A-MESS on the embedded sample
 	accelerate launch training/train.py
+
+docs: ## Build the documentation site in docs/_build/html; a warning is an error
+	python -m sphinx -W --keep-going -b html docs docs/_build/html
