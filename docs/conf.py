@@ -12,7 +12,8 @@ import re
 import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import get_type_hints
+from types import UnionType
+from typing import get_args, get_origin, get_type_hints
 
 import yaml
 from docutils import nodes
@@ -92,7 +93,7 @@ def convert_docstring(app, what, name, obj, options, lines: list[str]) -> None:
 
 
 def shorten_signature(app, what, name, obj, options, signature, returns):
-    """Hook of autodoc: the arguments of a config are its docstring's; the signature has those of its base besides."""
+    """Hook of autodoc: the docstring of a config lists its fields; the signature would list those of its base too."""
     if what == "class" and issubclass(obj, PreTrainedConfig):
         return "(**fields)", returns
     return signature, returns
@@ -105,16 +106,17 @@ def settings_as_markdown() -> str:
     entries = []
     for item in fields(TrainingSettings):
         hint, metadata = hints[item.name], item.metadata
-        kind = hint.__name__ if isinstance(hint, type) else str(hint).replace("None", "null").replace(" | ", " or ")
+        parts = get_args(hint) if isinstance(hint, UnionType) else (get_origin(hint) or hint,)
+        kind = " or ".join("null" if part is type(None) else part.__name__ for part in parts)
         default = yaml.safe_dump({} if item.default is MISSING else item.default).partition("\n")[0]
         notes = [f"Role: {metadata['role'].name.lower()}."]
         if metadata["choices"]:
             notes.append(f"Values: {', '.join(f'`{choice}`' for choice in metadata['choices'])}.")
-        notes += [
-            f"{name.capitalize()}: {bound:g}." for name, bound in metadata["bounds"].items() if bound is not None
-        ]
+        notes += [f"{bound.words.capitalize()} {bound.limit:g}." for bound in metadata["bounds"]]
         if item.name in earlier:
             notes.append(f"Name in version 0.1.0: `{earlier[item.name]}`.")
+        if metadata["group"]:
+            entries.append(f"### {metadata['group']}\n")
         meaning = re.sub(r"--[\w.]+", r"`\g<0>`", metadata["help"])
         entries.append(f"`--{item.name}` ({kind}, default `{default}`)\n: {meaning} *{' '.join(notes)}*\n")
     return "\n".join(entries)

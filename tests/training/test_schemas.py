@@ -16,6 +16,7 @@ from transformers import pipeline
 
 from training.arguments import SETTING_NAMES
 from training.cli.main import main as amess
+from training.sentence_embeddings import main as sentence_embeddings
 from training.train import main as train
 
 from . import tiny
@@ -30,8 +31,13 @@ KINDS = {str: "text", bool: "boolean", int: "integer", float: "number", type(Non
 def documented(heading: str) -> dict[str, str]:
     """Type by key, from the tables under a heading."""
     section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", PAGE, flags=re.DOTALL | re.MULTILINE)[1]
-    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \|", section, flags=re.MULTILINE)
-    assert len(dict(rows)) == len(rows) or heading == "log.jsonl", "a key is documented once"
+    return documented_in(section)
+
+
+def documented_in(tables: str) -> dict[str, str]:
+    """Type by key, from tables."""
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \|", tables, flags=re.MULTILINE)
+    assert len(dict(rows)) == len(rows), "a key is documented once"
     return dict(rows)
 
 
@@ -84,7 +90,9 @@ def runs(tiny_settings, tmp_path_factory):
     return [folder / name for name in ("in_scope", "class", "outlier_exposure")]
 
 
-def test_metrics(runs):
+def test_metrics(runs, tiny_settings, tmp_path):
+    sentence_embeddings(["descriptions", *tiny_settings, "--output_dir", str(tmp_path / "descriptions")])
+    runs = [*runs, tmp_path / "descriptions"]
     contents = [json.loads((run / "metrics.json").read_text()) for run in runs]
     for content in contents:  # the page says of settings that all are there: their values are their own business
         assert tuple(content["settings"]) == SETTING_NAMES
@@ -92,12 +100,14 @@ def test_metrics(runs):
     check(contents, documented("metrics.json"))
 
 
-@pytest.mark.parametrize("event", ["train", "validation"])
-def test_log(runs, event):
-    table = re.search(rf'Lines with `"event": "{event}"`.*?(?=\nLines with|\n## )', PAGE, flags=re.DOTALL)[0]
-    rows = dict(re.findall(r"^\| `([^`]+)` \| ([^|]+) \|", table, flags=re.MULTILINE))
+def test_log(runs):
     lines = [json.loads(line) for run in runs for line in (run / "log.jsonl").read_text().splitlines()]
-    check([line for line in lines if line["event"] == event], rows)
+    tables = re.findall(
+        r'^Lines with `"event": "(\w+)"`(.*?)(?=^Lines with|^## )', PAGE, flags=re.DOTALL | re.MULTILINE
+    )
+    assert {event for event, _ in tables} == {line["event"] for line in lines}
+    for event, table in tables:
+        check([line for line in lines if line["event"] == event], documented_in(table))
 
 
 def test_predictions(runs):
