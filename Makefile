@@ -22,4 +22,4 @@ sample: ## Train A-MESS on the embedded sample
 	accelerate launch training/train.py
 
 docs: ## Build the documentation site in docs/_build/html; a warning is an error
-	python -m sphinx -W --keep-going -b html docs docs/_build/html
+	python -m sphinx -E -W --keep-going -b html docs docs/_build/html

@@ -6,6 +6,7 @@ Our docstrings are Google style with Markdown inside, as those of transformers, 
 repository. The hooks below turn both into what Sphinx reads. Nothing in a built page comes from another host.
 """
 
+import inspect
 import os
 import posixpath
 import re
@@ -45,6 +46,8 @@ autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
+# Attributes are renamed Fields: napoleon would show them one below the other, each as long as a method.
+napoleon_custom_sections = [("Fields", "params_style")]
 napoleon_use_param = False  # several arguments may share an entry
 napoleon_use_rtype = False
 add_module_names = False
@@ -89,12 +92,19 @@ def _inline_to_rst(line: str) -> str:
 def convert_docstring(app, what, name, obj, options, lines: list[str]) -> None:
     """Hook of autodoc, before napoleon reads the sections."""
     text = re.sub(r"^( *)Args, (.+):$", r"\1*Args, \2:*\n\n\1Args:", "\n".join(lines), flags=re.MULTILINE)
+    text = re.sub(r"^( *)Attributes:$", r"\1Fields:", text, flags=re.MULTILINE)
     lines[:] = markdown_to_rst(text).splitlines()
 
 
+def restore_property(app, what, name, obj, options, lines: list[str]) -> None:
+    """Hook of autodoc, after napoleon, which takes what is before a property's first colon for its type."""
+    if what == "property":
+        lines[:] = markdown_to_rst(inspect.getdoc(obj) or "").splitlines()
+
+
 def shorten_signature(app, what, name, obj, options, signature, returns):
-    """Hook of autodoc: the docstring of a config lists its fields; the signature would list those of its base too."""
-    if what == "class" and issubclass(obj, PreTrainedConfig):
+    """Hook of autodoc: the fields of configs and settings are listed elsewhere, better than in a signature."""
+    if what == "class" and issubclass(obj, (PreTrainedConfig, TrainingSettings)):
         return "(**fields)", returns
     return signature, returns
 
@@ -175,5 +185,6 @@ def setup(app) -> None:
     """Register the hooks."""
     app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
     app.connect("autodoc-process-docstring", convert_docstring, priority=400)
+    app.connect("autodoc-process-docstring", restore_property, priority=600)
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("source-read", prepare_page)
