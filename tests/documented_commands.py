@@ -17,8 +17,7 @@ from unittest import mock
 from accelerate.commands.launch import launch_command_parser
 from torch.distributed.run import get_args_parser
 
-from training.arguments import SETTING_NAMES, parse_settings
-from training.sentence_embeddings import METHODS
+from training.arguments import SENTENCE_METHODS, SETTING_NAMES, parse_settings
 
 
 PROJECT = Path(__file__).parents[1]
@@ -75,7 +74,7 @@ def read_zero_shot(words: list[str]) -> None:
 
 
 def read_sentence_embeddings(words: list[str]) -> None:
-    assert words[0] in METHODS
+    assert words[0] in SENTENCE_METHODS
     parse_settings(words[1:])
 
 
