@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help style quality test test-all sample docs
+.PHONY: help style quality docs test test-all cover sample
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -8,15 +8,19 @@ style: ## Format the code and sort its imports
 	ruff check --fix .
 	ruff format .
 
-quality: ## Check formatting and lint, changing nothing
+quality: ## Check lint, formatting and types, changing nothing
 	ruff check .
 	ruff format --check .
+	mypy
 
 test: ## Run the tests
 	pytest
 
 test-all: ## Run the tests, the slow ones too
 	pytest -m ""
+
+cover: ## Run the tests and report which lines they run
+	pytest --cov --cov-report=term:skip-covered
 
 sample: ## Train A-MESS on the embedded sample
 	accelerate launch training/train.py
