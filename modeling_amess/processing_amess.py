@@ -1,9 +1,9 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""AmessProcessor: texts, and clips or precomputed features, to one padded batch with masks."""
+"""AmessProcessor: texts with their dialogue context, and clips or features, to one padded batch with masks."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -13,116 +13,56 @@ from transformers import BatchFeature
 from transformers.processing_utils import ProcessorMixin
 from transformers.utils import logging
 
-from .clip_amess import Clip, MediaLimits, resampled_waveform, resized_frames, sampled_frames
+from .clip_amess import (
+    Clip,
+    Frames,
+    MediaLimits,
+    Waveform,
+    picture_shape,
+    resampled_waveform,
+    resized_frames,
+    sampled_frames,
+)
 
 
-def previous_utterances(
-    text: str | Sequence[str] | None, context: Any, number: int, context_utterances: int
-) -> list[list[str]]:
-    """What was said before each utterance of a batch, of the last `context_utterances` that are given.
-
-    Args:
-        text: the batch's text as the processor was given it.
-        context: of one utterance (`text` is a string) its previous utterances, oldest first, or a string for a single
-            one; of a list of utterances a list with such an entry, or `None`, for each.
-        number: utterances of the batch.
-        context_utterances: previous utterances that the model was trained with.
-
-    Raises:
-        ValueError: a model without context, context without text, another number of entries, entries of other types.
-    """
-    if not context_utterances:
-        raise ValueError(
-            "context was given, but this processor is of a model that reads none (context_utterances=0): leave it "
-            "out, or train with --context_utterances."
-        )
-    if text is None:
-        raise ValueError("context was given without text: it is what was said before the text.")
-    if not isinstance(text, str) and (isinstance(context, str) or len(context) != number):
-        given = "one string" if isinstance(context, str) else len(context)
-        raise ValueError(f"{number} texts but {given} context: give one entry for each utterance.")
-    rows = []
-    for index, row in enumerate([context] if isinstance(text, str) else context):
-        row = [] if row is None else [row] if isinstance(row, str) else row
-        if not isinstance(row, Sequence) or not all(isinstance(utterance, str) for utterance in row):
-            raise ValueError(f"The context of utterance {index} must be a string or a list of strings, not {row!r}.")
-        rows.append(list(row[-context_utterances:]))
-    return rows
-
-
-def add_context(
-    tokenizer: Any,
-    encoded: dict[str, list[list[int]]],
-    texts: Sequence[str],
-    contexts: Sequence[Sequence[str]],
-    max_context_length: int,
-) -> bool:
-    """Append the context to encoded utterances, in place: `[CLS] utterance [SEP] context [SEP]`, with segment id 1 for
-    the context where the tokenizer knows segments (BERT's does, RoBERTa's does not). The previous utterances stand in
-    the order in which they were said. The utterance itself is left as it is; of too long a context the beginning is
-    cut. A row without context stays a row of one segment.
-
-    The model takes both segments for its text: anchors, fusion and pooling run over all of it, and the segment ids
-    tell it which part the sound and the picture belong to.
-
-    Args:
-        tokenizer: of the BERT family, whose encoding of a pair begins with that of its first part.
-        encoded: its encoding of `texts`, not padded.
-        texts: the utterances `(batch)`.
-        contexts: what was said before each, oldest first.
-        max_context_length: tokens of the second segment, separators included.
-
-    Returns:
-        Whether any context was cut.
-    """
-    joined = {row: " ".join(context) for row, context in enumerate(contexts) if any(map(str.strip, context))}
-    if not joined:
-        return False
-    # Without truncation: the tokenizer knows one limit for both parts, and the warning of too long a text is ours.
-    pairs = tokenizer([texts[row] for row in joined], list(joined.values()), truncation=False, verbose=False)
-    was_cut = False
-    for place, row in enumerate(joined):
-        segments = pairs.sequence_ids(place)
-        second = range(segments.count(0) + tokenizer.num_special_tokens_to_add(pair=False), len(segments))
-        words = [position for position in second if segments[position] == 1]
-        room = max(max_context_length - (len(second) - len(words)), 0)
-        was_cut |= len(words) > room
-        dropped = set(words[: max(len(words) - room, 0)])
-        if len(dropped) == len(words):
-            continue
-        for name in encoded:
-            values = pairs[name][place]
-            encoded[name][row] = encoded[name][row] + [values[i] for i in second if i not in dropped]
-    return was_cut
-
+Source = str | os.PathLike[str] | bytes | BinaryIO
+VideoInput = Source | np.ndarray | torch.Tensor | Clip
+AudioInput = Source | np.ndarray | torch.Tensor
 
 logger = logging.get_logger(__name__)
 
-VideoInput = str | os.PathLike | bytes | BinaryIO | np.ndarray | torch.Tensor | Clip
-AudioInput = str | os.PathLike | bytes | BinaryIO | np.ndarray | torch.Tensor
-
 
 class AmessProcessor(ProcessorMixin):
-    r"""Turns utterances into the batch that the A-MESS models take: texts, and clips for a model with a media encoder or
-    precomputed features for any. Everything is padded to the longest of the batch, never to a fixed length: every mask
-    is 1 for real positions.
+    r"""Makes batches for the A-MESS models of texts and clips, or of texts and precomputed features.
+
+    Clips are for a model with a media encoder, features for any model. Everything is padded to the longest row of the
+    batch, never to a fixed length; every mask is 1 for real positions.
 
     Args:
-        tokenizer (`PreTrainedTokenizerBase`): the text encoder's; `None` for a processor of clips alone, which cannot
-            be saved.
-        video_feature_size, audio_feature_size (`int`, *optional*): size of one frame's or step's vector; `None` where
-            the model has no such part.
-        max_text_length, max_video_length, max_audio_length (`int`): tokens, frames and steps that are kept.
-        frame_rate (`float`, *optional*): frames a second that are taken from a clip; `None` for a model that takes no
-            clips. This and what follows is the `preprocessing` of the media encoder's record.
-        image_size (`int` or `(height, width)`, *optional*): what frames are resized to.
-        image_mean, image_std (`list[float]`, *optional*): of the three colours, as fractions of the full intensity.
-        sampling_rate (`int`): samples of the sound a second, in Hz.
-        normalize_audio (`bool`): whether each clip's sound is brought to mean 0 and variance 1.
-        audio_step, audio_window (`int`, *optional*): samples from one audio step to the next, and those that one step
-            covers. Without them the sound is not cut.
-        context_utterances (`int`): previous utterances of a dialogue that the model was trained with; 0 for none.
-        max_context_length (`int`): tokens that are kept of them, beside `max_text_length` for the utterance itself.
+        tokenizer (`PreTrainedTokenizerBase`):
+            Tokenizer of the text encoder; `None` for a processor of clips alone, which cannot be saved.
+        video_feature_size, audio_feature_size (`int`, *optional*):
+            Size of the feature of one frame and of one step; `None` if the model has no such part.
+        max_text_length, max_video_length, max_audio_length (`int`):
+            Numbers of tokens, frames and steps that are kept.
+        frame_rate (`float`, *optional*):
+            Frames per second that are taken from a clip; `None` for a model that takes no clips. This and the
+            arguments up to `audio_window` are the `preprocessing` of the encoder record.
+        image_size (`int` or `(height, width)`, *optional*):
+            Size that frames are resized to.
+        image_mean, image_std (`list[float]`, *optional*):
+            Mean and deviation of the three colours, as fractions of the full intensity.
+        sampling_rate (`int`):
+            Samples of the sound per second, in Hz.
+        normalize_audio (`bool`):
+            Whether each clip's sound is brought to mean 0 and variance 1.
+        audio_step, audio_window (`int`, *optional*):
+            Samples from one audio step to the next, and samples that one step covers. Without them the sound is not
+            cut.
+        context_utterances (`int`):
+            Number of previous utterances of a dialogue that the model was trained with; 0 for none.
+        max_context_length (`int`):
+            Number of tokens of the context that are kept, beside `max_text_length` for the utterance itself.
 
     Example:
     ```python
@@ -137,7 +77,7 @@ class AmessProcessor(ProcessorMixin):
 
     def __init__(
         self,
-        tokenizer,
+        tokenizer: Any,
         video_feature_size: int | None = None,
         audio_feature_size: int | None = None,
         max_text_length: int = 50,
@@ -153,7 +93,7 @@ class AmessProcessor(ProcessorMixin):
         audio_window: int | None = None,
         context_utterances: int = 0,
         max_context_length: int = 50,
-        **kwargs,
+        **kwargs: Any,
     ):
         if tokenizer is None:
             self.tokenizer = None
@@ -182,114 +122,144 @@ class AmessProcessor(ProcessorMixin):
 
     @property
     def model_input_names(self) -> list[str]:
-        """Keys of the batch; the tokenizer's, then those of the modalities that the model has."""
+        """Keys of the batch: the tokenizer's, then those of the modalities that the model has."""
         names = list(self.tokenizer.model_input_names)
-        for modality in ("video", "audio"):
-            if getattr(self, f"{modality}_feature_size") is not None:
+        for modality, size in (("video", self.video_feature_size), ("audio", self.audio_feature_size)):
+            if size is not None:
                 names += [f"{modality}_features", f"{modality}_attention_mask"]
         for name, modality in (("pixel_values", "video"), ("input_values", "audio")):
-            if modality in self._clip_modalities:
+            if modality in self.clip_modalities:
                 names += [name, f"{name}_mask"]
         return names
 
     @property
-    def _clip_modalities(self) -> list[str]:
-        """What is read from a clip: the modalities that the model has parts and encoders for."""
-        known = {"video": self.frame_rate, "audio": self.audio_step or self.frame_rate}
-        return [name for name, rate in known.items() if rate and getattr(self, f"{name}_feature_size") is not None]
+    def clip_modalities(self) -> list[str]:
+        """The modalities that are read from a clip: those that the model has parts and encoders for."""
+        rates = {"video": self.frame_rate, "audio": self.audio_step or self.frame_rate}
+        sizes = {"video": self.video_feature_size, "audio": self.audio_feature_size}
+        return [name for name, rate in rates.items() if rate and sizes[name] is not None]
+
+    def modalities_beside(self, inputs: Mapping[str, Any]) -> list[str]:
+        """The modalities that are read from a clip beside these inputs, some of which may be features.
+
+        Raises:
+            ValueError: A clip and its features are both given.
+        """
+        for modality in ("video", "audio"):
+            if modality in inputs and f"{modality}_features" in inputs:
+                raise ValueError(f"{modality} and {modality}_features were given: give the clip or its features.")
+        # The sound of a file is not read if its features are given.
+        return [name for name in self.clip_modalities if f"{name}_features" not in inputs]
 
     def __call__(
         self,
         text: str | Sequence[str] | None = None,
         video: VideoInput | Sequence[VideoInput | None] | None = None,
         audio: AudioInput | Sequence[AudioInput | None] | None = None,
-        video_features: np.ndarray | torch.Tensor | Sequence | None = None,
-        audio_features: np.ndarray | torch.Tensor | Sequence | None = None,
+        video_features: np.ndarray | torch.Tensor | Sequence[Any] | None = None,
+        audio_features: np.ndarray | torch.Tensor | Sequence[Any] | None = None,
         sampling_rate: int | None = None,
         frame_rate: float | None = None,
         limits: MediaLimits | None = None,
         context: str | Sequence[str] | Sequence[str | Sequence[str] | None] | None = None,
         return_tensors: str | None = "pt",
     ) -> BatchFeature:
-        """Args:
-            text: one utterance or a list. Without it, or with "", the row has no text but the special tokens.
-            video: one clip or a list with one for each utterance, as [`AmessProcessor.decode`] takes them; `None` in
-                the list where an utterance has none.
-            audio: likewise, the sound, where it is not that of the video's file.
-            video_features, audio_features: one array `(frames, feature_size)` or a list with one for each utterance;
-                `None` or `(0, feature_size)` in the list where an utterance has none.
-            sampling_rate: of `audio` given as arrays, in Hz.
-            frame_rate: frames a second of `video` given as arrays; by default what the processor takes from a clip.
-            limits: what a clip may cost.
-            context: of a text its previous utterances in the dialogue, oldest first, or a string for one; of a list of
-                texts a list with such an entry, or `None`, for each. The last `context_utterances` of them are read.
+        """Make a batch of one utterance or of a list of them.
+
+        Args:
+            text: One text or a list. Without it, or with "", the row has no text but the special tokens.
+            video: One clip or a list with one per utterance, as [`AmessProcessor.decode`] takes them; `None` in the
+                list for an utterance without.
+            audio: Sound, likewise, if it is not the sound of the video's file.
+            video_features: One array `(frames, feature_size)` or a list with one per utterance; `None` or
+                `(0, feature_size)` in the list for an utterance without.
+            audio_features: One array `(steps, feature_size)` or a list, likewise.
+            sampling_rate: Samples per second of `audio` given as arrays, in Hz.
+            frame_rate: Frames per second of `video` given as arrays; by default the processor's.
+            limits: Limits on what a clip may cost.
+            context: Previous utterances of one text, oldest first, or a string for a single one; for a list of texts
+                a list with such an entry, or `None`, per text. The last `context_utterances` of them are read.
             return_tensors: `"pt"` or `"np"`.
 
         Returns:
-            `input_ids`, `attention_mask` and, where the tokenizer knows segments, `token_type_ids` `(batch, text)`;
-            for each modality of which features are given `<modality>_features` `(batch, frames, feature_size)` in
-            float32 with `<modality>_attention_mask` `(batch, frames)`; for clips what
-            [`AmessProcessor.clip_inputs`] returns.
+            `input_ids`, `attention_mask` and, if the tokenizer knows segments, `token_type_ids` `(batch, text)`; per
+            modality with features `<modality>_features` `(batch, frames, feature_size)` in float32 with
+            `<modality>_attention_mask` `(batch, frames)`; for clips what [`AmessProcessor.clip_inputs`] returns.
 
         Raises:
-            ValueError: nothing given, unequal numbers of utterances, features of a wrong size or with non-finite
-                values, a clip and features of one modality, clips or context for a model that takes none.
-            MediaError: a clip that cannot be decoded.
+            ValueError: Nothing is given, the numbers of utterances differ, features have a wrong size or non-finite
+                values, a clip comes with features of its modality, or the model takes no clips or no context.
+            MediaError: A clip cannot be decoded.
         """
-        if return_tensors not in ("pt", "np"):
-            raise ValueError(f'return_tensors={return_tensors!r} is not offered: a padded batch is "pt" or "np".')
-        given = {
+        optional = {
             "video": _as_list(video, dims=4),
             "audio": _as_list(audio, dims=1),
             "video_features": _as_list(video_features, dims=2),
             "audio_features": _as_list(audio_features, dims=2),
         }
-        given = {name: rows for name, rows in given.items() if rows is not None}
-        if text is None and not given:
-            raise ValueError("Nothing to process: give text, video, audio, video_features or audio_features.")
-        for modality in ("video", "audio"):
-            if modality in given and f"{modality}_features" in given:
-                raise ValueError(f"{modality} and {modality}_features were given: give the clip or its features.")
-        texts = (
-            [""] * len(next(iter(given.values()))) if text is None else [text] if isinstance(text, str) else list(text)
-        )
-        if not texts:
-            raise ValueError("Nothing to process: the list of texts is empty.")
-        for name, rows in given.items():
-            if len(rows) != len(texts):
-                raise ValueError(f"{len(texts)} texts but {len(rows)} {name}: give one for each utterance.")
-
+        given = {name: rows for name, rows in optional.items() if rows is not None}
+        wanted = self.modalities_beside(given)
+        texts = _texts(text, given)
         contexts = None
         if context is not None:
             contexts = previous_utterances(text, context, len(texts), self.context_utterances)
-        batch = dict(self.tokenizer.pad(self.encode_text(texts, contexts), return_tensors=return_tensors))
+        clips = None
         if "video" in given or "audio" in given:
             nothing = [None] * len(texts)
-            rows = zip(given.get("video", nothing), given.get("audio", nothing), strict=True)
-            # The sound of a file is not asked for where its features are given.
-            wanted = [name for name in self._clip_modalities if f"{name}_features" not in given]
-            clips = [self.decode(*row, sampling_rate, frame_rate, limits, modalities=wanted) for row in rows]
-            batch |= self.clip_inputs(clips, return_tensors, modalities=wanted)
+            clips = [
+                self.decode(*row, sampling_rate, frame_rate, limits, wanted)
+                for row in zip(given.get("video", nothing), given.get("audio", nothing), strict=True)
+            ]
+        features = {name: rows for name, rows in given.items() if name.endswith("_features")}
+        return self.collate(texts, contexts, clips, features, return_tensors)
+
+    def collate(
+        self,
+        texts: Sequence[str],
+        contexts: Sequence[Sequence[str]] | None = None,
+        clips: Sequence[Clip] | None = None,
+        features: Mapping[str, Sequence[Any]] | None = None,
+        return_tensors: str | None = "pt",
+    ) -> BatchFeature:
+        """Pad utterances to a batch, as [`AmessProcessor.__call__`] returns it.
+
+        Args:
+            texts: Texts of the utterances.
+            contexts: Previous utterances of each, oldest first.
+            clips: Clips of [`AmessProcessor.decode`].
+            features: Arrays per utterance, by the name of the input: `"video_features"`, `"audio_features"`.
+            return_tensors: `"pt"` or `"np"`.
+
+        Raises:
+            ValueError: Features have a wrong size or non-finite values, or `return_tensors` is another.
+        """
+        if return_tensors not in ("pt", "np"):
+            raise ValueError(f'return_tensors={return_tensors!r} is not offered: a padded batch is "pt" or "np".')
+        features = features or {}
+        batch: dict[str, Any] = dict(
+            self.tokenizer.pad(self.encode_text(texts, contexts), return_tensors=return_tensors)
+        )
+        if clips is not None:
+            batch |= self.clip_inputs(clips, return_tensors, self.modalities_beside(features))
         for modality in ("video", "audio"):
-            if f"{modality}_features" in given:
-                features, mask = self._pad(modality, given[f"{modality}_features"])
-                if return_tensors == "pt":
-                    features, mask = torch.from_numpy(features), torch.from_numpy(mask)
-                batch[f"{modality}_features"], batch[f"{modality}_attention_mask"] = features, mask
+            if f"{modality}_features" in features:
+                values, mask = self._pad(modality, features[f"{modality}_features"])
+                tensors = return_tensors == "pt"
+                batch[f"{modality}_features"] = torch.from_numpy(values) if tensors else values
+                batch[f"{modality}_attention_mask"] = torch.from_numpy(mask) if tensors else mask
         return BatchFeature(batch)
 
     def encode_text(
         self, texts: Sequence[str], contexts: Sequence[Sequence[str]] | None = None
     ) -> dict[str, list[list[int]]]:
-        """The tokens of utterances, not padded: what the tokenizer gives, cut to `max_text_length`, and after it the
-        context, cut to `max_context_length`.
+        """Encode utterances without padding: the text, cut to `max_text_length`, then the context, cut likewise.
 
         Args:
-            texts: the utterances.
-            contexts: what was said before each, oldest first.
+            texts: Texts of the utterances.
+            contexts: Previous utterances of each, oldest first.
         """
         encoded = dict(self.tokenizer(list(texts), truncation=True, max_length=self.max_text_length, padding=False))
-        # The tokenizer truncates in silence; too long a text is worth one line in the log.
+        # The tokenizer truncates in silence; a text that is too long is worth one line in the log.
         if any(len(ids) == self.max_text_length for ids in encoded["input_ids"]):
             self._warn_truncation("text", "tokens", self.max_text_length)
         if contexts is not None and add_context(self.tokenizer, encoded, texts, contexts, self.max_context_length):
@@ -304,84 +274,136 @@ class AmessProcessor(ProcessorMixin):
         frame_rate: float | None = None,
         limits: MediaLimits | None = None,
         modalities: Sequence[str] | None = None,
+        picture_size: int | None = None,
     ) -> Clip:
-        """One clip as the media encoder's preprocessing wants it: frames at its rate and size, samples at its rate, cut
-        to the lengths that are kept. What the clip lacks is `None` in the result, and is said in the log once.
+        """Make the clip of one utterance as the media encoder takes it: [`load_clip`], then [`fit`].
+
+        The arguments and errors are those of [`AmessProcessor.load_clip`].
+        """
+        clip = self.load_clip(video, audio, sampling_rate, frame_rate, limits, modalities, picture_size)
+        return self.fit(clip, modalities)
+
+    def load_clip(
+        self,
+        video: VideoInput | None = None,
+        audio: AudioInput | None = None,
+        sampling_rate: int | None = None,
+        frame_rate: float | None = None,
+        limits: MediaLimits | None = None,
+        modalities: Sequence[str] | None = None,
+        picture_size: int | None = None,
+    ) -> Clip:
+        """Read the clip of one utterance from files, arrays or a decoded `Clip`, with its whole sound.
 
         Args:
-            video: path, content or binary file; uint8 RGB array `(frames, height, width, 3)`; or a decoded `Clip`.
-            audio: path, content or binary file; or mono float array `(samples,)`. By default the sound of `video`.
-            sampling_rate: of `audio` as an array, in Hz.
-            frame_rate: of `video` as an array, in frames a second; by default that of the processor.
-            limits: what a file may cost.
-            modalities: which of video and audio are read, by default those that the model has encoders for.
+            video: Path, content or binary file; uint8 RGB array `(frames, height, width, 3)`; or a decoded `Clip`.
+            audio: Path, content or binary file; or mono float array `(samples,)`. By default the sound of `video`.
+            sampling_rate: Samples per second of `audio` as an array, in Hz.
+            frame_rate: Frames per second of `video` as an array; by default the processor's.
+            limits: Limits on what a file may cost.
+            modalities: The modalities that are read, by default `clip_modalities`.
+            picture_size: Longer side of `Clip.pictures`, in pixels; `None` for no pictures.
 
         Raises:
-            MediaError: a file that cannot be decoded.
-            ValueError: the model takes no clips, or an array that does not fit.
+            MediaError: A file cannot be decoded.
+            ValueError: The model takes no clips, or an array does not fit.
             ImportError: PyAV is needed and not installed.
         """
-        wanted = self._clip_modalities if modalities is None else modalities
-        if not self._clip_modalities:
+        if not self.clip_modalities:
             raise ValueError(
                 "A clip was given, but this processor is of a model that takes features only. Attach the media "
                 "encoder that made its features, model.attach_media_encoder(encoder), and make the processor anew: "
                 'AmessProcessor(tokenizer, ..., **encoder.record["preprocessing"]).'
             )
-        own_sound = audio is None and "audio" in wanted
-        clip = Clip(None, None, None, self.sampling_rate, 0.0)
+        wanted = self.clip_modalities if modalities is None else modalities
+        streams = [name for name in wanted if name == "video" or audio is None]
         if isinstance(video, Clip):
             clip = video
         elif isinstance(video, (np.ndarray, torch.Tensor)):
-            if "video" in wanted:
-                own_rate = frame_rate or self.frame_rate
-                frames, frame_times = sampled_frames(np.asarray(video), own_rate, self.frame_rate)
-                clip = replace(clip, frames=frames, frame_times=frame_times, duration=len(video) / own_rate)
-        elif video is not None and ("video" in wanted or own_sound):
-            clip = self._decoded(video, limits, video="video" in wanted, audio=own_sound)
-        frames, frame_times, waveform, rate = clip.frames, clip.frame_times, clip.waveform, clip.sampling_rate
+            clip = self.from_array(video, frame_rate) if "video" in wanted else self._empty_clip()
+        elif video is not None and streams:
+            clip = self.decode_file(video, limits, streams, picture_size)
+        else:
+            clip = self._empty_clip()
+        if picture_size is not None and clip.pictures is None and clip.frames is not None and len(clip.frames):
+            shape = picture_shape(*clip.frames.shape[1:3], picture_size)
+            clip = replace(clip, pictures=resized_frames(clip.frames, shape))
         if isinstance(audio, (np.ndarray, torch.Tensor)):
             if sampling_rate is None:
                 raise ValueError("audio is an array: give its sampling_rate in Hz.")
-            waveform, rate = np.asarray(audio), sampling_rate
+            clip = replace(clip, waveform=np.asarray(audio), sampling_rate=sampling_rate)
         elif audio is not None and "audio" in wanted:
-            waveform, rate = self._decoded(audio, limits, video=False, audio=True).waveform, self.sampling_rate
-
-        if "video" not in wanted:
-            frames = frame_times = None
-        elif frames is not None:
-            frames = resized_frames(self._cut("video", frames), self._image_shape)
-            frame_times = None if frame_times is None else frame_times[: len(frames)]
-        duration = clip.duration
-        if "audio" not in wanted:
-            waveform = None
-        elif waveform is not None:
-            waveform = resampled_waveform(waveform, rate, self.sampling_rate)
-            duration = max(duration, len(waveform) / self.sampling_rate)
-            waveform = self._cut("audio", waveform)
-        clip = Clip(frames, frame_times, waveform, self.sampling_rate, duration)
-        for name, values in (("video", clip.frames), ("audio", clip.waveform)):
-            if name in wanted and (values is None or not len(values)):
-                logger.warning_once(f"A clip has no {name}: its intent is judged without.")
+            sound = self.decode_file(audio, limits, ["audio"])
+            clip = replace(clip, waveform=sound.waveform, sampling_rate=sound.sampling_rate)
         return clip
+
+    def decode_file(
+        self,
+        source: Source,
+        limits: MediaLimits | None = None,
+        modalities: Sequence[str] | None = None,
+        picture_size: int | None = None,
+    ) -> Clip:
+        """Decode a file at the rates and the image size of the media encoder.
+
+        The clip has one frame more than the model reads, which tells a longer clip from one that ends there, and the
+        whole sound.
+        """
+        wanted = self.clip_modalities if modalities is None else modalities
+        settings: dict[str, Any] = {"video": "video" in wanted, "audio": "audio" in wanted}
+        if settings["video"]:
+            settings |= {"frame_rate": self.frame_rate, "image_size": self._image_shape, "picture_size": picture_size}
+            settings["max_frames"] = self.max_video_length + 1
+        # A late import, because it loads FFmpeg, which texts and features do without.
+        from .media_amess import decode_clip
+
+        return decode_clip(source, sampling_rate=self.sampling_rate, limits=limits, **settings)
+
+    def from_array(self, frames: Any, frame_rate: float | None = None) -> Clip:
+        """Make a clip of an array of frames, of which it keeps those at the ticks of the media encoder's rate."""
+        assert self.frame_rate is not None, "only a processor of clips gets here"
+        own_rate = self.frame_rate if frame_rate is None else frame_rate
+        sampled, times = sampled_frames(frames, own_rate, self.frame_rate)
+        return replace(self._empty_clip(), frames=sampled, frame_times=times, duration=len(frames) / own_rate)
+
+    def fit(self, clip: Clip, modalities: Sequence[str] | None = None) -> Clip:
+        """Fit a clip to the media encoder: its frame size and sampling rate, cut to the lengths that are kept.
+
+        A modality that the clip lacks is `None` in the result, and the log says so once.
+        """
+        wanted = self.clip_modalities if modalities is None else modalities
+        frames = frame_times = pictures = waveform = None
+        duration = clip.duration
+        if "video" in wanted and clip.frames is not None:
+            frames = resized_frames(self._cut_frames(clip.frames), self._image_shape)
+            frame_times = None if clip.frame_times is None else clip.frame_times[: len(frames)]
+            pictures = None if clip.pictures is None else clip.pictures[: len(frames)]
+        if "audio" in wanted and clip.waveform is not None:
+            waveform = resampled_waveform(clip.waveform, clip.sampling_rate, self.sampling_rate)
+            duration = max(duration, len(waveform) / self.sampling_rate)
+            waveform = self._cut_waveform(waveform)
+        for name, values in (("video", frames), ("audio", waveform)):
+            if name in wanted and (values is None or not len(values)):
+                logger.warning_once(f"A clip has no {name}: the intent is recognised without it.")
+        return Clip(frames, frame_times, waveform, self.sampling_rate, duration, pictures)
 
     def clip_inputs(
         self, clips: Sequence[Clip], return_tensors: str = "pt", modalities: Sequence[str] | None = None
     ) -> BatchFeature:
-        """Decoded clips as the inputs of the media encoder.
+        """Pad decoded clips to the inputs of the media encoder.
 
         Args:
-            clips: of [`AmessProcessor.decode`].
+            clips: Clips of [`AmessProcessor.decode`].
             return_tensors: `"pt"` or `"np"`.
-            modalities: which of video and audio are read, by default those that the model has encoders for.
+            modalities: The modalities that are read, by default `clip_modalities`.
 
         Returns:
             `pixel_values` `(batch, frames, 3, height, width)` with `pixel_values_mask` `(batch, frames)`, and
-            `input_values` `(batch, samples)` with `input_values_mask` `(batch, samples)`: float32 and int64. Where no
-            row has any, there is one padded position.
+            `input_values` `(batch, samples)` with `input_values_mask` `(batch, samples)`: float32 and int64. If no row
+            has any, there is one padded position.
         """
         batch: dict[str, torch.Tensor] = {}
-        wanted = self._clip_modalities if modalities is None else modalities
+        wanted = self.clip_modalities if modalities is None else modalities
         if "video" in wanted:
             batch["pixel_values"], batch["pixel_values_mask"] = self._pixel_values([clip.frames for clip in clips])
         if "audio" in wanted:
@@ -393,59 +415,53 @@ class AmessProcessor(ProcessorMixin):
     @property
     def _image_shape(self) -> tuple[int, int]:
         size = self.image_size
-        return (size, size) if isinstance(size, int) else tuple(size)
+        assert size is not None, "only a processor of clips gets here"
+        return (size, size) if isinstance(size, int) else (size[0], size[1])
 
-    def _decoded(self, source: Any, limits: MediaLimits | None, video: bool, audio: bool) -> Clip:
-        settings: dict[str, Any] = {"sampling_rate": self.sampling_rate, "limits": limits}
-        if video:
-            # One more than is kept, which tells a clip that is cut from one that ends there.
-            settings |= {"frame_rate": self.frame_rate, "image_size": self._image_shape}
-            settings["max_frames"] = self.max_video_length + 1
-        # Here, because it loads FFmpeg, which texts and features do without.
-        from .media_amess import decode_clip
+    def _empty_clip(self) -> Clip:
+        return Clip(None, None, None, self.sampling_rate, 0.0)
 
-        return decode_clip(source, video=video, audio=audio, **settings)
+    def _cut_frames(self, frames: Frames) -> Frames:
+        if len(frames) > self.max_video_length:
+            self._warn_truncation("video", "frames", self.max_video_length)
+        return frames[: self.max_video_length]
 
-    def _cut(self, modality: str, array: np.ndarray) -> np.ndarray:
-        limit = self.max_video_length
-        if modality == "audio":
-            if self.audio_step is None or self.audio_window is None:
-                return array
-            # Samples past those that the last step covers make no step: cutting them loses nothing to warn about.
-            limit = self.audio_window + (self.max_audio_length - 1) * self.audio_step
-            if len(array) >= limit + self.audio_step:
-                self._warn_truncation("audio", "steps", self.max_audio_length)
-        elif len(array) > limit:
-            self._warn_truncation("video", "frames", limit)
-        return array[:limit]
+    def _cut_waveform(self, waveform: Waveform) -> Waveform:
+        if self.audio_step is None or self.audio_window is None:
+            return waveform
+        # Samples past those that the last step covers make no step: cutting them loses nothing to warn about.
+        limit = self.audio_window + (self.max_audio_length - 1) * self.audio_step
+        if len(waveform) >= limit + self.audio_step:
+            self._warn_truncation("audio", "steps", self.max_audio_length)
+        return waveform[:limit]
 
-    def _pixel_values(self, rows: list[np.ndarray | None]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _pixel_values(self, rows: list[Frames | None]) -> tuple[torch.Tensor, torch.Tensor]:
         lengths = [0 if row is None else len(row) for row in rows]
         values = torch.zeros(len(rows), max(1, *lengths), 3, *self._image_shape)
         mask = _length_mask(lengths, values.shape[1])
         mean, std = (torch.tensor(numbers).reshape(3, 1, 1) for numbers in (self.image_mean, self.image_std))
         for row, frames in enumerate(rows):
-            if lengths[row]:
+            if frames is not None and len(frames):
                 pictures = torch.from_numpy(frames).permute(0, 3, 1, 2)
                 torch.div(pictures, 255 * std, out=values[row, : lengths[row]])
                 values[row, : lengths[row]] -= mean / std
         return values, mask
 
-    def _input_values(self, rows: list[np.ndarray | None]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _input_values(self, rows: list[Waveform | None]) -> tuple[torch.Tensor, torch.Tensor]:
         lengths = [0 if row is None else len(row) for row in rows]
         values = torch.zeros(len(rows), max(1, *lengths))
         for row, samples in enumerate(rows):
-            if lengths[row]:
-                samples = torch.from_numpy(samples)
+            if samples is not None and len(samples):
+                sound = torch.from_numpy(samples)
                 if self.normalize_audio:
                     # As the feature extractors of these models do, with their epsilon.
-                    samples = (samples - samples.mean()) / (samples.var(correction=0) + 1e-7).sqrt()
-                values[row, : lengths[row]] = samples
+                    sound = (sound - sound.mean()) / (sound.var(correction=0) + 1e-7).sqrt()
+                values[row, : lengths[row]] = sound
         return values, _length_mask(lengths, values.shape[1])
 
-    def _pad(self, modality: str, rows: list) -> tuple[np.ndarray, np.ndarray]:
-        size = getattr(self, f"{modality}_feature_size")
-        limit = getattr(self, f"max_{modality}_length")
+    def _pad(self, modality: str, rows: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+        size = self.video_feature_size if modality == "video" else self.audio_feature_size
+        limit = self.max_video_length if modality == "video" else self.max_audio_length
         if size is None:
             raise ValueError(
                 f"{modality}_features were given, but this processor belongs to a model without a {modality} part "
@@ -477,8 +493,23 @@ class AmessProcessor(ProcessorMixin):
         logger.warning_once(f"{modality} is cut to max_{modality}_length={limit} {unit} where it is longer.")
 
 
-def _as_list(rows: Any, dims: int) -> list | None:
-    """One utterance's input as a list of one; `None` stays `None`. `dims` are those of an array of one utterance."""
+def _texts(text: str | Sequence[str] | None, given: Mapping[str, list[Any]]) -> list[str]:
+    """One text per utterance of the other inputs."""
+    if text is None and not given:
+        raise ValueError("Nothing to process: give text, video, audio, video_features or audio_features.")
+    if text is None:
+        text = [""] * len(next(iter(given.values())))
+    texts = [text] if isinstance(text, str) else list(text)
+    if not texts:
+        raise ValueError("Nothing to process: the list of texts is empty.")
+    for name, rows in given.items():
+        if len(rows) != len(texts):
+            raise ValueError(f"{len(texts)} texts but {len(rows)} {name}: give one per utterance.")
+    return texts
+
+
+def _as_list(rows: Any, dims: int) -> list[Any] | None:
+    """Make a list of the input of one utterance, whose array would have `dims` dimensions; `None` stays `None`."""
     if rows is None:
         return None
     if isinstance(rows, (np.ndarray, torch.Tensor)):
@@ -490,6 +521,88 @@ def _as_list(rows: Any, dims: int) -> list | None:
 
 def _length_mask(lengths: list[int], longest: int) -> torch.Tensor:
     return (torch.arange(longest) < torch.tensor(lengths)[:, None]).long()
+
+
+def previous_utterances(
+    text: str | Sequence[str] | None, context: Any, number: int, context_utterances: int
+) -> list[list[str]]:
+    """Previous utterances of each utterance of a batch: the last `context_utterances` that are given.
+
+    Args:
+        text: Text of the batch as the processor was given it.
+        context: Previous utterances of one utterance (`text` is a string), oldest first, or a string for a single
+            one; for a list of utterances a list with such an entry, or `None`, per utterance.
+        number: Number of utterances of the batch.
+        context_utterances: Number of previous utterances that the model was trained with.
+
+    Raises:
+        ValueError: The model reads no context, there is context without text, the number of entries differs, or an
+            entry is of another type.
+    """
+    if not context_utterances:
+        raise ValueError(
+            "context was given, but this processor is of a model that reads none (context_utterances=0). Leave it "
+            "out, or use a model that was trained with context_utterances above 0."
+        )
+    if text is None:
+        raise ValueError("context was given without text: it is what was said before the text.")
+    if not isinstance(text, str) and (isinstance(context, str) or len(context) != number):
+        given = "one string" if isinstance(context, str) else len(context)
+        raise ValueError(f"{number} texts but {given} context: give one entry per utterance.")
+    rows = []
+    for index, row in enumerate([context] if isinstance(text, str) else context):
+        row = [] if row is None else [row] if isinstance(row, str) else row
+        if not isinstance(row, Sequence) or not all(isinstance(utterance, str) for utterance in row):
+            raise ValueError(f"The context of utterance {index} must be a string or a list of strings, not {row!r}.")
+        rows.append(list(row[-context_utterances:]))
+    return rows
+
+
+def add_context(
+    tokenizer: Any,
+    encoded: dict[str, list[list[int]]],
+    texts: Sequence[str],
+    contexts: Sequence[Sequence[str]],
+    max_context_length: int,
+) -> bool:
+    """Append the context to encoded utterances, in place: `[CLS] utterance [SEP] context [SEP]`.
+
+    The context has segment id 1 if the tokenizer knows segments (BERT's does, RoBERTa's does not). The previous
+    utterances are in the order in which they were said. The utterance itself does not change; of a context that is too
+    long the beginning is cut. A row without context stays a row of one segment.
+
+    The model takes both segments for its text: anchors, fusion and pooling run over all of it, and the segment ids
+    tell it which part the sound and the picture belong to.
+
+    Args:
+        tokenizer: Tokenizer of the BERT family, whose encoding of a pair begins with that of its first part.
+        encoded: The tokenizer's encoding of `texts`, not padded.
+        texts: Texts of the utterances `(batch)`.
+        contexts: Previous utterances of each, oldest first.
+        max_context_length: Number of tokens of the second segment, separators included.
+
+    Returns:
+        Whether any context was cut.
+    """
+    joined = {row: " ".join(context) for row, context in enumerate(contexts) if any(map(str.strip, context))}
+    if not joined:
+        return False
+    # Without truncation: the tokenizer knows one limit for both parts, and the warning about long texts is ours.
+    pairs = tokenizer([texts[row] for row in joined], list(joined.values()), truncation=False, verbose=False)
+    was_cut = False
+    for place, row in enumerate(joined):
+        segments = pairs.sequence_ids(place)
+        second = range(segments.count(0) + tokenizer.num_special_tokens_to_add(pair=False), len(segments))
+        words = [position for position in second if segments[position] == 1]
+        room = max(max_context_length - (len(second) - len(words)), 0)
+        was_cut |= len(words) > room
+        dropped = set(words[: max(len(words) - room, 0)])
+        if len(dropped) == len(words):
+            continue
+        for name in encoded:
+            values = pairs[name][place]
+            encoded[name][row] = encoded[name][row] + [values[i] for i in second if i not in dropped]
+    return was_cut
 
 
 AmessProcessor.register_for_auto_class("AutoProcessor")

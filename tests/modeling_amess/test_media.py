@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import modeling_amess
-from modeling_amess.clip_amess import MediaLimits, NoMediaStreamError, UnreadableMediaError
+from modeling_amess.clip_amess import MediaLimitError, MediaLimits, NoMediaStreamError, UnreadableMediaError
 from modeling_amess.media_amess import decode_clip
 
 from .clips import AUDIO_CODECS, COLOURS, VIDEO_CODECS, colour_at, tone, upright_picture, write_clip
@@ -281,6 +281,7 @@ def test_white_is_white_and_black_is_black_in_any_pixel_format(tmp_path, codec, 
         ({"sampling_rate": 0}, "sampling_rate=0"),
         ({"max_frames": 0}, "max_frames=0"),
         ({"image_size": 0}, "image_size=.0, 0."),
+        ({"picture_size": 0}, "picture_size=0"),
         ({"video": False, "audio": False}, "nothing to decode"),
     ],
 )
@@ -291,7 +292,7 @@ def test_settings_that_make_no_sense(tmp_path, settings, complaint):
 
 
 def test_a_missing_file_a_folder_and_an_address(tmp_path):
-    with pytest.raises(FileNotFoundError, match="absent.mp4"):
+    with pytest.raises(FileNotFoundError, match=r"absent\.mp4"):
         decode_clip(tmp_path / "absent.mp4")
     with pytest.raises(UnreadableMediaError, match="not a file"):
         decode_clip(tmp_path)
@@ -321,3 +322,27 @@ def test_without_pyav_the_module_says_what_to_install():
         [sys.executable, "-c", script, *modeling_amess.__path__], capture_output=True, text=True, check=True
     )
     assert "pip install av" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("rotation", "picture_size", "shape"),
+    [(0, 32, (24, 32)), (90, 32, (32, 24)), (0, 64, (48, 64)), (0, 500, (48, 64)), (0, 1, (1, 1))],
+)
+def test_pictures_keep_the_shape_of_the_clip_beside_the_frames(tmp_path, rotation, picture_size, shape):
+    path = write_clip(tmp_path / "clip.mp4", seconds=1.0, picture=upright_picture, rotation=rotation)
+    clip = decode_clip(path, image_size=16, picture_size=picture_size)
+    assert clip.frames.shape == (6, 16, 16, 3) and clip.pictures.shape == (6, *shape, 3)
+    assert clip.pictures.dtype == np.uint8
+    plain = decode_clip(path, image_size=16)
+    assert plain.pictures is None
+    np.testing.assert_array_equal(plain.frames, clip.frames)
+    if picture_size > 1:
+        np.testing.assert_array_equal(decode_clip(path, image_size=shape).frames, clip.pictures)
+
+
+def test_pictures_count_as_kept_memory(tmp_path):
+    path = write_clip(tmp_path / "clip.mp4", seconds=1.0)
+    limits = MediaLimits(max_kept_bytes=6 * 16 * 16 * 3)
+    assert len(decode_clip(path, image_size=16, limits=limits).frames) == 6
+    with pytest.raises(MediaLimitError, match="max_kept_bytes"):
+        decode_clip(path, image_size=16, picture_size=8, limits=limits)

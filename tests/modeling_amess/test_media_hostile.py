@@ -171,6 +171,7 @@ DECODE_ALL = r"""
 import json, os, re, sys, time, types
 package = sys.modules["modeling_amess"] = types.ModuleType("modeling_amess")
 package.__path__ = [sys.argv[1]]
+import modeling_amess.clip_amess as clips
 import modeling_amess.media_amess as media
 assert "torch" not in sys.modules
 files_before = os.listdir("/proc/self/fd")
@@ -180,7 +181,7 @@ for path in sys.argv[3:]:
     try:
         clip = media.decode_clip(path, **json.loads(sys.argv[2]))
         outcome = None if clip.frames is None else len(clip.frames)
-    except media.MediaError as error:
+    except clips.MediaError as error:
         assert error.source == path, error.source
         outcome = type(error).__name__
     seconds = time.perf_counter() - started

@@ -18,8 +18,8 @@ from transformers import (
     pipeline,
 )
 
-from modeling_amess import AmessProcessor, IntentRecognitionPipeline
-from modeling_amess.clip_amess import MediaError
+from modeling_amess import AmessProcessor, IntentRecognitionPipeline, media_amess
+from modeling_amess.clip_amess import Clip, MediaError
 
 from .clips import write_clip
 from .processes import run_python
@@ -212,9 +212,10 @@ def test_without_text_a_transcript_is_asked_for_by_the_name_of_the_input(recogni
         recognizer(clips["silent"], asr_model="never-loaded")
 
 
-def test_whisper_transcribes_and_is_loaded_once(recognizer, clips, tmp_path):
+def test_whisper_transcribes_and_is_loaded_once(recognizer, clips, tmp_path, opened):
     whisper = save_tiny_whisper(tmp_path / "whisper")
     result = recognizer(clips["both"], asr_model=whisper)
+    assert len(opened) == 1, "Whisper hears the sound that was decoded for A-MESS"
     assert result["text"] == "great great great"
     assert_same(result, recognizer(clips["both"], text="great great great"))
     for file in Path(whisper).iterdir():
@@ -257,6 +258,47 @@ def save_tiny_whisper(folder: Path) -> str:
     WhisperTokenizer(vocab=vocabulary, merges=[], unk_token=words[0]).save_pretrained(folder)
     WhisperFeatureExtractor().save_pretrained(folder)
     return str(folder)
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list:
+    """Files that PyAV opens from here on."""
+    files, original = [], media_amess.av.open
+    monkeypatch.setattr(
+        media_amess.av, "open", lambda file, **options: files.append(file) or original(file, **options)
+    )
+    return files
+
+
+def test_one_call_opens_a_clip_once_and_returns_what_the_model_saw(recognizer, clips, opened):
+    result = recognizer(clips["both"], text="oh, great.", return_clip=True, picture_size=40)
+    assert len(opened) == 1
+    clip = result.pop("clip")
+    assert isinstance(clip, Clip) and clip.sampling_rate == 16000 and clip.duration == pytest.approx(1.5, abs=0.1)
+    assert clip.frames.shape == (8, 32, 32, 3) and clip.pictures.shape == (8, 30, 40, 3)
+    assert clip.frame_times == pytest.approx(np.arange(8) / FRAME_RATE, abs=0.05)
+    assert len(clip.waveform) == pytest.approx(1.5 * 16000, abs=1600)
+    assert_same(result, recognizer(clips["both"], text="oh, great."))
+    assert len(opened) == 2
+    # What was decoded is a clip like any other, and no file is opened for it.
+    again = recognizer(clip, text="oh, great.", return_clip=True)
+    np.testing.assert_array_equal(again.pop("clip").pictures, clip.pictures)
+    assert_same(again, result)
+    assert len(opened) == 2
+
+
+def test_several_clips_are_each_opened_once_and_text_alone_has_no_clip(recognizer, clips, opened):
+    inputs = [{"video": clips["both"], "text": "oh"}, {"text": "no"}, {"video": clips["silent"], "text": "great"}]
+    results = recognizer(inputs, batch_size=3, return_clip=True)
+    assert len(opened) == 2
+    assert [None if one["clip"] is None else one["clip"].pictures for one in results] == [None, None, None]
+    assert results[1]["clip"] is None and results[2]["clip"].waveform is None
+
+
+def test_frames_as_an_array_have_pictures_too(recognizer):
+    frames = np.random.default_rng(0).integers(0, 256, (6, 60, 90, 3), dtype=np.uint8)
+    clip = recognizer({"video": frames, "text": "oh"}, return_clip=True, picture_size=30)["clip"]
+    assert clip.pictures.shape == (6, 20, 30, 3) and clip.frames.shape == (6, 32, 32, 3)
 
 
 def test_a_clip_that_cannot_be_decoded_is_named(recognizer, tmp_path):

@@ -115,9 +115,9 @@ def test_a_clip_may_lack_a_modality_and_it_is_said_once(folder, said):
         batch = processor(video=[folder / "silent.mp4", folder / "blind.wav", None])
     assert batch["pixel_values_mask"].sum(1).tolist() == [6, 0, 0]
     assert batch["input_values_mask"].sum(1).tolist() == [0, 16000, 0]
-    assert sorted(said()) == [
-        "A clip has no audio: its intent is judged without.",
-        "A clip has no video: its intent is judged without.",
+    assert [next(name for name in ("no audio", "no video") if name in line) for line in sorted(said())] == [
+        "no audio",
+        "no video",
     ]
     nothing = processor(video=[folder / "silent.mp4"])
     assert nothing["input_values"].tolist() == [[0]] and nothing["input_values_mask"].tolist() == [[0]]
