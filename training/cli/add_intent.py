@@ -190,8 +190,9 @@ def _few_per_intent(inputs: Sequence[LabelledInput], number: int) -> list[dict[s
 def _batch(recognizer: IntentRecognitionPipeline, parts: dict[str, Any]) -> dict[str, Any]:
     utterance = recognizer.preprocess(parts)
     processor: Any = recognizer.processor  # an AmessProcessor; transformers knows it as a ProcessorMixin
-    rate = {"sampling_rate": processor.sampling_rate} if "audio" in utterance.arguments else {}
-    return dict(processor(**utterance.arguments, **rate, return_tensors="pt"))
+    clips = None if utterance.clip is None else [utterance.clip]
+    features = {name: [feature] for name, feature in utterance.features.items()}
+    return dict(processor.collate([utterance.text], None, clips, features))
 
 
 def _accuracies(

@@ -28,6 +28,7 @@ VIDEO_COLOUR, AUDIO_COLOUR = "#2166ac", "#d9730d"
 TEXT_COLOUR, QUIET_COLOUR, PANEL_COLOUR = "#222222", "#8a8a8a", "#f1f2f4"
 COLOURS = {"video": VIDEO_COLOUR, "audio": AUDIO_COLOUR}
 FRAMES_SHOWN = 8
+PICTURE_SIZE = 320  # pixels of the longer side: twice what a frame takes in the picture
 _ENVELOPE_POINTS = 1200
 
 
@@ -44,7 +45,8 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
     with matplotlib.rc_context(cast("Any", style)):
         frames = frame_times = waveform = None
         if clip is not None:
-            frames, frame_times, waveform = clip.frames, clip.frame_times, clip.waveform
+            frames, frame_times, waveform = clip.pictures, clip.frame_times, clip.waveform
+            frames = clip.frames if frames is None else frames  # a clip of arrays may come without pictures
         heights = {"head": 0.75}
         if frames is not None:
             height, width = frames.shape[1:3]

@@ -151,13 +151,14 @@ def _recognize(
     recognizer: IntentRecognitionPipeline, one: Input, arguments: argparse.Namespace, picture: Path | None
 ) -> dict[str, Any]:
     parts = {"video": one.clip, "text": one.text, "context": arguments.context}
-    result: Any = recognizer(parts, top_k=arguments.top_k, asr_model=arguments.asr_model)
-    if picture is not None:
-        # here, because matplotlib takes time to load
-        from .explanation_picture import draw_explanation
+    options = {"top_k": arguments.top_k, "asr_model": arguments.asr_model}
+    if picture is None:
+        return cast("dict[str, Any]", recognizer(parts, **options))
+    # here, because matplotlib takes time to load
+    from .explanation_picture import PICTURE_SIZE, draw_explanation
 
-        clip = None if one.clip is None else recognizer.processor.decode(one.clip)
-        draw_explanation(result, clip, picture, title=one.name)
+    result = cast("dict[str, Any]", recognizer(parts, **options, return_clip=True, picture_size=PICTURE_SIZE))
+    draw_explanation(result, result.pop("clip"), picture, title=one.name)
     return result
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pytest
 from PIL import Image
 
@@ -145,6 +146,20 @@ def test_the_picture_shows_what_there_is(capsys, model, clips, tmp_path):
     with Image.open(tmp_path / "why-1.png") as first, Image.open(tmp_path / "why-2.png") as second:
         assert first.size == full
         assert second.size[1] < full[1]  # b.mp4 has no sound to draw
+
+
+@pytest.mark.parametrize("explain", [(), ("--explain", "why.png")])
+def test_a_clip_is_opened_once(capsys, model, clips, tmp_path, monkeypatch, explain):
+    opened, av_open = [], av.open
+
+    def counting(file, *arguments, **options):
+        opened.append(file)
+        return av_open(file, *arguments, **options)
+
+    monkeypatch.setattr(av, "open", counting)
+    monkeypatch.chdir(tmp_path)
+    assert amess(capsys, "predict", clips / "a.mp4", "--model", model, "--json", *explain)[0] == 0
+    assert len(opened) == 1
 
 
 @pytest.mark.parametrize(
