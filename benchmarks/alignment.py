@@ -1,29 +1,27 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Training samples per second of the four ways to align frames with the text (`AmessConfig.alignment`), on the same
-batches: length buckets, padded to the longest of the batch. Every round measures each kind once.
+"""Training samples per second of the four alignments of frames with the text (`AmessConfig.alignment`).
+
+All run on the same batches: length buckets, padded to the longest row. Every round measures each kind once. There is
+one model; the script exchanges only its alignment modules between steps.
 
     python -m benchmarks.alignment --data_dir data/mintrec              # BERT-large size on the CPU, 4 rounds
     python -m benchmarks.alignment --size minilm-shape --batches 20     # texts of the embedded sample
     python -m benchmarks.alignment --data_dir data/mintrec --device cuda --dtype bfloat16 --batches 100
-
-There is one model; only its alignment modules are exchanged between steps.
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 import torch
 
-from benchmarks.throughput import FEATURE_SIZES, MAX_LENGTHS, positions, spread_over_epoch
-from benchmarks.training_step import SIZES, StepTime, TrainingStep, create_random_model, machine
-from benchmarks.utterances import RandomUtterances, load_tokenizer
-from modeling_amess import AmessProcessor
 from modeling_amess.fusion_amess import AmessAlignment
-from training.batch_sampler import BucketBatchSampler
-from training.data import IntentCollator
+
+from .training_step import StepTime, TrainingStep, add_arguments, create_random_model, machine
+from .utterances import FEATURE_SIZES, MAX_LENGTHS, SIZE_FIELDS, Batch, RandomUtterances, load_tokenizer
 
 
 KINDS = ("none", "avg_pool", "conv1d", "ctc")
@@ -32,31 +30,17 @@ KINDS = ("none", "avg_pool", "conv1d", "ctc")
 def main() -> None:
     """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=SIZES, default="bert-large")
-    parser.add_argument("--data_dir", help="folder of the MIntRec release; the embedded sample's texts without it")
-    parser.add_argument("--batch_size", type=int, default=8)
-    parser.add_argument("--batches", type=int, default=4, help="rounds, each with one step of every kind")
-    parser.add_argument("--threads", type=int, default=1, help="on a CPU that others use too, 1 measures best")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    add_arguments(parser, size="bert-large", batch_size=8, batches=4, each="rounds, each with one step of every kind")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
-    tokenizer = load_tokenizer()
-    utterances = RandomUtterances(arguments.data_dir, tokenizer, FEATURE_SIZES, MAX_LENGTHS)
-    sizes = {f"{name}_feature_size": size for name, size in FEATURE_SIZES.items()}
-    limits = {f"max_{name}_length": limit for name, limit in MAX_LENGTHS.items()}
-    collator = IntentCollator(AmessProcessor(tokenizer, **sizes, **limits), tuple(MAX_LENGTHS))
-    sampler = BucketBatchSampler(len(utterances), arguments.batch_size, seed=0, lengths=utterances.lengths["text"])
-    full = [batch for batch in sampler if len(batch) == arguments.batch_size]
-    chosen = spread_over_epoch(
-        full, lambda batch: sum(positions(batch, utterances, "length buckets").values()), arguments.batches
-    )
-    batches = [collator([utterances[index] for index in batch]) for batch in chosen]
-    batches = [{name: values.to(arguments.device) for name, values in batch.items()} for batch in batches]
+    utterances = RandomUtterances(arguments.data_dir, load_tokenizer())
+    batches = utterances.bucketed_batches(arguments.batch_size, arguments.batches, arguments.device)
 
-    step = TrainingStep(create_random_model(arguments.size, **sizes, **limits), arguments.device, arguments.dtype)
-    config, fusion = step.model.config, step.model.amess.fusion
+    model = create_random_model(arguments.size, **SIZE_FIELDS)
+    step = TrainingStep(model, arguments.device, arguments.dtype)
+    config: Any = model.config
+    fusion: Any = model.amess.fusion
     modules = {}
     for kind in KINDS:
         config.alignment = kind
@@ -64,12 +48,12 @@ def main() -> None:
         audio = AmessAlignment(config, FEATURE_SIZES["audio"], MAX_LENGTHS["audio"])
         modules[kind] = torch.nn.ModuleList([video, audio]).to(arguments.device)
         parameters = list(modules[kind].parameters())
-        if parameters:  # those of the kinds at rest have no gradient and are passed over
+        if parameters:  # the optimizer skips parameters without a gradient: those of the other kinds
             step.optimizer.add_param_group({"params": parameters})
-    print(f"A-MESS, {arguments.size}, {step.model.num_parameters() / 1e6:.0f} million parameters, batch size", end=" ")
+    print(f"A-MESS, {arguments.size}, {model.num_parameters() / 1e6:.0f} million parameters, batch size", end=" ")
     print(f"{arguments.batch_size}; {machine(arguments.device, arguments.dtype)}")
 
-    def timed_step(kind: str, batch: dict[str, torch.Tensor]) -> StepTime:
+    def timed_step(kind: str, batch: Batch) -> StepTime:
         fusion.video.alignment, fusion.audio.alignment = modules[kind]
         return step(batch)
 

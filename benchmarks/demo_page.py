@@ -1,10 +1,11 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a visitor of the demo waits for, in headless Chromium: until the page is there, and from a click on an example
-until its answer is drawn, beside the pipeline's own time on the same clip in this process.
+"""The times that a visitor of the demo waits, in headless Chromium, beside the pipeline's own time on the same clips.
 
-    python -m benchmarks.demo_page                                   # the model that the first command left
-    python -m benchmarks.demo_page --model org-folder --repeats 3
+The script measures until the page can be used, and from a click on an example until its answer is drawn.
+
+    python -m benchmarks.demo_page                                   # the model that README's training command writes
+    python -m benchmarks.demo_page --model folder --repeats 3
 
 Needs Debian's chromium and chromium-driver.
 """
@@ -19,11 +20,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from transformers import pipeline
-
-import modeling_amess  # noqa: F401  (registers the pipeline's task)
 from tests.space.browser import CHROMIUM, DRIVER, MISSING, Visitor
 from tests.space.server import SPACE, one_thread, running
+from training.cli.predict import DEFAULT_MODEL, load_recognizer
 
 
 FIRST_PAINT = "return performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000"
@@ -32,21 +31,21 @@ FIRST_PAINT = "return performance.getEntriesByName('first-contentful-paint')[0].
 def main() -> None:
     """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=Path("runs/sample-amess/pretrained"), help="folder of a model")
+    parser.add_argument("--model", type=Path, default=Path(DEFAULT_MODEL), help="folder of a model")
     parser.add_argument("--repeats", type=int, default=5, help="fresh browsers (%(default)s)")
     arguments = parser.parse_args()
     if not (CHROMIUM and DRIVER):
         parser.error(MISSING)
     one_thread()
     examples = json.loads((SPACE / "examples" / "examples.json").read_text(encoding="utf-8"))
-    recognize = pipeline("multimodal-intent-recognition", model=str(arguments.model))
+    recognizer = load_recognizer(str(arguments.model))
 
     def alone(example: dict[str, str]) -> float:
         started = time.perf_counter()
-        recognize(str(SPACE / "examples" / example["file"]), text=example["text"], top_k=None)
+        recognizer(str(SPACE / "examples" / example["file"]), text=example["text"], top_k=None)
         return time.perf_counter() - started
 
-    alone(examples[0])  # what is loaded at first use
+    alone(examples[0])  # a warm-up: some things are loaded at their first use
     seconds: dict[str, list[float]] = {"first paint": [], "page usable": [], "click to answer": [], "pipeline": []}
     with tempfile.TemporaryDirectory() as folder, running(arguments.model.resolve(), Path(folder)) as server:
         for turn in range(arguments.repeats):
@@ -57,7 +56,7 @@ def main() -> None:
                 for index, example in enumerate(examples):
                     started = time.perf_counter()
                     visitor.answer(partial(visitor.click, "#examples .thumbnail-item", index))
-                    # The first answer of the first browser loads what the demo needs at its first use.
+                    # The first answer of the first browser is the demo's warm-up.
                     if turn or index:
                         seconds["click to answer"].append(time.perf_counter() - started - visitor.SETTLING)
                         seconds["pipeline"].append(alone(example))

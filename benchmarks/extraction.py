@@ -1,15 +1,15 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Feature extraction from end to end, against the bare forward passes of its encoders on clips decoded beforehand.
+"""Feature extraction from end to end, against the bare forward passes of its encoders on decoded clips.
 
     python -m benchmarks.extraction                                   # base encoders, 24 clips, one process
     python -m benchmarks.extraction --num_processes 2 --threads 1     # one process against two
     python -m benchmarks.extraction --size tiny --clips 8 --rounds 1  # does it run
 
-The clips are made for the purpose (H.264 and AAC, as the released ones; noise, which is hard to decode) and last as
-long as those of MIntRec do on average and at most. The encoders have random weights of the real sizes. What is timed
-end to end is everything between the moment that the output folder has been begun (which saves the encoders into it,
-once) and the moment that failed.jsonl closes it: starting the workers, decoding, preprocessing, encoding, writing.
+The script makes the clips (H.264 and AAC, as the released ones; noise, which is hard to decode); they last as long as
+those of MIntRec on average and at most. The encoders have random weights of the real sizes. End to end means
+everything from the moment that the output folder is begun (the encoders are saved into it once) to the moment that
+failed.jsonl closes it: starting the workers, decoding, preprocessing, encoding, writing.
 """
 
 from __future__ import annotations
@@ -40,18 +40,20 @@ from modeling_amess.clip_amess import MediaLimits
 from .training_step import machine
 
 
+Rows = list[dict[str, Any]]
+
 ROWS_PER_PART = 16
 # MIntRec's clips: 2.4 seconds on average, 9.6 at most.
 MEAN_SECONDS, LONGEST_SECONDS = 2.4, 9.6
 FRAMES_PER_SECOND = 24
 SAMPLING_RATE = 44100
-# Least share of the bare encoders' throughput that extraction must keep, and least gain of a second process.
+# Extraction must keep this share of the bare encoders' throughput, and a second process must gain this factor.
 LEAST_RATIO = 0.85
 LEAST_GAIN = 1.7
 
 
 def write_clips(folder: Path, number: int, height: int, width: int) -> list[dict[str, Any]]:
-    """Clips of random length, and their rows."""
+    """Write clips of random length, and return their rows."""
     random = np.random.default_rng(0)
     folder.mkdir(parents=True)
     rows = []
@@ -63,7 +65,7 @@ def write_clips(folder: Path, number: int, height: int, width: int) -> list[dict
 
 
 def write_clip(path: Path, seconds: float, height: int, width: int, random: np.random.Generator) -> None:
-    """A picture that moves, under noise, and a noisy tone."""
+    """Write a moving picture under noise, with a noisy tone."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
@@ -84,7 +86,7 @@ def write_clip(path: Path, seconds: float, height: int, width: int, random: np.r
 
 
 def create_random_encoder(size: str) -> AmessMediaEncoder:
-    """Swin and WavLM with random weights: `base`, the sizes of the default checkpoints, or `tiny`."""
+    """Create Swin and WavLM with random weights: `base`, the sizes of the default checkpoints, or `tiny`."""
     torch.manual_seed(0)
     if size == "base":
         video = SwinConfig(embed_dim=128, depths=[2, 2, 18, 2], num_heads=[4, 8, 16, 32])
@@ -109,21 +111,21 @@ def create_random_encoder(size: str) -> AmessMediaEncoder:
     )
 
 
-def end_to_end(rows: list, clips: Path, output: Path, encoder: AmessMediaEncoder, options: dict[str, Any]) -> float:
-    """Seconds of an extraction, once its folder has been begun."""
+def end_to_end(rows: Rows, clips: Path, output: Path, encoder: AmessMediaEncoder, options: dict[str, Any]) -> float:
+    """Run an extraction; its seconds, once its folder has been begun."""
     extract_features(rows, output, encoder, root=clips, progress=False, **options)
     return seconds_of(output)
 
 
 def seconds_of(output: Path) -> float:
-    """Seconds between the first and the last file of a whole extraction."""
+    """Read the seconds between the first and the last file of a finished extraction."""
     return (output / FAILED_FILE).stat().st_mtime - (output / DESCRIPTION_FILE).stat().st_mtime
 
 
 class BareEncoders:
-    """The forward passes of an extraction, on the same batches decoded and preprocessed beforehand."""
+    """The forward passes of an extraction, on the same batches, decoded and preprocessed beforehand."""
 
-    def __init__(self, rows: list, clips: Path, output: Path, encoder: AmessMediaEncoder, batch_size: int):
+    def __init__(self, rows: Rows, clips: Path, output: Path, encoder: AmessMediaEncoder, batch_size: int):
         description = read_description(output)
         batches = [batch for part in description.parts() for batch in batches_of_part(part, rows, clips, batch_size)]
         prepared = ClipBatches(batches, {"train": rows}, clips, create_processor(description), MediaLimits())
@@ -135,7 +137,7 @@ class BareEncoders:
 
     @torch.no_grad()
     def __call__(self) -> float:
-        """Seconds of all forward passes."""
+        """Time all forward passes, in seconds."""
         started = time.perf_counter()
         for inputs in self.inputs:
             self.encoder(**inputs)
@@ -144,8 +146,8 @@ class BareEncoders:
         return time.perf_counter() - started
 
 
-def compare_with_bare_encoders(arguments: argparse.Namespace, folder: Path, rows: list, clips: Path) -> float:
-    """Print the throughputs of both ways, taken in turns; returns the ratio."""
+def compare_with_bare_encoders(arguments: argparse.Namespace, folder: Path, rows: Rows, clips: Path) -> None:
+    """Print the throughputs of both ways, taken in turns, and their ratio."""
     state = process_state(arguments.device == "cpu")
     encoder = create_random_encoder(arguments.size).to(state.device)
     options = {
@@ -158,31 +160,32 @@ def compare_with_bare_encoders(arguments: argparse.Namespace, folder: Path, rows
     few = rows[: arguments.batch_size]
     end_to_end(few, clips, warm_up, encoder, options)
     print(f"encoder {arguments.size}; {machine(state.device.type, 'float32')}; {len(rows)} clips")
-    bare, times = None, {"bare encoders": [], "end to end": []}
+    bare: BareEncoders | None = None
+    times: dict[str, list[float]] = {"bare encoders": [], "end to end": []}
     for number in range(arguments.rounds):
         output = folder / f"round-{number}"
         times["end to end"].append(end_to_end(rows, clips, output, encoder, options))
         bare = bare or BareEncoders(rows, clips, output, encoder, arguments.batch_size)
         times["bare encoders"].append(bare())
         shutil.rmtree(output)
+    assert bare is not None, "there is at least one round"
     frames = sum(int(inputs["pixel_values_mask"].sum()) for inputs in bare.inputs)
     print("\n| way | seconds | clips/s | frames/s |\n|---|---|---|---|")
     for name, seconds in times.items():
         median = statistics.median(seconds)
         print(f"| {name} | {median:.2f} | {len(rows) / median:.3f} | {frames / median:.2f} |")
-    # Of each round, as neighbours on the machine slow both of its halves down.
+    # Ratios of rounds: other processes on the machine slow down both halves of a round.
     ratio = statistics.median(b / e for b, e in zip(times["bare encoders"], times["end to end"], strict=True))
     verdict = "reached" if ratio >= LEAST_RATIO else "MISSED"
     print(f"\nend to end keeps {ratio:.3f} of the bare encoders' throughput (at least {LEAST_RATIO}: {verdict})")
-    return ratio
 
 
-def compare_processes(arguments: argparse.Namespace, folder: Path, clips: Path) -> float:
-    """Print the throughputs of one and of several processes; returns the gain."""
+def compare_processes(arguments: argparse.Namespace, folder: Path, clips: Path) -> None:
+    """Print the throughputs of one and of several processes, and the gain."""
     encoder_folder = folder / "encoder"
     create_random_encoder(arguments.size).save_pretrained(encoder_folder)
     number = arguments.num_processes
-    print(f"encoder {arguments.size}; {len(os.sched_getaffinity(0))} cores, {arguments.threads} thread(s) a process")
+    print(f"encoder {arguments.size}; {len(os.sched_getaffinity(0))} cores, {arguments.threads} thread(s) per process")
     times: dict[int, list[float]] = {1: [], number: []}
     for turn in range(arguments.rounds):
         for processes, seconds in times.items():
@@ -211,21 +214,22 @@ def compare_processes(arguments: argparse.Namespace, folder: Path, clips: Path) 
     gain = statistics.median(one / many for one, many in zip(times[1], times[number], strict=True))
     cores = len(os.sched_getaffinity(0))
     print(f"gain {gain:.2f} (at least {LEAST_GAIN} for two processes where {cores} cores allow it)")
-    return gain
 
 
 def main() -> None:
-    """Parse the command line and print the figures."""
+    """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=("base", "tiny"), default="base", help="of the encoders (%(default)s)")
+    parser.add_argument("--size", choices=("base", "tiny"), default="base", help="size of the encoders (%(default)s)")
     parser.add_argument("--clips", type=int, default=24, help="number of clips (%(default)s)")
-    parser.add_argument("--height", type=int, default=720, help="of a clip's picture (%(default)s)")
-    parser.add_argument("--width", type=int, default=1280, help="of a clip's picture (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often both ways are timed (%(default)s)")
+    parser.add_argument("--height", type=int, default=720, help="height of the clips (%(default)s)")
+    parser.add_argument("--width", type=int, default=1280, help="width of the clips (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="timings of both ways (%(default)s)")
     parser.add_argument("--batch_size", type=int, default=8, help="clips encoded together (%(default)s)")
-    parser.add_argument("--num_workers", type=int, help="decoding processes beside each encoding one (by cores)")
-    parser.add_argument("--num_processes", type=int, default=1, help="compare so many encoding processes with one")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="of each process on the CPU")
+    parser.add_argument("--num_workers", type=int, help="decoding processes per encoding process (by cores)")
+    parser.add_argument("--num_processes", type=int, default=1, help="encoding processes to compare with one")
+    parser.add_argument(
+        "--threads", type=int, default=torch.get_num_threads(), help="CPU threads per process (%(default)s)"
+    )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -1,7 +1,8 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""How long `from modeling_amess import AmessModel` takes against `from transformers import BertModel`: fresh processes,
-one of each in turns, the median of the pairwise ratios.
+"""Seconds that `from modeling_amess import AmessModel` takes, against `from transformers import BertModel`.
+
+Fresh processes, one of each in turns; the result is the median of the pairwise ratios.
 
     python -m benchmarks.import_time
     python -m benchmarks.import_time --repeats 21
@@ -19,7 +20,7 @@ IMPORTS = {
     "transformers": "from transformers import BertModel",
     "modeling_amess": "from modeling_amess import AmessModel",
 }
-# The CPU time of the main thread: on a machine with other work the clock would measure the neighbours.
+# CPU time of the main thread beside the clock: on a shared machine the clock also measures other processes.
 PROGRAM = """import time
 wall, cpu = time.perf_counter(), time.thread_time()
 {}
@@ -27,7 +28,7 @@ print(time.perf_counter() - wall, time.thread_time() - cpu)"""
 
 
 def import_seconds(statement: str) -> tuple[float, float]:
-    """Seconds by the clock and of the main thread's CPU time that an import takes in a process of its own."""
+    """Time an import in a process of its own: seconds by the clock and of the main thread's CPU time."""
     command = [sys.executable, "-c", PROGRAM.format(statement)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     wall, cpu = output.split()
@@ -54,7 +55,7 @@ def main() -> None:
         wall, cpu = (statistics.median(values) for values in zip(*times[name], strict=True))
         print(f"| `{statement}` | {wall:.2f} | {cpu:.2f} |")
     pairs = list(zip(times["modeling_amess"], times["transformers"], strict=True))
-    wall, cpu = (statistics.median(own[i] / theirs[i] for own, theirs in pairs) for i in range(2))
+    wall, cpu = (statistics.median(ours[i] / theirs[i] for ours, theirs in pairs) for i in range(2))
     print(f"| ratio | {wall:.3f} | {cpu:.3f} |")
 
 

@@ -1,14 +1,16 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Memory of a training pass over features on disk: it should not depend on how many samples there are. Data sets of two
-sizes are written as Arrow files and read in shuffled batches by the project's own loader, each in a fresh process.
+"""Memory of a training pass over features on disk, which should not depend on the number of samples.
+
+The script writes data sets of two sizes as Arrow files and reads them in shuffled batches with the project's own
+loader, each in a fresh process.
 
     python -m benchmarks.memory                                # 2,000 and 15,000 samples; 1.9 GB of temporary files
     python -m benchmarks.memory --samples 500 1000 --folder .  # quicker; temporary files here
 
-Memory is read from /proc (Linux). Arrow files are mapped, so their pages count as resident while the kernel has
-nothing better to do with the room (column "mapped"); it takes them back at will. What the process itself holds is
-the anonymous memory, and its growth from before the data set is opened to the peak is what must not grow.
+Memory is read from /proc (Linux). Arrow files are mapped: their pages count as resident (column "mapped") until the
+kernel needs the room and drops them. The process itself holds the anonymous memory; its growth, from before the data
+set is opened to the peak, is what must not depend on the size.
 """
 
 from __future__ import annotations
@@ -20,32 +22,32 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
 from accelerate import Accelerator
 
-from benchmarks.utterances import load_tokenizer
 from modeling_amess import AmessProcessor
 from training.arguments import TrainingSettings
 from training.data import IntentCollator, IntentRows, create_train_loader, text_lengths
 
+from .utterances import FEATURE_SIZES, load_tokenizer
 
-FEATURE_SIZES = {"video": 256, "audio": 768}
+
 MEAN_FRAMES = 30  # of either modality, a fraction of the real length, so that the larger data set fits on any disk
 # What the published baselines keep: every sample padded to 230 frames and 480 steps, in float64.
 PADDED_BYTES = 8 * (230 * FEATURE_SIZES["video"] + 480 * FEATURE_SIZES["audio"])
 
 
-def generate_rows(samples: int) -> Iterator[dict]:
-    """Rows of the project's data sets with N(0, 1) features of 15 to 45 frames."""
+def generate_rows(samples: int) -> Iterator[dict[str, Any]]:
+    """Generate rows of the project's data sets with N(0, 1) features of 15 to 45 frames."""
     random = np.random.default_rng(0)
-    words = [
+    words = (
         "so",
         "well",
         "you",
         "know",
-        "i",
         "really",
         "think",
         "that",
@@ -53,13 +55,10 @@ def generate_rows(samples: int) -> Iterator[dict]:
         "was",
         "not",
         "what",
-        "we",
         "had",
-        "in",
         "mind",
-        "for",
         "today",
-    ]
+    )
     for index in range(samples):
         row = {"id": str(index), "text": " ".join(random.choice(words, random.integers(3, 20))), "label": index % 20}
         for modality, size in FEATURE_SIZES.items():
@@ -69,8 +68,8 @@ def generate_rows(samples: int) -> Iterator[dict]:
 
 
 def write_dataset(folder: str, samples: int) -> dict[str, list[str]]:
-    """Write the data set as Arrow files in `folder`; returns their paths."""
-    columns: dict = {"id": datasets.Value("string"), "text": datasets.Value("string")}
+    """Write the data set as Arrow files into `folder`, and return their paths."""
+    columns: dict[str, Any] = {"id": datasets.Value("string"), "text": datasets.Value("string")}
     columns["label"] = datasets.ClassLabel(num_classes=20)
     for modality, size in FEATURE_SIZES.items():
         columns[f"{modality}_features"] = datasets.Array2D((None, size), "float32")
@@ -86,7 +85,7 @@ def write_dataset(folder: str, samples: int) -> dict[str, list[str]]:
 
 
 def resident_memory() -> dict[str, float]:
-    """Resident anonymous and mapped memory of this process in MB."""
+    """Read the resident anonymous and mapped memory of this process, in MB."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     values = dict(line.split(":", 1) for line in lines)
     return {
@@ -96,10 +95,11 @@ def resident_memory() -> dict[str, float]:
 
 
 def read_once(files: list[str]) -> dict[str, float]:
-    """A pass over the data set, as one epoch of training reads it; memory before it and at its peak, in MB."""
+    """Read the data set as one epoch of training does; memory before that and at its peak, in MB."""
     settings = TrainingSettings(per_device_train_batch_size=8, use_cpu=True)
     tokenizer = load_tokenizer()
-    processor = AmessProcessor(tokenizer, **{f"{name}_feature_size": size for name, size in FEATURE_SIZES.items()})
+    sizes: dict[str, Any] = {f"{name}_feature_size": size for name, size in FEATURE_SIZES.items()}
+    processor = AmessProcessor(tokenizer, **sizes)
     accelerator = Accelerator(cpu=True)
     tokenizer(["warm up"])
     before = resident_memory()
@@ -116,18 +116,19 @@ def read_once(files: list[str]) -> dict[str, float]:
     return {"samples": samples, "before": before["anonymous"], "peak": peak["anonymous"], "mapped": peak["mapped"]}
 
 
-def run_alone(task: str, *arguments: object) -> dict:
-    """This script's `task` in a process of its own, so that none finds the memory of another."""
+def run_alone(task: str, *arguments: object) -> dict[str, Any]:
+    """Run this script's `task` in a process of its own, so that no task inherits the memory of another."""
     command = [sys.executable, "-m", "benchmarks.memory", task, *map(str, arguments)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return json.loads(output.splitlines()[-1])
+    measured: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return measured
 
 
 def main() -> None:
     """Run the script; with `--write` or `--read` it is the process that writes or reads one data set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, nargs="+", default=[2000, 15000])
-    parser.add_argument("--folder", help="where the temporary folder goes; the system's place by default")
+    parser.add_argument("--folder", help="parent of the temporary folder (the system's)")
     parser.add_argument("--write", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--read", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

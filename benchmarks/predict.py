@@ -1,14 +1,15 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Where the time of `amess predict` on one clip goes, and its start-up beside what importing transformers' Swin and WavLM
-takes: whole processes, one of each in turns, the median of the pairwise ratios.
+"""The time of each stage of `amess predict` on one clip, and its start-up against importing transformers' encoders.
+
+Whole processes, one of each in turns; the ratio is the median of the pairwise ratios.
 
     python -m benchmarks.predict
     python -m benchmarks.predict --model runs/sample-amess/pretrained --clip space/examples/taunt.mp4 --repeats 11
 
-Start-up is the whole process without the work on the model and the clip. Beside the seconds by the clock stand those
-of CPU time, which a machine with other work to do blurs less. Without `--model`, a model of Swin-base,
-WavLM-base and BERT-base size with random weights is made for the run.
+Start-up is the whole process without the work on the model and the clip. CPU time stands beside the seconds by the
+clock, because other processes on the machine change it less. Without `--model`, the script makes a model of Swin-base,
+WavLM-base and BERT-base size with random weights.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,16 @@ STAGES = ("imports", "load model", "decode", "preprocess", "encoders", "A-MESS",
 
 
 class StageClock:
-    """Shares the time of a process out to stages; what runs inside another stage counts for the inner one alone."""
+    """Divides the time of a process among stages; a stage inside another one counts for itself alone."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.seconds = {stage: [0.0, 0.0] for stage in STAGES}  # by the clock, CPU time
         self.stack = ["rest"]
         self.since = self.now()
 
     @staticmethod
     def now() -> tuple[float, float]:
-        """Seconds by the clock and of CPU time."""
+        """Read the clock and the CPU time, in seconds."""
         return time.perf_counter(), time.process_time()
 
     def switch(self) -> None:
@@ -54,8 +55,8 @@ class StageClock:
             self.seconds[self.stack[-1]][kind] += now[kind] - self.since[kind]
         self.since = now
 
-    def timed(self, stage: str, function: Callable) -> Callable:
-        """The function, its time booked on a stage."""
+    def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Wrap a function so that its time is booked on a stage."""
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             if self.stack[-1] == stage:  # an import imports further
@@ -72,16 +73,17 @@ class StageClock:
 
 
 def predict_in_stages(arguments: list[str]) -> None:
-    """`amess predict` in this process; its last line of standard error is the seconds of each stage as JSON."""
+    """Run `amess predict` in this process, and write the seconds of each stage to standard error as JSON."""
     clock = StageClock()
-    builtins.__import__ = clock.timed("imports", builtins.__import__)
-    importlib.import_module = clock.timed("imports", importlib.import_module)
+    for module, importer in ((builtins, "__import__"), (importlib, "import_module")):
+        setattr(module, importer, clock.timed("imports", getattr(module, importer)))
     from modeling_amess import AmessForIntentClassification, AmessProcessor
     from modeling_amess.media_encoder_amess import AmessMediaEncoder
     from training.cli import main, predict
 
-    predict.load_recognizer = clock.timed("load model", predict.load_recognizer)
+    owner: Any
     for owner, method, stage in (
+        (predict, "load_recognizer", "load model"),
         (AmessProcessor, "decode", "decode"),
         (AmessProcessor, "__call__", "preprocess"),
         (AmessMediaEncoder, "forward", "encoders"),
@@ -95,7 +97,7 @@ def predict_in_stages(arguments: list[str]) -> None:
 
 
 def save_base_model(folder: Path) -> None:
-    """A checkpoint of the size of the published encoders, with random weights and a tokenizer of a few words."""
+    """Save a checkpoint of the size of the published encoders, with random weights and a tokenizer of a few words."""
     from transformers import BertConfig, BertTokenizer, SwinConfig, SwinModel, WavLMConfig, WavLMModel
 
     from modeling_amess import AmessConfig, AmessForIntentClassification, AmessProcessor
@@ -121,7 +123,7 @@ def save_base_model(folder: Path) -> None:
 
 
 def whole_process(command: list[str]) -> tuple[tuple[float, float], str]:
-    """Seconds by the clock and of CPU time of a process, and what it wrote to standard error."""
+    """Run a process; its seconds by the clock and of CPU time, and its standard error."""
     start, before = time.perf_counter(), os.times()
     run = subprocess.run(command, capture_output=True, text=True)
     seconds, after = time.perf_counter() - start, os.times()
@@ -135,7 +137,7 @@ def main() -> None:
     """Run the script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="folder of a model that takes clips")
-    parser.add_argument("--clip", help="the clip; by default one of space/examples")
+    parser.add_argument("--clip", help="clip; by default one of space/examples")
     parser.add_argument("--repeats", type=int, default=7, help="pairs of processes")
     arguments = parser.parse_args()
     clip = arguments.clip or str(min((Path(__file__).parents[1] / "space" / "examples").glob("*.mp4")))
@@ -160,14 +162,14 @@ def main() -> None:
                 if name == "predict":
                     stages.append(json.loads(errors.splitlines()[-1]))
 
-    # What the stages do not cover is the start and the end of the interpreter: start-up too.
+    # The start and the end of the interpreter belong to no stage; they count as start-up.
     startup = [
-        [whole[kind] - sum(found[stage][kind] for stage in STAGES if stage != "imports") for kind in range(2)]
-        for whole, found in zip(seconds["predict"], stages, strict=True)
+        [whole[kind] - sum(inner[stage][kind] for stage in STAGES if stage != "imports") for kind in range(2)]
+        for whole, inner in zip(seconds["predict"], stages, strict=True)
     ]
     ratios = [
-        [own[kind] / theirs[kind] for kind in range(2)]
-        for own, theirs in zip(startup, seconds["encoders"], strict=True)
+        [ours[kind] / theirs[kind] for kind in range(2)]
+        for ours, theirs in zip(startup, seconds["encoders"], strict=True)
     ]
     print(f"medians of {arguments.repeats}, {Path(clip).name}")
     print("| process | seconds | CPU seconds |\n|---|---|---|")
@@ -178,11 +180,11 @@ def main() -> None:
     print(f"| `amess predict`, whole | {medians(seconds['predict'])} |")
     print("\n| stage of `amess predict` | seconds | CPU seconds |\n|---|---|---|")
     for stage in STAGES:
-        print(f"| {stage} | {medians([found[stage] for found in stages])} |")
+        print(f"| {stage} | {medians([times[stage] for times in stages])} |")
 
 
-def medians(pairs: list) -> str:
-    """The cells of a table: the medians by the clock and of CPU time."""
+def medians(pairs: Sequence[Sequence[float]]) -> str:
+    """Write the cells of a table: the medians by the clock and of CPU time."""
     return " | ".join(f"{statistics.median(values):.2f}" for values in zip(*pairs, strict=True))
 
 

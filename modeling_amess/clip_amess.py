@@ -74,6 +74,8 @@ class MediaLimits:
 class MediaError(ValueError):
     """Clip that cannot be used. `source` names it: the path, or the kind of object."""
 
+    limit: str | None = None
+
     def __init__(self, message: str, source: str):
         # Both are arguments of the exception, so that it survives the way back from a worker process.
         super().__init__(message, source)

@@ -318,6 +318,17 @@ class AmessConfig(AmessVersionedConfig):
         sizes = {"text": self.hidden_size, "video": self.video_feature_size, "audio": self.audio_feature_size}
         return tuple(name for name, size in sizes.items() if size is not None)
 
+    def is_out_of_scope(self, label: str, score: float, threshold: float | None = None) -> bool:
+        """Judge whether an answer means none of the intents that the model knows.
+
+        Args:
+            label: Most probable intent.
+            score: Its calibrated probability.
+            threshold: Lowest probability in scope; by default `out_of_scope_threshold`.
+        """
+        threshold = self.out_of_scope_threshold if threshold is None else threshold
+        return label == self.out_of_scope_label or (threshold is not None and score < threshold)
+
     def validate_amess(self) -> None:
         """Refuse settings that cannot work together."""
         model_type = self.text_encoder_config.model_type

@@ -338,13 +338,11 @@ class IntentRecognitionPipeline(Pipeline):
             for index, score in zip(order.tolist(), probabilities.tolist(), strict=True)
         ]
         label, score = intents[0]["label"], intents[0]["score"]
-        threshold = config.out_of_scope_threshold
-        out_of_scope = label == config.out_of_scope_label or (threshold is not None and score < threshold)
         present = [name for name in ("video", "audio") if outputs.get(f"{name}_attentions", torch.zeros(1)).any()]
         result = {
             "label": label,
             "score": score,
-            "out_of_scope": out_of_scope if candidates is None else None,
+            "out_of_scope": config.is_out_of_scope(label, score) if candidates is None else None,
             "intents": intents[:top_k],
             "text": text,
             "modalities": (["text"] if text.strip() else []) + present,

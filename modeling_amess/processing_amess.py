@@ -5,7 +5,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from transformers.utils import logging
 from .clip_amess import (
     Clip,
     Frames,
+    MediaError,
     MediaLimits,
     Waveform,
     picture_shape,
@@ -74,6 +75,10 @@ class AmessProcessor(ProcessorMixin):
     ... )
     ```
     """
+
+    # For programs that have these classes from the Hub, with the model, and cannot import them by name.
+    limits_class: ClassVar[type[MediaLimits]] = MediaLimits
+    error_class: ClassVar[type[MediaError]] = MediaError
 
     def __init__(
         self,

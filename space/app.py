@@ -1,9 +1,9 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The demo: a clip and its words to the intent behind them, and why. Start it with `python space/app.py`."""
+"""The demo: the intent behind a clip and its words, and the evidence for it. Start it with `python space/app.py`."""
 
 try:
-    import spaces  # the Hub's ZeroGPU, which wants to be imported before torch
+    import spaces  # the Hub's ZeroGPU, to be imported before torch
 except ImportError:
     spaces = None
 
@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import explanation
+import answer_view
 import gradio as gr
 from layout import PLACEHOLDER, Page, lay_out, theme
 from recognition import (
@@ -34,21 +34,24 @@ logger = logging.getLogger("amess.demo")
 EXAMPLES = FOLDER / "examples"
 # Requests that may wait; one runs at a time.
 MAX_WAITING = 16
-BUSY = "Many visitors are here at this moment. Please try again in a minute."
-# Seconds: every CLEAN_EVERY, files of visitors that are older than KEEP_UPLOADS are deleted.
+BUSY = "Many visitors are here right now. Please try again in a minute."
+# Every CLEAN_EVERY seconds, Gradio deletes the visitors' files that are older than KEEP_UPLOADS seconds.
 CLEAN_EVERY, KEEP_UPLOADS = 300, 1800
 
 
-def on_gpu(function: Callable) -> Callable:
-    """On ZeroGPU a function borrows the GPU for its call; elsewhere nothing changes."""
-    return function if spaces is None else spaces.GPU(duration=30)(function)
+def on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Borrow ZeroGPU's GPU for each call, in a process of its own; elsewhere return the function unchanged."""
+    if spaces is None:
+        return function
+    borrowing: Callable[..., Any] = spaces.GPU(duration=30)(function)
+    return borrowing
 
 
-def in_words(function: Callable) -> Callable:
-    """What a visitor can mend is said in words; of what went wrong here a visitor learns only that it did."""
+def in_words(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Show a visitor the errors that a visitor can mend; of other errors only that one happened."""
 
     @functools.wraps(function)
-    def guarded(*args, **kwargs):
+    def guarded(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except InputError as error:
@@ -61,27 +64,31 @@ def in_words(function: Callable) -> Callable:
 
 
 class Demo:
-    """What the page does. `predict` and `compare` run the model, one call at a time; all else draws their answers.
+    """The handlers of the page. `predict` and `compare` run the model, one call at a time; all others draw.
 
     Args:
-        recognizer: the model; visitors share it.
+        recognizer: Model that all visitors share.
     """
 
     def __init__(self, recognizer: Recognizer):
         self.recognizer = recognizer
-        self.examples = json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
+        self.examples: list[dict[str, str]] = json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
+        # ZeroGPU sends arguments to the process that has the GPU: clips and words, and not this object.
+        self._recognize = on_gpu(recognizer.recognize)
+        self._own_intents = on_gpu(recognizer.own_intents)
 
     def build(self) -> gr.Blocks:
-        """The page with its events, and the API endpoint `/predict`."""
+        """Build the page with its events, and the API endpoint `/predict`."""
         config = self.recognizer.config
-        # Served as they are: files of visitors are the only ones that are copied, and deleted.
+        # Served from where they are: Gradio copies, and later deletes, only the files of visitors.
         gr.set_static_paths([EXAMPLES])
-        with gr.Blocks(
+        blocks = gr.Blocks(
             title="A-MESS: the intent behind an utterance",
             analytics_enabled=False,
             fill_width=True,
             delete_cache=(CLEAN_EVERY, KEEP_UPLOADS),
-        ) as blocks:
+        )
+        with blocks:
             page = lay_out(
                 [(self._still(example), f"“{example['text']}”") for example in self.examples],
                 threshold=round(config.out_of_scope_threshold or 0.0, 2),
@@ -96,14 +103,13 @@ class Demo:
 
     def _connect(self, page: Page) -> None:
         inputs = [page.clip, page.transcript, page.modalities]
-        runs_model = {"concurrency_id": "model", "concurrency_limit": 1}
+        runs_model: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
         predicts = {**runs_model, "validator": self.check, "show_progress_on": [page.verdict, page.intents]}
-        # Gradio keeps what is private out of the API and its description.
-        draws = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        # Gradio keeps private events out of the API and of its description.
+        draws: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
-        def show(answer, clip, transcript, modalities, threshold, reference):
-            shown = self.show(answer, clip, transcript, modalities, threshold, reference)
-            return {getattr(page, name): value for name, value in shown.items()}
+        def show(*values: Any) -> dict[Any, Any]:
+            return {getattr(page, name): value for name, value in self.show(*values).items()}
 
         shown = [
             *(page.verdict, page.intents, page.moved, page.transcript, page.anchors, page.waveform),
@@ -129,7 +135,7 @@ class Demo:
             api_visibility="private",
             **runs_model,
         )
-        emptied = {
+        emptied: dict[Any, Any] = {
             page.clip: None,
             page.transcript: "",
             page.modalities: list(MODALITIES),
@@ -147,21 +153,27 @@ class Demo:
         }
         page.clear.click(lambda: emptied, None, list(emptied), **draws)
 
-    def check(self, clip: str | None, transcript: str, modalities: list[str], *others: Any) -> list[dict]:
-        """Before the queue: for each input, whether it can be used, and why not."""
-        problems = [
-            self.recognizer.problem_with_clip(clip),
-            self.recognizer.problem_with_transcript(clip, transcript or "", modalities),
-            None if modalities else NO_MODALITY,
-            *(None for _ in others),
-        ]
-        # Gradio counts before it calls this: of many that come at once, all would get past its limit.
-        if not any(problems) and len(self.queue) >= MAX_WAITING:
+    def check(self, clip: str | None, transcript: str, modalities: list[str], *others: Any) -> list[dict[str, Any]]:
+        """Say for each input, before the queue, whether it can be used, and why not."""
+        problems: list[str | None] = [None, BUSY, None]
+        if not self._is_full():
+            problems = [
+                self.recognizer.problem_with_clip(clip),
+                self.recognizer.problem_with_transcript(clip, transcript or "", modalities),
+                None if modalities else NO_MODALITY,
+            ]
+        # Gradio counts before it calls this, so that many who come at once would all get past its limit.
+        if not any(problems) and self._is_full():
             problems[1] = BUSY
-        return [gr.validate(problem is None, problem or "") for problem in problems]
+        return [gr.validate(problem is None, problem or "") for problem in (*problems, *(None for _ in others))]
 
-    def check_own_intents(self, clip: str | None, transcript: str, modalities: list[str], own: str) -> list[dict]:
-        """As `check`, and whether the visitor's intents can be read."""
+    def _is_full(self) -> bool:
+        return len(self.queue) >= MAX_WAITING
+
+    def check_own_intents(
+        self, clip: str | None, transcript: str, modalities: list[str], own: str
+    ) -> list[dict[str, Any]]:
+        """Check the inputs as `check` does, and whether the visitor's intents can be read."""
         checked = self.check(clip, transcript, modalities)
         try:
             parse_own_intents(own or "")
@@ -170,52 +182,49 @@ class Demo:
         return [*checked, gr.validate(True, "")]
 
     @in_words
-    @on_gpu
     def predict(
         self,
         clip: str | None,
         transcript: str = "",
         modalities: list[str] | None = None,
-        progress=gr.Progress(),  # noqa: B008
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio finds the bar by this default
     ) -> dict[str, Any]:
-        """The intent behind a clip and its words: what the pipeline returns, with every intent.
+        """Recognise the intent behind a clip and its words: the answer of the pipeline, with every intent.
 
         Args:
-            clip: the file, with its sound.
-            transcript: what is said in it.
-            modalities: which of "text", "video" and "audio" the model may use.
+            clip: File of the clip, with its sound.
+            transcript: What is said in it.
+            modalities: Those of "text", "video" and "audio" that the model may use.
+            progress: Progress bar of the page.
         """
         progress(0.2, desc="Reading words, picture and sound")
-        return self.recognizer.recognize(clip, transcript or "", modalities or MODALITIES)
+        decoded = self.recognizer.decode(clip)
+        answer: dict[str, Any] = self._recognize(decoded, transcript or "", modalities or MODALITIES)
+        return answer
 
     @in_words
-    @on_gpu
     def compare(
         self,
         clip: str | None,
         transcript: str,
         modalities: list[str],
         own: str,
-        progress=gr.Progress(),  # noqa: B008
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # Gradio finds the bar by this default
     ) -> str:
-        """The visitor's own intents, the most similar first."""
+        """Rank the visitor's own intents, the most similar first."""
         progress(0.2, desc="Comparing with your descriptions")
         descriptions = parse_own_intents(own or "")
-        similarities = self.recognizer.own_intents(clip, transcript or "", modalities, descriptions)
-        return explanation.similarity(similarities, descriptions, rows=len(descriptions))
+        similarities = self._own_intents(self.recognizer.decode(clip), transcript or "", modalities, descriptions)
+        return answer_view.similarity(similarities, descriptions, rows=len(descriptions))
 
     def choose(self, event: gr.SelectData) -> tuple[str, str, list[str]]:
-        """An example into the inputs."""
+        """Put an example into the inputs."""
         example = self.examples[event.index]
         return str(EXAMPLES / example["file"]), example["text"], list(MODALITIES)
 
-    def judge(self, answer: dict | None, threshold: float) -> str:
-        """The verdict at a threshold."""
-        return (
-            explanation.verdict(answer, threshold, self.recognizer.config.out_of_scope_label)
-            if answer
-            else PLACEHOLDER
-        )
+    def judge(self, answer: dict[str, Any] | None, threshold: float) -> str:
+        """Write the verdict at a threshold."""
+        return answer_view.verdict(answer, threshold, self.recognizer.config) if answer else PLACEHOLDER
 
     @in_words
     def show(
@@ -227,45 +236,49 @@ class Demo:
         threshold: float,
         reference: dict[str, Any] | None,
     ) -> dict[str, Any]:
-        """An answer as values of the page's components, by their names in `Page`.
+        """Draw an answer: values of the page's components, by their names in `Page`.
 
         Args:
-            reference: the intents that everything together gave, and for which input; later answers to it that leave
-                something out are held against them.
+            answer: Answer of the pipeline.
+            clip: File of the clip.
+            transcript: What is said in it.
+            modalities: Modalities that the model could use.
+            threshold: Probability below which an intent is out of scope.
+            reference: Input and intents of the last answer that used everything. Later answers to the same input that
+                leave something out are compared with it.
         """
         config = self.recognizer.config
-        asked = [clip, transcript.strip()]
         everything = set(modalities) == set(MODALITIES)
         if everything:
-            reference = {"input": [clip, answer["text"]], "intents": explanation.probabilities(answer)}
-        comparable = not everything and reference is not None and reference["input"] == asked
-        pictures = self.recognizer.pictures(clip) if "video" in modalities else None
-        sound = self.recognizer.decode(clip) if "audio" in modalities else None
+            reference = {"input": [clip, answer["text"]], "intents": answer_view.probabilities(answer)}
+        before = None
+        if not everything and reference is not None and reference["input"] == [clip, transcript.strip()]:
+            before = reference["intents"]
+        decoded = self.recognizer.decode(clip)
         return {
             "verdict": self.judge(answer, threshold),
-            "intents": explanation.probabilities(answer),
-            "moved": gr.HTML(
-                explanation.moved(reference["intents"], answer) if comparable else "", visible=comparable
-            ),
+            "intents": answer_view.probabilities(answer),
+            "moved": gr.HTML(answer_view.moved(before, answer) if before else "", visible=before is not None),
             "transcript": answer["text"] if everything else gr.skip(),
-            "anchors": explanation.anchor_frames(answer, pictures),
-            "waveform": explanation.waveform(answer, sound),
-            "video_words": explanation.matched_words(answer, "video"),
-            "audio_words": explanation.matched_words(answer, "audio"),
-            "similarity": explanation.similarity(
+            "anchors": answer_view.anchor_frames(answer, decoded if "video" in modalities else None),
+            "waveform": answer_view.waveform(answer, decoded if "audio" in modalities else None),
+            "video_words": answer_view.matched_words(answer, "video"),
+            "audio_words": answer_view.matched_words(answer, "audio"),
+            "similarity": answer_view.similarity(
                 answer["explanation"]["description_similarity"], config.label_descriptions or {}
             ),
             "reference": reference,
         }
 
-    def _still(self, example: dict[str, str]):
-        """The picture in the middle of an example."""
-        frames = self.recognizer.pictures(str(EXAMPLES / example["file"])).frames
-        return frames[len(frames) // 2]
+    def _still(self, example: dict[str, str]) -> Any:
+        """Take the picture in the middle of an example."""
+        clip = self.recognizer.decode(str(EXAMPLES / example["file"]))
+        assert clip is not None and clip.pictures is not None
+        return clip.pictures[len(clip.pictures) // 2]
 
 
-def serve(blocks: gr.Blocks, **options: Any) -> tuple:
-    """Serves the page within its limits; `options` go to `gr.Blocks.launch`, which describes the result."""
+def serve(blocks: gr.Blocks, **options: Any) -> Any:
+    """Serve the page within its limits; `options` go to `gr.Blocks.launch`, which describes the result."""
     return blocks.launch(
         theme=theme(),
         css_paths=FOLDER / "style.css",
@@ -278,12 +291,12 @@ def serve(blocks: gr.Blocks, **options: Any) -> tuple:
 
 
 def main() -> None:
-    """Loads the model that `model_source` names and serves it until the process ends."""
+    """Load the model that `model_source` names, and serve it until the process ends."""
     try:
         recognizer = Recognizer.from_environment()
     except ModelSourceError as error:
         raise SystemExit(str(error)) from None
-    # Gradio's video shows files of the working directory only: the examples, wherever the demo was started from.
+    # Gradio's video shows files of the working directory only; so the examples show wherever the demo was started.
     os.chdir(FOLDER)
     serve(Demo(recognizer).build())
 

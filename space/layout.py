@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What stands on the demo's page and where. What happens there is `app.py`'s."""
+"""The components of the demo's page and their places. `app.py` connects them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,27 +17,27 @@ from recognition import (
 
 
 SWITCHES = [("Words", "text"), ("Picture", "video"), ("Sound", "audio")]
-PLACEHOLDER = '<p class="hint">Choose an example, or give a clip and what is said in it.</p>'
+PLACEHOLDER = '<p class="hint">Choose an example, or upload a clip and type what is said in it.</p>'
 OWN_INTENTS = """Reassure: To tell someone that things will be fine.
-Tease: To make fun of someone, half in earnest.
-Ask a favour: To want something done by somebody else."""
+Tease: To make fun of someone in a friendly way.
+Ask a favour: To ask someone to do something for you."""
 HEAD = """<div id="head"><h1>What is meant, not only what is said</h1>
-<p>Give a short clip and its words. A-MESS reads words, picture and sound together, names the intent behind them, and
-shows which moments it relied on.</p></div>"""
+<p>Upload or record a short clip and type what is said. A-MESS reads words, picture and sound together, names the
+intent behind them, and shows the moments that it relied on.</p></div>"""
 LIMITS = """
-**Limits.** The model knows the {labels} intents that it was trained with, as the people in its training clips show
-them. Outside of that it guesses, with confidence that it has not earned: other languages, accents and ways of
-showing feeling come off worse. It is for research and for trying out; not for judging people, and never for hiring,
-policing, teaching or surveillance. Clips may have {seconds:.0f} seconds and {megabytes} MB at most.
+**Limits.** The model knows the {labels} intents that it was trained on, as the people in its training clips express
+them. Everything else it guesses, often with too much confidence: it does worse with other languages, accents and ways
+of showing feelings. It is made for research and for trying out. Do not use it to judge people, and never for hiring,
+policing, teaching or surveillance. A clip may last {seconds:.0f} seconds and have {megabytes} MB at most.
 
-**Privacy.** A clip shows a face and carries a voice: give only what you may share. It is read on the machine that runs
-this page and is not kept for training, logging or flagging. It is deleted about {minutes} minutes later; until then,
-whoever knew its random address could fetch it.
+**Privacy.** A clip shows a face and carries a voice: upload only what you may share. The machine that runs this page
+reads the clip, and does not keep it for training, logging or flagging. It deletes the clip about {minutes} minutes
+later; until then, anyone who knows its random address could fetch it.
 
 **Model.** {model}
 """
 MATCH_COLOURS = {"weak": "#94a3b8", "fair": "#5eead4", "strong": "#0d9488"}
-# No fonts from elsewhere: the page asks no other server for anything.
+# System fonts only: the page asks no other server for anything.
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONOSPACE_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 
@@ -69,7 +69,7 @@ class Page:
 
 
 def theme() -> gr.themes.Base:
-    """Gradio's soft theme, quieter, with the fonts that a visitor's system has."""
+    """Create a quieter variant of Gradio's soft theme, with the fonts of the visitor's system."""
     soft = gr.themes.Soft(
         primary_hue="teal", neutral_hue="slate", radius_size="lg", font=FONTS, font_mono=MONOSPACE_FONTS
     )
@@ -99,20 +99,20 @@ def lay_out(
     keep_uploads: int,
     model: str,
 ) -> Page:
-    """Puts the components into the surrounding `gr.Blocks`.
+    """Put the components into the surrounding `gr.Blocks`.
 
     Args:
-        stills: a picture `(height, width, 3)` and a caption for each example.
-        threshold: where the slider stands at first.
-        transcribes: whether a clip may come without its words.
-        labels: number of intents that the model knows.
-        keep_uploads: seconds until an upload is deleted.
-        model: what the page says about the model, Markdown.
+        stills: Picture `(height, width, 3)` and caption of each example.
+        threshold: First value of the slider.
+        transcribes: Whether a clip may come without its words.
+        labels: Number of intents that the model knows.
+        keep_uploads: Seconds until an upload is deleted.
+        model: Description of the model, in Markdown.
     """
     gr.HTML(HEAD, padding=False)
     examples = gr.Gallery(
         list(stills),
-        label="Examples: some of them say the same and mean something else",
+        label="Examples: some use the same words and mean something else",
         columns=10,
         object_fit="cover",
         height="auto",
@@ -142,12 +142,12 @@ def lay_out(
                 SWITCHES,
                 value=list(MODALITIES),
                 label="The model may use",
-                info="Switch one off to see how the answer moves.",
+                info="Switch one off to see how the answer changes.",
                 elem_id="modalities",
             )
             with gr.Row():
                 clear = gr.Button("Clear", min_width=80, scale=1, elem_id="clear")
-                run = gr.Button("Recognize intent", variant="primary", min_width=180, scale=3, elem_id="run")
+                run = gr.Button("Recognise intent", variant="primary", min_width=180, scale=3, elem_id="run")
         with gr.Column(min_width=320):
             verdict = _card(PLACEHOLDER, "Intent", "verdict")
             intents = gr.Label(label="Most likely", num_top_classes=5, show_heading=False, elem_id="intents")
@@ -157,17 +157,17 @@ def lay_out(
                 value=threshold,
                 step=0.01,
                 label="Out of scope below",
-                info="A less probable intent counts as none that the model knows.",
+                info="A less probable intent counts as none of those that the model knows.",
                 elem_id="threshold",
             )
             moved = gr.HTML(
-                label="How the answer moved", show_label=True, container=True, visible=False, elem_id="moved"
+                label="How the answer changed", show_label=True, container=True, visible=False, elem_id="moved"
             )
     gr.HTML("<h2>Why</h2>", padding=False, elem_classes="section")
     with gr.Row():
         with gr.Column(min_width=320):
             anchors = gr.Gallery(
-                label="Frames that the words looked at",
+                label="Frames that the matching words look at",
                 columns=4,
                 height="auto",
                 allow_preview=False,
@@ -175,19 +175,19 @@ def lay_out(
                 buttons=[],
                 elem_id="anchors",
             )
-            waveform = _card("", "Moments that the words listened to", "waveform")
+            waveform = _card("", "Moments that the matching words listen to", "waveform")
         with gr.Column(min_width=320):
-            matches = {"color_map": MATCH_COLOURS, "show_inline_category": False, "show_legend": True}
-            video_words = gr.HighlightedText(label="Match with the picture", elem_id="video-words", **matches)
-            audio_words = gr.HighlightedText(label="Match with the sound", elem_id="audio-words", **matches)
-            similarity = _card("", "Similarity to the descriptions of the intents", "similarity")
+            matches: dict[str, Any] = {"color_map": MATCH_COLOURS, "show_inline_category": False, "show_legend": True}
+            video_words = gr.HighlightedText(label="Words that match the picture", elem_id="video-words", **matches)
+            audio_words = gr.HighlightedText(label="Words that match the sound", elem_id="audio-words", **matches)
+            similarity = _card("", "Similarity to each intent's description", "similarity")
     gr.HTML("<h2>Intents of your own</h2>", padding=False, elem_classes="section")
     with gr.Row():
         with gr.Column(min_width=320):
             own_intents = gr.Textbox(
                 OWN_INTENTS,
-                label="One a line, as name: description",
-                info="The model was not trained on these. It compares what it made of the clip with your words.",
+                label="One per line, as name: description",
+                info="The model was not trained on these. It compares the clip with your descriptions.",
                 lines=4,
                 max_lines=12,
                 max_length=MAX_OWN_INTENTS_CHARACTERS,
@@ -196,9 +196,9 @@ def lay_out(
             compare = gr.Button("Compare", elem_id="compare")
         with gr.Column(min_width=320):
             own_similarity = _card("", "Similarity to your descriptions", "own-similarity")
-    with gr.Accordion("The whole answer, as the API gives it", open=False):
+    with gr.Accordion("The whole answer, as the API returns it", open=False):
         answer = gr.JSON(show_label=False, max_height=400, elem_id="answer")
-    with gr.Accordion("Limits, privacy and the model", open=False):
+    with gr.Accordion("Limits, privacy and model", open=False):
         gr.Markdown(
             LIMITS.format(
                 labels=labels,
@@ -233,17 +233,19 @@ def lay_out(
 
 
 def _take_uploads_only(component: gr.Video) -> None:
-    """Clips are uploaded: an address that a request names instead is not fetched, for it could be of any size. The one
-    method is replaced, because Gradio writes a file beside the source of each class derived from its components.
+    """Refuse addresses: a request may name one instead of an upload, and the file there could have any size.
+
+    This replaces one method of the component, because Gradio writes a file beside the source of each class that is
+    derived from its components.
     """
     move = component.async_move_resource_to_block_cache
 
-    async def refuse_addresses(url_or_file_path):
+    async def refuse_addresses(url_or_file_path: Any) -> str | None:
         if "://" in str(url_or_file_path):
-            raise gr.Error("Upload the clip: addresses are not opened.", print_exception=False)
+            raise gr.Error("Upload the clip: addresses are not opened here.", print_exception=False)
         return await move(url_or_file_path)
 
-    component.async_move_resource_to_block_cache = refuse_addresses
+    component.async_move_resource_to_block_cache = refuse_addresses  # type: ignore[method-assign]  # on purpose
 
 
 def _card(content: str, label: str, name: str) -> gr.HTML:

@@ -1,25 +1,30 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The demo's model: what it accepts from visitors, its answers, and errors in words that anyone may see."""
+"""The demo's model: the input that it accepts from visitors, its answers, and errors that anyone may read."""
 
 import dataclasses
-import importlib
 import importlib.util
 import logging
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from huggingface_hub import metadata_load
 from transformers import Pipeline, pipeline
 
 
+if TYPE_CHECKING:
+    # A Space on the Hub has no modeling_amess: the code comes with the model, and these names serve annotations only.
+    from modeling_amess.clip_amess import Clip
+
 logger = logging.getLogger("amess.demo")
 
 FOLDER = Path(__file__).parent
-# What the README's training command leaves in a checkout.
+# The model that the README's training command writes in a checkout. `amess predict` has the same default, and a test
+# compares the two: a Space on the Hub holds this folder alone and cannot import that one.
 DEFAULT_MODEL = FOLDER.parent / "runs" / "sample-amess" / "pretrained"
 MODALITIES = ("text", "video", "audio")
 
@@ -28,34 +33,41 @@ MAX_CLIP_SECONDS = 30.0
 MAX_TRANSCRIPT_CHARACTERS = 500
 MAX_OWN_INTENTS = 20
 MAX_OWN_INTENTS_CHARACTERS = 2000
+# Pixels of the longer side of the pictures that the page shows.
+PICTURE_SIZE = 320
+# Decoded clips that are kept at most, and for how many seconds: one click checks, recognises and draws the same clip.
+CLIPS_KEPT, SECONDS_KEPT = 8, 120.0
 
 UNREADABLE = "This file could not be read as a clip. MP4, MOV and WebM work best."
-NOTHING_GIVEN = "Give a clip, or type what is said."
-NO_MODALITY = "Leave at least one of words, picture and sound switched on."
+NOTHING_GIVEN = "Upload a clip, or type what is said."
+NO_MODALITY = "Leave at least one of Words, Picture and Sound switched on."
 NO_TRANSCRIPT = "Type what is said: the words carry most of the meaning. To leave them out, switch Words off."
-NO_ENCODER = "The encoder that reads descriptions cannot be loaded here: intents of your own cannot be compared."
+NOTHING_LEFT = "With these switches nothing is left of the input: switch on what you have given."
+NO_ENCODER = "The encoder that reads descriptions cannot be loaded here, so your own intents cannot be compared."
 TOO_MUCH = {
     "max_bytes": f"The clip is too large: {MAX_CLIP_BYTES // 2**20} MB at most.",
     "max_duration": f"The clip is too long: {MAX_CLIP_SECONDS:.0f} seconds at most. One utterance is enough.",
     "max_pixels": "The picture is too large: 4096 by 2304 pixels at most.",
-    "max_decoded_frames": "The clip has too many pictures a second.",
+    "max_decoded_frames": "The clip has too many pictures per second.",
 }
 
 
 class InputError(ValueError):
-    """Something a visitor gave cannot be used. The message is written for the visitor."""
+    """Input that cannot be used. The message is written for the visitor."""
 
 
 class ModelSourceError(ValueError):
-    """The demo cannot start with the model that it was told to use."""
+    """The demo cannot start with the model that it was configured to show."""
 
 
 def model_source() -> tuple[str, str | None]:
-    """The model to show, and the revision of it: `AMESS_MODEL` and `AMESS_REVISION` from the environment; else the model
-    and commit of the Space's own README (`preload_from_hub`); else the model that the training command left here.
+    """Find the model to show, and its revision.
+
+    In this order: `AMESS_MODEL` and `AMESS_REVISION` of the environment; the model and commit that the Space's README
+    names (`preload_from_hub`); the model that the training command wrote here.
 
     Raises:
-        ModelSourceError: no model is there, or a Hub model without a revision.
+        ModelSourceError: There is no model, or a Hub model has no revision.
     """
     name, revision = os.environ.get("AMESS_MODEL"), os.environ.get("AMESS_REVISION")
     if not name:
@@ -72,49 +84,53 @@ def model_source() -> tuple[str, str | None]:
             )
     if not Path(name).is_dir() and not revision:
         raise ModelSourceError(
-            f"AMESS_MODEL={name} is no folder here. A model on the Hub brings code of its own: set AMESS_REVISION to "
-            "the commit of it that you have looked at."
+            f"AMESS_MODEL={name} is no folder here, and a model on the Hub brings its own code: set AMESS_REVISION to "
+            "the commit whose code you have read."
         )
     return name, revision
 
 
 class Recognizer:
-    """One loaded model for all visitors. Nothing here changes it, and nothing of a visitor is kept.
+    """One loaded model for all visitors.
+
+    Nothing here changes the model. Decoded clips are kept in memory for two minutes at most, so that one click decodes
+    its clip once.
 
     Args:
-        recognition: the `multimodal-intent-recognition` pipeline; its model has its media encoder.
-        name: what the page calls the model.
-        asr_model: a Whisper checkpoint that transcribes clips that come without words; `None` asks for the words.
+        recognition: The `multimodal-intent-recognition` pipeline of a model with a media encoder.
+        name: Name of the model on the page.
+        asr_model: Whisper checkpoint that transcribes clips without words; with `None` the page asks for the words.
 
     Raises:
-        ModelSourceError: the model takes no clips.
+        ModelSourceError: The model takes no clips.
     """
 
     def __init__(self, recognition: Pipeline, name: str, asr_model: str | None = None):
-        self.pipeline = recognition
+        # Any, because the classes of pipeline, processor and configuration may come from the Hub with the model.
+        self.pipeline = cast("Any", recognition)
+        self.processor = self.pipeline.processor
+        self.config = self.pipeline.model.config
         self.name = name
-        self.config = recognition.model.config
         self.asr_model = asr_model
         if self.config.video_config is None and self.config.audio_config is None:
             raise ModelSourceError(
-                "This model takes features, not clips: its media encoder is not attached. Attach it with "
+                "This model takes features, not clips, because its media encoder is not attached. Attach it with "
                 "attach_media_encoder(...) and save the model again."
             )
-        # The decoder that belongs to this model, whether it is installed or came with the model from the Hub.
-        package = type(recognition.processor).__module__.rpartition(".")[0]
-        self.media = importlib.import_module(f"{package}.media_amess")
-        self.limits = self.media.MediaLimits(max_bytes=MAX_CLIP_BYTES, max_duration=MAX_CLIP_SECONDS)
+        self.limits = self.processor.limits_class(max_bytes=MAX_CLIP_BYTES, max_duration=MAX_CLIP_SECONDS)
+        self._clips: dict[tuple[str, int], Clip] = {}
+        self._decoding = threading.Lock()
         self._lacks_description_encoder = False
 
     @classmethod
     def from_environment(cls) -> "Recognizer":
-        """The model of `model_source`, on the GPU where there is one; `AMESS_ASR_MODEL` names the transcriber."""
+        """Load the model of `model_source`, onto the GPU if there is one; `AMESS_ASR_MODEL` names the transcriber."""
         name, revision = model_source()
-        # A folder here is our own work and needs no code but the installed one; a model on the Hub brings its code.
+        # A folder is our own work and needs only the installed code; a model on the Hub brings its own.
         trusted = not Path(name).is_dir() or importlib.util.find_spec("modeling_amess") is None
         if not trusted:
-            importlib.import_module("modeling_amess")
-        recognition = pipeline(
+            import modeling_amess  # noqa: F401  # registers the task; a Space on the Hub does without the package
+        recognition: Any = pipeline(  # type: ignore[call-overload]  # its overloads know transformers' tasks only
             "multimodal-intent-recognition",
             model=name,
             revision=revision,
@@ -126,147 +142,166 @@ class Recognizer:
 
     @property
     def description(self) -> str:
-        """The model and its encoders in a sentence."""
+        """The model and its encoders, in one sentence."""
         record = self.config.media_encoder or {}
         encoders = [record[name]["name"] for name in ("video", "audio") if record.get(name)]
         return f"{self.name}, with the media encoders {' and '.join(encoders)}."
 
     def problem_with_clip(self, path: str | None) -> str | None:
-        """What is wrong with a clip, in words, or `None`. Reads no more than one picture and the sound."""
-        if path is None:
-            return None
+        """Say what is wrong with a clip; `None` for a clip that can be used."""
         try:
-            self._decode(path, frame_rate=1.0, max_frames=1)
+            self.decode(path)
         except InputError as error:
             return str(error)
         return None
 
-    def problem_with_transcript(self, clip: str | None, transcript: str, modalities: Iterable[str]) -> str | None:
-        """What is missing of the words, in words, or `None`."""
+    def problem_with_transcript(self, path: str | None, transcript: str, modalities: Collection[str]) -> str | None:
+        """Say what is wrong with the words, or that they are missing; `None` for words that can be used."""
         if len(transcript) > MAX_TRANSCRIPT_CHARACTERS:
             return f"The transcript is too long: {MAX_TRANSCRIPT_CHARACTERS} characters at most."
-        if transcript.strip() or "text" not in modalities or (clip is not None and self.asr_model is not None):
+        if transcript.strip() or "text" not in modalities or (path is not None and self.asr_model is not None):
             return None
-        return NOTHING_GIVEN if clip is None else NO_TRANSCRIPT
+        return NOTHING_GIVEN if path is None else NO_TRANSCRIPT
 
-    def recognize(self, path: str | None, transcript: str, modalities: Iterable[str]) -> dict[str, Any]:
-        """What the pipeline answers for a clip and its words, with every intent.
+    def recognize(self, clip: "Clip | None", transcript: str, modalities: Collection[str]) -> dict[str, Any]:
+        """Recognise the intent of a clip and its words.
 
         Args:
-            path: the clip; `None` for words alone.
-            transcript: what is said; empty to have it transcribed.
-            modalities: those of `MODALITIES` that the model may use.
+            clip: Clip of [`Recognizer.decode`]; `None` for words alone.
+            transcript: What is said; empty to have it transcribed.
+            modalities: Those of `MODALITIES` that the model may use.
+
+        Returns:
+            The pipeline's answer, with every intent.
 
         Raises:
-            InputError: the clip cannot be used, or nothing is left of the input.
+            InputError: The clip has no sound to transcribe, or nothing is left of the input.
         """
-        text, clip = transcript.strip(), self.decode(path)
+        text = transcript.strip()
         if "text" in modalities and not text and clip is not None and self.asr_model is not None:
             if clip.waveform is None:
                 raise InputError("This clip has no sound to transcribe: type what is said.")
-            answer = self.pipeline({"video": clip}, asr_model=self.asr_model, top_k=None)
+            answer: dict[str, Any] = self.pipeline({"video": clip}, asr_model=self.asr_model, top_k=None)
             if set(modalities) == set(MODALITIES):
                 return answer
             text = answer["text"]
-        return self.pipeline(_parts(clip, text, modalities), top_k=None)
+        answer = self.pipeline(_parts(clip, text, modalities), top_k=None)
+        return answer
 
     def own_intents(
-        self, path: str | None, transcript: str, modalities: Iterable[str], descriptions: dict[str, list[str]]
+        self,
+        clip: "Clip | None",
+        transcript: str,
+        modalities: Collection[str],
+        descriptions: Mapping[str, Sequence[str]],
     ) -> dict[str, float]:
-        """Zero-shot: similarity (mean cosine) of what the model made of the utterance, its semantic token T_f, to each
-        description, the most similar first. The model's own labels stay as they are.
+        """Compare an utterance with intents that the model was not trained on.
+
+        Args:
+            clip: Clip of [`Recognizer.decode`]; `None` for words alone.
+            transcript: What is said.
+            modalities: Those of `MODALITIES` that the model may use.
+            descriptions: Descriptions of each intent.
+
+        Returns:
+            The mean cosine of the model's semantic token T_f and the descriptions of each intent, the highest first.
 
         Raises:
-            InputError: as for `recognize`; the model cannot read descriptions, or their encoder cannot be had.
+            InputError: The model cannot read descriptions, their encoder cannot be loaded, or nothing is left of the
+                input.
         """
         config = self.config
         if not config.use_semantic_synchronization or config.label_descriptions is None:
-            raise InputError("This model was trained without descriptions, so that it cannot compare with yours.")
+            raise InputError("This model was trained without descriptions, so it cannot compare the clip with yours.")
         self._check_description_encoder()
-        parts = _parts(self.decode(path), transcript.strip(), modalities)
-        answer = self.pipeline(parts, candidate_labels=descriptions)
-        similarity = answer["explanation"]["description_similarity"]
+        answer = self.pipeline(_parts(clip, transcript.strip(), modalities), candidate_labels=descriptions)
+        similarity: dict[str, float] = answer["explanation"]["description_similarity"]
         return dict(sorted(similarity.items(), key=lambda item: -item[1]))
 
     def _check_description_encoder(self) -> None:
-        """Load the encoder that reads descriptions at the first call. Raises InputError where it cannot be had."""
+        """Load the encoder that reads descriptions, at the first call. Raises InputError where that fails."""
         if not self._lacks_description_encoder:
             try:
                 self.pipeline.load_description_encoder()
             except ValueError:  # not installed, no network, no such model: the same to a visitor
                 logger.exception("The description encoder %s cannot be loaded", self.config.description_encoder)
-                # Not tried again: a visitor without network would hold up all others for a minute each time.
+                # No second attempt: without a network it would make all other visitors wait for a minute each time.
                 self._lacks_description_encoder = True
         if self._lacks_description_encoder:
             raise InputError(NO_ENCODER)
 
-    def decode(self, path: str | None) -> Any:
-        """The clip as the processor decodes it; `None` without one. Raises InputError."""
+    def decode(self, path: str | None) -> "Clip | None":
+        """Decode a clip for the model, with `pictures` of the same moments for the page.
+
+        A clip that was decoded a moment ago is returned again: a click checks, recognises and draws the same one.
+
+        Args:
+            path: File of the clip; `None` without one.
+
+        Raises:
+            InputError: The clip cannot be used.
+        """
         if path is None:
             return None
+        # One at a time: visitors who come together wait, and need no more memory than one.
+        with self._decoding:
+            key = (path, os.stat(path).st_mtime_ns)
+            if key not in self._clips:
+                self._clips[key] = self._decode(path)
+                if len(self._clips) == 1:
+                    forget = threading.Timer(SECONDS_KEPT, self._forget_clips)
+                    forget.daemon = True
+                    forget.start()
+                if len(self._clips) > CLIPS_KEPT:
+                    del self._clips[next(iter(self._clips))]
+            return self._clips[key]
+
+    def _forget_clips(self) -> None:
+        with self._decoding:
+            self._clips.clear()
+
+    def _decode(self, path: str) -> "Clip":
         try:
-            return self.pipeline.processor.decode(path, limits=self.limits)
-        except self.media.MediaError as error:
-            raise self._in_words(error) from error
-
-    def pictures(self, path: str | None, height: int = 180) -> Any:
-        """The frames that the model saw, as a clip `height` pixels high that keeps its shape; `None` without any."""
-        processor = self.pipeline.processor
-        if path is None or processor.frame_rate is None:
-            return None
-        first = self._decode(path, frame_rate=1.0, max_frames=1)
-        if first.frames is None:
-            return None
-        rows, columns = first.frames.shape[1:3]
-        size = (height, max(1, min(round(height * columns / rows), 4 * height)))
-        return self._decode(
-            path, frame_rate=processor.frame_rate, image_size=size, max_frames=processor.max_video_length
-        )
-
-    def _decode(self, path: str, **settings: Any) -> Any:
-        try:
-            return self.media.decode_clip(path, limits=self.limits, **settings)
-        except self.media.MediaError as error:
-            raise self._in_words(error) from error
-
-    def _in_words(self, error: Exception) -> InputError:
-        """Without the path, and without advice that only the owner of the demo could follow."""
-        return InputError(TOO_MUCH.get(getattr(error, "limit", None), UNREADABLE))
+            clip: Clip = self.processor.decode(path, limits=self.limits, picture_size=PICTURE_SIZE)
+        except self.processor.error_class as error:
+            # Without the path, and without advice that only the owner of the demo could follow.
+            raise InputError(TOO_MUCH.get(error.limit, UNREADABLE)) from error
+        return clip
 
 
 def parse_own_intents(text: str) -> dict[str, list[str]]:
-    """Lines of "name: description" to descriptions by name; several lines of one name are several descriptions of it.
+    """Read lines of the form "name: description"; several lines of one name are several descriptions of it.
 
     Raises:
-        InputError: a line of another form, fewer than two intents, too many.
+        InputError: A line has another form, or there are too few or too many intents.
     """
     if len(text) > MAX_OWN_INTENTS_CHARACTERS:
-        raise InputError(f"That is too much text: {MAX_OWN_INTENTS_CHARACTERS} characters at most.")
+        raise InputError(f"The text is too long: {MAX_OWN_INTENTS_CHARACTERS} characters at most.")
     descriptions: dict[str, list[str]] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         name, colon, description = (part.strip() for part in line.partition(":"))
         if not (name and colon and description):
-            raise InputError(f'Line {number} is not of the form "name: description".')
+            raise InputError(f'Line {number} does not have the form "name: description".')
         descriptions.setdefault(name, []).append(description)
     if len(descriptions) < 2:
-        raise InputError("Describe at least two intents, one a line, so that there is something to choose from.")
+        raise InputError("Describe at least two intents, one per line, so that there is a choice.")
     if sum(map(len, descriptions.values())) > MAX_OWN_INTENTS:
-        raise InputError(f"That are too many descriptions: {MAX_OWN_INTENTS} at most.")
+        raise InputError(f"These are too many descriptions: {MAX_OWN_INTENTS} at most.")
     return descriptions
 
 
-def _parts(clip: Any, text: str, modalities: Iterable[str]) -> dict[str, Any]:
-    """The pipeline's input with only those modalities in it."""
-    parts = {"text": text if "text" in modalities else ""}
+def _parts(clip: "Clip | None", text: str, modalities: Collection[str]) -> dict[str, Any]:
+    """Reduce the pipeline's input to the modalities that it may use."""
+    parts: dict[str, Any] = {"text": text if "text" in modalities else ""}
     if clip is not None:
         if "video" not in modalities:
-            clip = dataclasses.replace(clip, frames=None, frame_times=None)
+            clip = dataclasses.replace(clip, frames=None, frame_times=None, pictures=None)
         if "audio" not in modalities:
             clip = dataclasses.replace(clip, waveform=None)
         if clip.frames is not None or clip.waveform is not None:
             parts["video"] = clip
     if not parts["text"] and "video" not in parts:
-        raise InputError("With this switched off nothing is left of the input. " + NO_MODALITY)
+        raise InputError(NOTHING_LEFT)
     return parts

@@ -62,16 +62,16 @@ def test_visitors_at_the_same_time_get_their_own_answers(client, recognizer, cli
 
 
 @pytest.mark.parametrize(
-    "given, said",
+    "given, message",
     [
-        ((None, ""), "Give a clip, or type what is said"),
+        ((None, ""), "Upload a clip, or type what is said"),
         ((None, "great " * 200), "too long"),
         ((None, TEXT, ["video"]), "nothing is left"),
         ((None, TEXT, []), "at least one"),
     ],
 )
-def test_what_cannot_be_answered_is_said_in_words(client, given, said):
-    with pytest.raises((AppError, ValidationError), match=said):
+def test_input_that_cannot_be_answered_is_refused_in_words(client, given, message):
+    with pytest.raises((AppError, ValidationError), match=message):
         client.predict(*given, api_name="/predict")
 
 
@@ -86,7 +86,7 @@ def test_own_intents_are_scored_as_descriptions_of_the_model_would_be(recognizer
     descriptions = parse_own_intents(OWN)
     assert descriptions == DESCRIPTIONS | {"Thank": ["To express gratitude."]}
     before = recognizer.pipeline(str(clip), text=TEXT, top_k=None)
-    similarities = recognizer.own_intents(str(clip), TEXT, MODALITIES, descriptions)
+    similarities = recognizer.own_intents(recognizer.decode(str(clip)), TEXT, MODALITIES, descriptions)
     assert recognizer.pipeline(str(clip), text=TEXT, top_k=None) == before, "the model that visitors share has changed"
 
     model = recognizer.pipeline.model
@@ -103,7 +103,7 @@ def test_own_intents_are_scored_as_descriptions_of_the_model_would_be(recognizer
 
 
 @pytest.mark.parametrize(
-    "text, said",
+    "text, message",
     [
         ("", "at least two"),
         ("Tease: To make fun.", "at least two"),
@@ -113,10 +113,10 @@ def test_own_intents_are_scored_as_descriptions_of_the_model_would_be(recognizer
         ("Tease: " + "very " * 500, "characters at most"),
     ],
 )
-def test_own_intents_that_cannot_be_read(text, said):
+def test_own_intents_that_cannot_be_read(text, message):
     from recognition import InputError, parse_own_intents
 
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         parse_own_intents(text)
 
 
@@ -158,20 +158,31 @@ def test_without_a_model_the_demo_says_how_to_get_one(monkeypatch, tmp_path):
 
     monkeypatch.delenv("AMESS_MODEL", raising=False)
     monkeypatch.setattr(recognition, "DEFAULT_MODEL", tmp_path / "runs")
-    with pytest.raises(recognition.ModelSourceError, match="accelerate launch training/train.py"):
+    with pytest.raises(recognition.ModelSourceError, match="accelerate launch"):
         recognition.model_source()
 
 
+def test_the_demo_and_the_command_line_have_the_model_that_training_writes():
+    from recognition import DEFAULT_MODEL
+
+    from training.arguments import TrainingSettings
+    from training.cli import predict
+    from training.finished_run import MODEL_FOLDER
+
+    assert SPACE.parent / predict.DEFAULT_MODEL == DEFAULT_MODEL
+    assert str(TrainingSettings().run_folder / MODEL_FOLDER) == predict.DEFAULT_MODEL
+
+
 def test_text_of_visitors_is_never_markup(recognizer):
-    import explanation
+    import answer_view
 
     answer = recognizer.recognize(None, TEXT, ["text"])
     evil = "<img src=x onerror=alert(1)>"
     answer |= {"label": evil, "intents": [{"label": evil, "score": 1.0}]}
     pages = [
-        explanation.verdict(answer, 0.5, None),
-        explanation.moved({evil: 0.5}, answer),
-        explanation.similarity({evil: 0.5}, {evil: [evil]}),
+        answer_view.verdict(answer, 0.5, recognizer.config),
+        answer_view.moved({evil: 0.5}, answer),
+        answer_view.similarity({evil: 0.5}, {evil: [evil]}),
     ]
     assert not any("<img" in page for page in pages)
 

@@ -1,31 +1,32 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""`amess add-intent`: one more intent for a trained model, from its description and a few clips or texts."""
+"""`amess add-intent`: teach a trained model one more intent from its description and a few clips or texts."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dataset_scripts.errors import UserError
+
 from .labelled_inputs import LabelledInput, read_labelled_inputs
-from .predict import DEFAULT_MODEL, load_recognizer, read_inputs
+from .predict import add_model_argument, load_recognizer, read_inputs
 
 
 if TYPE_CHECKING:
     from modeling_amess import IntentRecognitionPipeline
 
 DESCRIPTION = """\
-Add an intent to a trained model from its description and, better, a few clips of it. Nothing is trained again: the
-classifier gets one more row, and the new model goes to a folder of its own. The other intents lose some utterances to
-the new one; give labelled ones by --validation, and the command says how many.
+Add an intent to a trained model from its description and, better, a few clips. Nothing is trained again: the
+classifier gets one more row, and the new model is written to another folder. The other intents lose some utterances
+to the new one; give labelled utterances with --validation, and the command reports how many.
 
-Utterances of the other intents (--others, such as the data that the model was trained on) make it clearly better: as
-many of each are drawn as there are of the new one. Without them, descriptions stand in.
+Utterances of the other intents (--others, such as the data that the model was trained on) make the new intent clearly
+better: the command draws as many per intent as there are of the new one. Without them it uses descriptions instead.
 """
 EXAMPLES = """\
 examples:
@@ -34,17 +35,17 @@ examples:
   amess add-intent Reassure --description "To take away someone's worry." --clips clips.tsv \\
       --others train.tsv --validation dev.tsv --output models/21
 
-files: clips.tsv has a column clip (relative to it) and text, or text alone; those of --others and --validation have
-text and label, and clip where the model reads clips. For both a folder of amess extract, or of
-DatasetDict.save_to_disk, will do: of it, the splits train and validation are read.
+files: clips.tsv has the columns clip (relative to the file) and text, or text alone. The files of --others and
+--validation have the columns text and label, and clip where the model reads clips. Both also take a folder that
+amess extract or DatasetDict.save_to_disk wrote, and read its splits train and validation.
 
 exit status: 0, or 2 where the command or its input is wrong.
 """
 _SEED = 0
 
 
-class AddIntentError(ValueError):
-    """A command that cannot be carried out. The message says what to change."""
+class AddIntentError(UserError):
+    """A command line that cannot work."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,45 +53,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = DESCRIPTION
     parser.epilog = EXAMPLES
-    parser.add_argument("name", metavar="NAME", help="of the new intent")
-    # No positional argument: argparse would give it nothing where an option stands between it and the name.
+    parser.add_argument("name", metavar="NAME", help="name of the new intent")
+    # Not positional: argparse would give it nothing where an option comes between it and the name.
     parser.add_argument(
-        "--clips", nargs="+", default=[], metavar="CLIP", help="of it: clips, folders of clips, a TSV or CSV file"
+        "--clips", nargs="+", default=[], metavar="CLIP", help="clips of it: files, folders, a TSV or CSV file"
     )
-    parser.add_argument("--text", action="append", metavar="TEXT", help="what is said; once for each clip, or alone")
-    parser.add_argument("--description", action="append", metavar="TEXT", help="of the intent; best two or three")
+    parser.add_argument("--text", action="append", metavar="TEXT", help="what is said; one --text per clip, or alone")
     parser.add_argument(
-        "--model", default=os.environ.get("AMESS_MODEL", DEFAULT_MODEL), metavar="MODEL", help="(%(default)s)"
+        "--description", action="append", metavar="TEXT", help="description of the intent; best two or three"
     )
-    parser.add_argument("--output", required=True, metavar="FOLDER", help="where the new model goes")
+    add_model_argument(parser)
+    parser.add_argument("--output", required=True, metavar="FOLDER", help="folder for the new model")
     parser.add_argument("--others", metavar="DATA", help="utterances of the model's other intents")
-    parser.add_argument("--validation", metavar="DATA", help="utterances to measure on, of any of the intents")
+    parser.add_argument("--validation", metavar="DATA", help="utterances of any intent, to measure on")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Add the intent of the command line; the exit status."""
+    """Add the intent of the command line and return the exit status."""
+    name, descriptions = arguments.name, arguments.description or []
     try:
         output = Path(arguments.output).expanduser()
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            raise AddIntentError(f"--output {output} is there already: give a new folder.")
+            raise AddIntentError(f"--output {output} exists already: give a new folder.")
         recognizer = load_recognizer(arguments.model)
-        model = recognizer.model
         examples = _examples(arguments.clips, arguments.text or [])
-        others = _labelled(arguments.others, "train", recognizer, arguments.name)
-        validation = _labelled(arguments.validation, "validation", recognizer, arguments.name)
-        before = _accuracies(recognizer, validation, arguments.name)
-        add_intent(recognizer, arguments.name, arguments.description or [], examples, others)
-        after = _accuracies(recognizer, validation, arguments.name)
+        others = _labelled(arguments.others, "train", recognizer, name)
+        validation = _labelled(arguments.validation, "validation", recognizer, name)
+        before = _accuracies(recognizer, validation, name)
+        add_intent(recognizer, name, descriptions, examples, others)
+        after = _accuracies(recognizer, validation, name)
         recognizer.save_pretrained(output)
     except (OSError, ValueError, ImportError) as error:
         print(f"amess add-intent: {error}", file=sys.stderr)
         return 2
-    described = len(arguments.description or [])
     print(
-        f"{arguments.name} is intent {model.config.num_labels} of {output}. Descriptions: {described}; "
-        f"utterances of it: {len(examples)}; of the other intents to draw from: {len(others)}."
+        f"{name} is intent {recognizer.model.config.num_labels} of {output}. Descriptions: {len(descriptions)}; "
+        f"its utterances: {len(examples)}; utterances of the other intents to draw from: {len(others)}."
     )
-    print(report(arguments.name, before, after))
+    print(report(name, before, after))
     return 0
 
 
@@ -104,23 +104,25 @@ def add_intent(
     """Add an intent to the pipeline's model, in place.
 
     Args:
-        name, descriptions: of the intent; descriptions where the model has semantic synchronization.
-        examples: inputs of the pipeline that have it.
-        others: utterances of the model's other intents; of each at most as many are taken as there are examples.
+        recognizer: Pipeline whose model gets the intent.
+        name: Name of the intent.
+        descriptions: Descriptions of the intent, for a model with semantic synchronization.
+        examples: Utterances of the intent, as inputs of the pipeline.
+        others: Utterances of the model's other intents; per intent at most as many as there are examples are used.
 
     Raises:
-        ValueError: from `add_label`; the description encoder cannot be had.
+        ValueError: The model cannot take the intent, or its description encoder cannot be loaded.
     """
-    config = recognizer.model.config
-    own = [{"text": text} for text in descriptions]
+    model: Any = recognizer.model  # an AmessForIntentClassification; transformers knows it as a PreTrainedModel
+    described = [{"text": text} for text in descriptions]
     others = [one for one in others if one.label != name]
-    positive, negative = list(examples), _few_of_each(others, len(examples) or len(own))
+    positive, negative = list(examples), _few_per_intent(others, len(examples) or len(described))
     if not positive or not negative:
-        # The descriptions as utterances: of the new intent where it has none, of all where the others have none.
-        positive = [*positive, *own]
+        # Descriptions serve as utterances: those of the new intent here, those of the others below.
+        positive += described
     if not negative:
-        negative = [{"text": text} for texts in (config.label_descriptions or {}).values() for text in texts]
-    recognizer.model.add_label(
+        negative = [{"text": text} for texts in (model.config.label_descriptions or {}).values() for text in texts]
+    model.add_label(
         name,
         descriptions,
         recognizer.load_description_encoder() if descriptions else None,
@@ -130,9 +132,9 @@ def add_intent(
 
 
 def report(name: str, before: dict[str, float] | None, after: dict[str, float] | None) -> str:
-    """What the intent costs the others, in words."""
+    """Say in words what the new intent costs the others."""
     if before is None or after is None:
-        return "What that costs the other intents was not measured: give labelled utterances by --validation."
+        return "Its cost for the other intents was not measured: give labelled utterances with --validation."
     lines = []
     if before["others"]:
         lines.append(
@@ -142,7 +144,7 @@ def report(name: str, before: dict[str, float] | None, after: dict[str, float] |
     if after["new"]:
         lines.append(f"{name} recognised: {after['new_accuracy']:.1%} of {after['new']} utterances")
     else:
-        lines.append(f"{name} was not measured: no utterance of --validation has it.")
+        lines.append(f"{name} was not measured: --validation has no utterance of it.")
     return "\n".join(lines)
 
 
@@ -150,7 +152,7 @@ def _examples(clips: list[str], texts: list[str]) -> list[dict[str, Any]]:
     if not clips and not texts:
         return []
     if len(clips) == 1 and Path(clips[0]).suffix.lower() in (".tsv", ".csv"):
-        from dataset_scripts.tsv import read_tsv
+        from dataset_scripts.tsv import read_tsv  # here, so that `amess --help` does not load it
 
         path = Path(clips[0]).expanduser()
         commas = path.suffix.lower() == ".csv"
@@ -165,13 +167,15 @@ def _labelled(source: str | None, split: str, recognizer: IntentRecognitionPipel
         return []
     config = recognizer.model.config
     inputs = read_labelled_inputs(source, split, config.modalities)
-    unknown = sorted({one.label for one in inputs} - {*config.label2id, name})
+    unknown = sorted({one.label for one in inputs} - {*(config.label2id or ()), name})
     if unknown:
-        raise AddIntentError(f"{source} has intents that the model does not know: {', '.join(unknown)}.")
+        raise AddIntentError(
+            f"{source} has intents that the model does not know: {', '.join(unknown)}. Leave their utterances out."
+        )
     return inputs
 
 
-def _few_of_each(inputs: Sequence[LabelledInput], number: int) -> list[dict[str, Any]]:
+def _few_per_intent(inputs: Sequence[LabelledInput], number: int) -> list[dict[str, Any]]:
     by_label: dict[str, list[dict[str, Any]]] = {}
     for one in inputs:
         by_label.setdefault(one.label, []).append(one.parts)
@@ -185,8 +189,10 @@ def _few_of_each(inputs: Sequence[LabelledInput], number: int) -> list[dict[str,
 
 def _batch(recognizer: IntentRecognitionPipeline, parts: dict[str, Any]) -> dict[str, Any]:
     utterance = recognizer.preprocess(parts)
-    rate = {"sampling_rate": recognizer.processor.sampling_rate} if "audio" in utterance.arguments else {}
-    return dict(recognizer.processor(**utterance.arguments, **rate, return_tensors="pt"))
+    processor: Any = recognizer.processor  # an AmessProcessor; transformers knows it as a ProcessorMixin
+    clips = None if utterance.clip is None else [utterance.clip]
+    features = {name: [feature] for name, feature in utterance.features.items()}
+    return dict(processor.collate([utterance.text], None, clips, features))
 
 
 def _accuracies(
@@ -195,9 +201,10 @@ def _accuracies(
     if not inputs:
         return None
     results = recognizer([one.parts for one in inputs], top_k=1, batch_size=16)
-    right = [result["label"] == one.label for result, one in zip(results, inputs, strict=True)]
-    new = [hit for hit, one in zip(right, inputs, strict=True) if one.label == name]
-    others = [hit for hit, one in zip(right, inputs, strict=True) if one.label != name]
+    hits: dict[bool, list[bool]] = {True: [], False: []}  # by whether the utterance has the new intent
+    for result, one in zip(results, inputs, strict=True):
+        hits[one.label == name].append(result["label"] == one.label)
+    new, others = hits[True], hits[False]
     return {
         "new": len(new),
         "others": len(others),

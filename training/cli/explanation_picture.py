@@ -1,51 +1,57 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One picture of a decision: the frames and the sound with their anchors, the words, and the likeliest intents."""
+"""A picture of one answer, as a file: frames and sound with their anchors, the words, and the likeliest intents."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 
 
-matplotlib.use("Agg")  # a file is drawn, no window: works without a display
+matplotlib.use("Agg")  # draws files, not windows, and so needs no display
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from modeling_amess.clip_amess import Clip
 
 
-# Blue and orange are told apart by nearly everyone, in grey too.
+# Nearly everyone can tell blue and orange apart, in grey too.
 VIDEO_COLOUR, AUDIO_COLOUR = "#2166ac", "#d9730d"
 TEXT_COLOUR, QUIET_COLOUR, PANEL_COLOUR = "#222222", "#8a8a8a", "#f1f2f4"
 COLOURS = {"video": VIDEO_COLOUR, "audio": AUDIO_COLOUR}
 FRAMES_SHOWN = 8
+PICTURE_SIZE = 320  # pixels of the longer side: twice what a frame takes in the picture
 _ENVELOPE_POINTS = 1200
 
 
 def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path, title: str) -> None:
-    """Draw a result of the pipeline.
+    """Draw a result of the pipeline into a file.
 
     Args:
-        result: what `IntentRecognitionPipeline` returned for one input.
-        clip: the decoded clip; `None` where there was none.
-        path: file to write; its ending says in which format.
-        title: what the picture is of.
+        result: What `IntentRecognitionPipeline` returned for one input.
+        clip: Decoded clip of that input; `None` for an input without a clip.
+        path: File to write; its ending names the format.
+        title: Name of the input, for the head of the picture.
     """
     style = {"font.size": 10, "text.color": TEXT_COLOUR, "font.family": "sans-serif", "text.parse_math": False}
-    with matplotlib.rc_context(style):
-        has_frames = clip is not None and clip.frames is not None
-        has_sound = clip is not None and clip.waveform is not None
+    with matplotlib.rc_context(cast("Any", style)):
+        frames = frame_times = waveform = None
+        if clip is not None:
+            frames, frame_times, waveform = clip.pictures, clip.frame_times, clip.waveform
+            frames = clip.frames if frames is None else frames  # a clip of arrays may come without pictures
         heights = {"head": 0.75}
-        if has_frames:
-            height, width = clip.frames.shape[1:3]
+        if frames is not None:
+            height, width = frames.shape[1:3]
             heights["frames"] = 0.5 + min(2.5, 11.2 / FRAMES_SHOWN * height / width)
-        if has_sound:
+        if waveform is not None:
             heights["sound"] = 1.5
         heights |= {"words": 1.2, "intents": 1.9}
         figure = plt.figure(figsize=(12, sum(heights.values()) + 0.35 * len(heights)), facecolor="white")
@@ -59,13 +65,14 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
             top=0.98,
             bottom=0.06,
         )
-        cells = dict(zip(heights, grid, strict=True))
+        cells = {name: grid[row] for row, name in enumerate(heights)}
+        evidence = result["explanation"]
         _draw_head(figure.add_subplot(cells["head"]), result, title)
-        if has_frames:
-            _draw_frames(figure, cells["frames"], clip, result["explanation"]["video_anchors"])
-        if has_sound:
-            _draw_sound(figure.add_subplot(cells["sound"]), clip, result["explanation"]["audio_anchors"])
-        _draw_words(figure.add_subplot(cells["words"]), result["explanation"])
+        if frames is not None and frame_times is not None:
+            _draw_frames(figure, cells["frames"], frames, frame_times, evidence["video_anchors"])
+        if clip is not None and waveform is not None:
+            _draw_sound(figure.add_subplot(cells["sound"]), waveform, clip.sampling_rate, evidence["audio_anchors"])
+        _draw_words(figure.add_subplot(cells["words"]), evidence)
         _draw_intents(figure, cells["intents"], result)
         figure.savefig(path, dpi=120)
         plt.close(figure)
@@ -79,31 +86,31 @@ def _draw_head(axes: Axes, result: dict[str, Any], title: str) -> None:
         verdict += "  (out of scope)"
     axes.text(0, 0.62, verdict, fontsize=20, fontweight="bold", va="center")
     axes.text(1, 0.62, title if len(title) <= 60 else "…" + title[-59:], ha="right", va="center", color=QUIET_COLOUR)
-    said = f"“{result['text']}”" if result["text"] else "no text"
-    axes.text(0, 0.0, _shortened(said, 110), fontsize=12, va="center", style="italic")
+    words = f"“{result['text']}”" if result["text"] else "no text"
+    axes.text(0, 0.0, _shortened(words, 110), fontsize=12, va="center", style="italic")
     missing = [name for name in ("video", "audio") if name not in result["modalities"]]
     if missing:
         axes.text(1, 0.0, f"without {' and '.join(missing)}", ha="right", va="center", color=QUIET_COLOUR)
 
 
-def _draw_frames(figure, cell, clip: Clip, anchors: list[dict[str, Any]]) -> None:
-    """The frames that anchors read from, between others at equal distances; in the order of time."""
+def _draw_frames(
+    figure: Figure, cell: SubplotSpec, frames: np.ndarray, frame_times: np.ndarray, anchors: list[dict[str, Any]]
+) -> None:
+    """Draw the frames that anchors read from, with others between them at equal distances."""
     tokens: dict[int, list[str]] = {}
     for anchor in anchors:
         if anchor["frame"] is not None:
             tokens.setdefault(anchor["frame"], []).append(anchor["token"])
-    shown = _frames_to_show(len(clip.frames), list(tokens))
+    shown = _frames_to_show(len(frames), list(tokens))
     strip = cell.subgridspec(1, FRAMES_SHOWN, wspace=0.06)
     for place, index in enumerate(shown):
         axes = figure.add_subplot(strip[place])
-        axes.imshow(clip.frames[index])
+        axes.imshow(frames[index])
         axes.set(xticks=[], yticks=[])
         anchored = index in tokens
         for spine in axes.spines.values():
             spine.set(color=VIDEO_COLOUR if anchored else "#dddddd", linewidth=4 if anchored else 1)
-        axes.set_xlabel(
-            f"{clip.frame_times[index]:.2f} s", color=VIDEO_COLOUR if anchored else QUIET_COLOUR, labelpad=3
-        )
+        axes.set_xlabel(f"{frame_times[index]:.2f} s", color=VIDEO_COLOUR if anchored else QUIET_COLOUR, labelpad=3)
         if anchored:
             words = _label(tokens[index])
             axes.set_title(words, color=VIDEO_COLOUR, fontsize=10, fontweight="bold", pad=5)
@@ -112,8 +119,8 @@ def _draw_frames(figure, cell, clip: Clip, anchors: list[dict[str, Any]]) -> Non
 
 
 def _frames_to_show(count: int, anchored: list[int]) -> list[int]:
-    """Up to FRAMES_SHOWN indices in order: the best anchors' frames first, then those that fill the widest gaps."""
-    chosen = set(anchored[:FRAMES_SHOWN])
+    """Choose up to FRAMES_SHOWN indices: first those of the best anchors, then those that fill the widest gaps."""
+    chosen: set[int] = set(anchored[:FRAMES_SHOWN])
     evenly = np.linspace(0, count - 1, min(count, FRAMES_SHOWN)).round().astype(int).tolist()
     while len(chosen) < min(count, FRAMES_SHOWN):
         rest = [index for index in evenly if index not in chosen] or [i for i in range(count) if i not in chosen]
@@ -121,11 +128,11 @@ def _frames_to_show(count: int, anchored: list[int]) -> list[int]:
     return sorted(chosen)
 
 
-def _draw_sound(axes: Axes, clip: Clip, anchors: list[dict[str, Any]]) -> None:
-    duration = len(clip.waveform) / clip.sampling_rate
-    size = max(1, -(-len(clip.waveform) // _ENVELOPE_POINTS))
-    padded = np.pad(clip.waveform, (0, -len(clip.waveform) % size)).reshape(-1, size)
-    times = (np.arange(len(padded)) + 0.5) * size / clip.sampling_rate
+def _draw_sound(axes: Axes, waveform: np.ndarray, sampling_rate: int, anchors: list[dict[str, Any]]) -> None:
+    duration = len(waveform) / sampling_rate
+    size = max(1, -(-len(waveform) // _ENVELOPE_POINTS))
+    padded = np.pad(waveform, (0, -len(waveform) % size)).reshape(-1, size)
+    times = (np.arange(len(padded)) + 0.5) * size / sampling_rate
     loudest = max(float(np.abs(padded).max()), 1e-6)
     axes.fill_between(times, padded.min(1) / loudest, padded.max(1) / loudest, color="#9aa3ad", linewidth=0)
     places: dict[float, list[dict[str, Any]]] = {}
@@ -137,7 +144,7 @@ def _draw_sound(axes: Axes, clip: Clip, anchors: list[dict[str, Any]]) -> None:
         axes.axvline(time, color=AUDIO_COLOUR, linewidth=2.2, alpha=0.9)
         # Labels of neighbours take turns in height, so that they can be read.
         height = 1.16 if not height_at or time - height_at[-1] > 0.09 * duration else 1.46
-        height_at = height_at + [time] if height == 1.16 else []
+        height_at = [*height_at, time] if height == 1.16 else []
         words = _label([anchor["token"] for anchor in places[time]])
         axes.text(time, height, words, ha="center", color=AUDIO_COLOUR, fontweight="bold", clip_on=False)
     axes.set(xlim=(0, duration), ylim=(-1.1, 1.1), yticks=[])
@@ -150,35 +157,34 @@ def _draw_sound(axes: Axes, clip: Clip, anchors: list[dict[str, Any]]) -> None:
 
 
 def _draw_words(axes: Axes, explanation: dict[str, Any]) -> None:
-    """Every token as a box, with a bar for each modality that it stands for; the longer the more reliable."""
+    """Draw each token as a box, with one bar per modality that it is an anchor of: the longer, the more reliable."""
     axes.axis("off")
     axes.set(xlim=(0, 1), ylim=(0, 1))
     tokens = explanation["tokens"]
-    renderer = axes.figure.canvas.get_renderer()
     size = 13.0
     gap = 0.012
 
     def widths(font_size: float) -> list[float]:
-        found = []
+        measured = []
         for token in tokens:
             text = axes.text(0, 0, token or " ", fontsize=font_size)
-            extent = text.get_window_extent(renderer).transformed(axes.transAxes.inverted())
-            found.append(max(extent.width, 0.02) + 0.014)
+            extent = text.get_window_extent().transformed(axes.transAxes.inverted())
+            measured.append(max(extent.width, 0.02) + 0.014)
             text.remove()
-        return found
+        return measured
 
-    taken = widths(size)
-    total = sum(taken) + gap * (len(tokens) - 1)
+    box_widths = widths(size)
+    total = sum(box_widths) + gap * (len(tokens) - 1)
     if total > 1:  # long texts are written smaller, on one line
         size = max(5.0, size / total * 0.97)
-        taken = widths(size)
+        box_widths = widths(size)
         gap /= total
     ranks = {
         modality: {anchor["position"]: rank for rank, anchor in enumerate(explanation[f"{modality}_anchors"])}
         for modality in COLOURS
     }
     left = 0.0
-    for position, (token, width) in enumerate(zip(tokens, taken, strict=True)):
+    for position, (token, width) in enumerate(zip(tokens, box_widths, strict=True)):
         special = (token.startswith("[") and token.endswith("]")) or (token.startswith("<") and token.endswith(">"))
         box = FancyBboxPatch(
             (left, 0.42),
@@ -194,28 +200,30 @@ def _draw_words(axes: Axes, explanation: dict[str, Any]) -> None:
         for modality, height in (("video", 0.26), ("audio", 0.1)):
             if position in ranks[modality]:
                 share = 1 - ranks[modality][position] / max(1, len(ranks[modality]))
-                axes.add_patch(plt.Rectangle((left, height), width * share, 0.1, color=COLOURS[modality], linewidth=0))
+                axes.add_patch(Rectangle((left, height), width * share, 0.1, color=COLOURS[modality], linewidth=0))
         left += width + gap
     present = [modality for modality in COLOURS if ranks[modality]]
     x = 0.0
     axes.text(x, 1.02, "words", color=QUIET_COLOUR, fontweight="bold", va="center")
     for modality in present:
         x += 0.075 if modality == present[0] else 0.2
-        axes.add_patch(plt.Rectangle((x, 0.97), 0.014, 0.1, color=COLOURS[modality], linewidth=0, clip_on=False))
+        axes.add_patch(Rectangle((x, 0.97), 0.014, 0.1, color=COLOURS[modality], linewidth=0, clip_on=False))
         axes.text(x + 0.02, 1.02, f"anchor of the {modality}", color=QUIET_COLOUR, va="center", fontsize=9)
     if present:
         axes.text(1, 1.02, "the longer, the more reliable", ha="right", va="center", color=QUIET_COLOUR, fontsize=9)
 
 
-def _draw_intents(figure, cell, result: dict[str, Any]) -> None:
+def _draw_intents(figure: Figure, cell: SubplotSpec, result: dict[str, Any]) -> None:
     similarity = result["explanation"]["description_similarity"]
     # The narrow columns hold the labels of the bars.
-    _, left, _, right = cell.subgridspec(1, 4, width_ratios=(0.2, 0.8, 0.2, 0.8), wspace=0.05)
+    columns = cell.subgridspec(1, 4, width_ratios=(0.2, 0.8, 0.2, 0.8), wspace=0.05)
     shares = {intent["label"]: intent["score"] for intent in result["intents"]}
-    _draw_bars(figure.add_subplot(left), shares, "intents", lambda value: f"{value:.0%}", chosen=result["label"])
+    _draw_bars(
+        figure.add_subplot(columns[0, 1]), shares, "intents", lambda value: f"{value:.0%}", chosen=result["label"]
+    )
     if similarity:
         closest = sorted(similarity.items(), key=lambda item: -item[1])[: max(3, len(shares))]
-        axes = figure.add_subplot(right)
+        axes = figure.add_subplot(columns[0, 3])
         _draw_bars(
             axes,
             dict(closest),
@@ -225,7 +233,9 @@ def _draw_intents(figure, cell, result: dict[str, Any]) -> None:
         )
 
 
-def _draw_bars(axes: Axes, values: dict[str, float], caption: str, written, chosen: str) -> None:
+def _draw_bars(
+    axes: Axes, values: dict[str, float], caption: str, written: Callable[[float], str], chosen: str
+) -> None:
     places = range(len(values))
     colours = [TEXT_COLOUR if label == chosen else "#b8bec6" for label in values]
     axes.barh(places, [max(value, 0) for value in values.values()], color=colours, height=0.62)
@@ -253,7 +263,7 @@ def _caption(axes: Axes, words: str) -> None:
 
 
 def _label(tokens: list[str]) -> str:
-    """The best tokens of one place, and how many more there are."""
+    """Name the best tokens of one place, and how many more there are."""
     label = _shortened(" · ".join(tokens[:2]), 16)
     return label if len(tokens) <= 2 else f"{label} +{len(tokens) - 2}"
 

@@ -1,11 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The command `amess`.
-
-amess predict clip.mp4 --text "oh, great."
-amess extract clips/ --output features/
-amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output model/
-"""
+"""The front door: `amess COMMAND ...`. To add a subcommand, write its module and add one line to `COMMANDS`."""
 
 from __future__ import annotations
 
@@ -13,11 +8,14 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
-# All import what takes time when they run, so that `--help` and a mistyped option are answered at once.
+# These modules import torch, transformers and PyAV only when they run, so that `--help` and a mistyped option are
+# answered at once. A new subcommand does the same.
+from dataset_scripts.errors import UserError
 from dataset_scripts.extraction import command as extract
 
-from . import add_intent, predict
+from . import add_intent, env, predict
 
 
 DESCRIPTION = "A-MESS: the intent behind an utterance, from what is said, how it is said and what is seen."
@@ -31,34 +29,66 @@ Each command explains itself: amess predict --help
 """
 
 
+class CommandModule(Protocol):
+    """What the module of a subcommand defines."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Add the subcommand's description, examples and options to its parser."""
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Run the subcommand and return its exit status."""
+
+
+class Command(NamedTuple):
+    """One subcommand, as `amess --help` lists it."""
+
+    name: str
+    module: CommandModule
+    summary: str
+
+
+COMMANDS = (
+    Command("predict", predict, "name the intent of clips, and the reason"),
+    Command("extract", extract, "turn clips into a data set of features to train on"),
+    Command("add-intent", add_intent, "teach a trained model one more intent from a few clips"),
+    Command("env", env, "print versions and hardware for a bug report"),
+)
+
+
+def create_parser() -> argparse.ArgumentParser:
+    """Create the parser of `amess` with all subcommands."""
+    parser = argparse.ArgumentParser(
+        prog="amess", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"amess {env.project_version()}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(command.name, help=command.summary)
+        command.module.add_arguments(subparser)
+        subparser.set_defaults(command=command)
+    return parser
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand.
 
     Args:
-        argv: the arguments after `amess`; those of the process by default.
+        argv: Arguments after `amess`; by default those of the process.
 
     Returns:
         The exit status: 0, or 1 where some clips failed, or 2 where the command or its input is wrong.
     """
-    parser = argparse.ArgumentParser(
-        prog="amess", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, module, summary in (
-        ("predict", predict, "name the intent of clips, and the reason"),
-        ("extract", extract, "turn clips into a data set of features to train on"),
-        ("add-intent", add_intent, "teach a trained model one more intent from a few clips"),
-    ):
-        command = commands.add_parser(name, help=summary)
-        module.add_arguments(command)
-        command.set_defaults(run=module.run)
-    arguments = parser.parse_args(argv)
+    arguments = create_parser().parse_args(argv)
+    command: Command = arguments.command
     try:
-        return arguments.run(arguments)
+        return command.module.run(arguments)
+    except UserError as error:
+        print(f"amess {command.name}: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
-        return 130  # what a shell reports for a process that was interrupted
+        return 130  # what a shell reports for an interrupted process
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        # What is still buffered must have somewhere to go, or the interpreter complains when it ends.
+        # The interpreter complains at its end unless what is still buffered can go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

