@@ -10,7 +10,7 @@ from collections.abc import Mapping
 _WORLD_SIZE_VARIABLES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 _HOW_TO_LAUNCH = """Launch several processes like this:
   on GPUs:     accelerate launch --multi_gpu --num_processes 2 {script} [...]
-  on the CPU:  torchrun --nproc_per_node 2 {script} --cpu [...]
+  on the CPU:  torchrun --nproc_per_node 2 {script} --use_cpu [...]
   one process: accelerate launch --num_processes 1 {script} [...]"""
 
 
