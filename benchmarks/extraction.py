@@ -34,6 +34,7 @@ from transformers import SwinConfig, SwinModel, WavLMConfig, WavLMModel
 from dataset_scripts.extraction.batches import ClipBatches, batches_of_part, create_processor
 from dataset_scripts.extraction.folder import DESCRIPTION_FILE, FAILED_FILE, read_description
 from dataset_scripts.extraction.run import extract_features, process_state
+from dataset_scripts.extraction.settings import ExtractionSettings
 from modeling_amess import AmessMediaEncoder
 from modeling_amess.clip_amess import MediaLimits
 
@@ -111,9 +112,11 @@ def create_random_encoder(size: str) -> AmessMediaEncoder:
     )
 
 
-def end_to_end(rows: Rows, clips: Path, output: Path, encoder: AmessMediaEncoder, options: dict[str, Any]) -> float:
+def end_to_end(
+    rows: Rows, clips: Path, output: Path, encoder: AmessMediaEncoder, settings: ExtractionSettings
+) -> float:
     """Run an extraction; its seconds, once its folder has been begun."""
-    extract_features(rows, output, encoder, root=clips, progress=False, **options)
+    extract_features(rows, output, encoder, settings, root=clips, progress=False)
     return seconds_of(output)
 
 
@@ -150,21 +153,21 @@ def compare_with_bare_encoders(arguments: argparse.Namespace, folder: Path, rows
     """Print the throughputs of both ways, taken in turns, and their ratio."""
     state = process_state(arguments.device == "cpu")
     encoder = create_random_encoder(arguments.size).to(state.device)
-    options = {
-        "rows_per_part": ROWS_PER_PART,
-        "batch_size": arguments.batch_size,
-        "num_workers": arguments.num_workers,
-        "cpu": arguments.device == "cpu",
-    }
+    settings = ExtractionSettings(
+        rows_per_part=ROWS_PER_PART,
+        batch_size=arguments.batch_size,
+        num_workers=arguments.num_workers,
+        use_cpu=arguments.device == "cpu",
+    )
     warm_up = folder / "warm-up"
     few = rows[: arguments.batch_size]
-    end_to_end(few, clips, warm_up, encoder, options)
+    end_to_end(few, clips, warm_up, encoder, settings)
     print(f"encoder {arguments.size}; {machine(state.device.type, 'float32')}; {len(rows)} clips")
     bare: BareEncoders | None = None
     times: dict[str, list[float]] = {"bare encoders": [], "end to end": []}
     for number in range(arguments.rounds):
         output = folder / f"round-{number}"
-        times["end to end"].append(end_to_end(rows, clips, output, encoder, options))
+        times["end to end"].append(end_to_end(rows, clips, output, encoder, settings))
         bare = bare or BareEncoders(rows, clips, output, encoder, arguments.batch_size)
         times["bare encoders"].append(bare())
         shutil.rmtree(output)
@@ -204,7 +207,7 @@ def compare_processes(arguments: argparse.Namespace, folder: Path, clips: Path) 
             if arguments.num_workers is not None:
                 command += ["--num_workers", str(arguments.num_workers)]
             if arguments.device == "cpu":
-                command.append("--cpu")
+                command.append("--use_cpu")
             environment = {**os.environ, "OMP_NUM_THREADS": str(arguments.threads), "GLOO_SOCKET_IFNAME": "lo"}
             subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
             seconds.append(seconds_of(output))

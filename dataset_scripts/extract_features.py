@@ -4,17 +4,17 @@
 
 accelerate launch -m dataset_scripts.extract_features clips/ --output features/
 accelerate launch --multi_gpu --num_processes 4 -m dataset_scripts.extract_features clips.tsv --output features/
-torchrun --nproc_per_node 2 -m dataset_scripts.extract_features clips/ --output features/ --cpu
+torchrun --nproc_per_node 2 -m dataset_scripts.extract_features clips/ --output features/ --use_cpu
 python -m dataset_scripts.extract_features --help
 """
 
-import sys
-
+from .errors import run_command
 from .extraction.command import main
 from .extraction.run import ExtractionReport, extract_features
+from .extraction.settings import ExtractionSettings
 
 
-__all__ = ["ExtractionReport", "extract_features"]
+__all__ = ["ExtractionReport", "ExtractionSettings", "extract_features"]
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -14,19 +14,20 @@ from typing import Any
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def replacing(target: Path, *, shared: bool = False) -> Iterator[Path]:
     """Write a file or a folder beside its place and rename it when the block ends.
 
     An interruption leaves the old content or the new, never a part of either. If the block raises, the old content
-    stays and what was written is removed.
+    stays and the new content is removed.
 
     Args:
         target: Path of the file or folder, which may exist.
+        shared: Whether several processes may write the same file at a time. Each then writes to a path of its own.
 
     Yields:
         The path to write to, in the same folder. It does not exist yet.
     """
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}{f'.{os.getpid()}' if shared else ''}.partial")
     _remove(partial)
     try:
         yield partial
@@ -43,6 +44,11 @@ def replacing(target: Path) -> Iterator[Path]:
         target.rename(old)
     partial.rename(target)
     _remove(old)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Return whether an interrupted `replacing` left this file or folder."""
+    return path.name.startswith(".") and path.suffix in (".partial", ".old")
 
 
 def write_json(path: Path, content: Any) -> None:

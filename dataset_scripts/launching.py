@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a script runs on as many processes as its launcher was asked for."""
+"""Check that a script runs on as many processes as its launcher was asked for."""
 
 from __future__ import annotations
 
@@ -12,44 +12,49 @@ from .errors import UserError
 _WORLD_SIZE_VARIABLES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 _HOW_TO_LAUNCH = """Launch several processes like this:
   on GPUs:     accelerate launch --multi_gpu --num_processes 2 {script} [...]
-  on the CPU:  torchrun --nproc_per_node 2 {script} --cpu [...]
+  on the CPU:  torchrun --nproc_per_node 2 {script} --use_cpu [...]
   one process: accelerate launch --num_processes 1 {script} [...]"""
 
 
 class LaunchError(UserError):
-    """The launcher started another number of processes than was asked for."""
+    """The launcher started another number of processes than it was asked for."""
 
 
 def check_launch(environment: Mapping[str, str], script: str) -> None:
     """Refuse the launches that Accelerate 1.15 silently turns into a single process.
 
     `accelerate launch --cpu --num_processes 2`, and a config file with `distributed_type: MULTI_CPU`, start one
-    process and tell it nothing but a rendezvous address (several CPU processes are left to mpirun). An address without
-    a world size therefore means that several processes were wanted.
+    process and give it nothing but a rendezvous address (mpirun has to start several CPU processes). An address
+    without a world size therefore means that the user wanted several processes.
 
     Args:
-        environment: the process's variables.
-        script: as launchers are given it, for the message: a path, or `-m` and a module.
+        environment: Environment variables of the process.
+        script: Path of the script, or `-m` and its module, for the message.
 
     Raises:
-        LaunchError: such a launch.
+        LaunchError: The launch is such a one.
     """
     launched = "ACCELERATE_MIXED_PRECISION" in environment
     rendezvous = "MASTER_ADDR" in environment and "MASTER_PORT" in environment
     if launched and rendezvous and not any(name in environment for name in _WORLD_SIZE_VARIABLES):
         raise LaunchError(
-            "accelerate launch was asked for several processes but started only this one: it leaves several processes "
-            "on the CPU to mpirun.\n"
+            "accelerate launch was asked for several processes but started only this one: on the CPU it leaves them to "
+            "mpirun.\n"
             f"{_HOW_TO_LAUNCH.format(script=script)}\n"
-            "(If one process is what you want and your shell exports MASTER_ADDR and MASTER_PORT, unset them.)"
+            "(If you want one process and your shell exports MASTER_ADDR and MASTER_PORT, unset them.)"
         )
 
 
 def check_process_count(environment: Mapping[str, str], num_processes: int, script: str) -> None:
     """Check that Accelerate runs as many processes as the launcher started.
 
+    Args:
+        environment: Environment variables of the process.
+        num_processes: Number of processes that Accelerate runs.
+        script: Path of the script, or `-m` and its module, for the message.
+
     Raises:
-        LaunchError: it does not, so that each process would take itself for one of fewer.
+        LaunchError: The numbers differ.
     """
     requested = max(int(environment.get(name, 1)) for name in _WORLD_SIZE_VARIABLES)
     if requested != num_processes:

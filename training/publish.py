@@ -26,7 +26,15 @@ from typing import Any
 
 from huggingface_hub import RepoCard
 
-from dataset_scripts.hub.push import Files, HubCommit, HubPushError, check_repo_id, describe_push, push_commit
+from dataset_scripts.hub.push import (
+    Files,
+    HubCommit,
+    HubPushError,
+    add_hub_arguments,
+    check_repo_id,
+    describe_push,
+    push_commit,
+)
 
 from .finished_run import CARD_FILE, METRICS_FILE, MODEL_FOLDER, UnfinishedRunError, read_run
 from .model_card import model_card
@@ -182,19 +190,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m training.publish", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run_folder", type=Path, help="folder of a finished run, such as runs/sample-amess")
-    parser.add_argument("--repo", required=True, help="owner/name of the model on the Hub")
-    parser.add_argument("--private", action="store_true", help="make new repositories private")
-    parser.add_argument("--tag", help="a name for the commit, such as v1")
+    add_hub_arguments(parser, "model")
     parser.add_argument(
         "--other_runs", type=Path, nargs="+", default=[], help="run folders of other seeds, modalities and baselines"
     )
     parser.add_argument("--dataset", help="Hub id of the data set, for the card")
-    parser.add_argument("--license", help="licence id for the weights; by default what follows from the data")
     parser.add_argument("--space", help="owner/name of a Space that shows the model")
     parser.add_argument(
-        "--space_folder", type=Path, help="folder with the Space's files (default: this project's demo)"
+        "--space_folder", type=Path, help="folder with the files of the Space (default: the demo of this project)"
     )
-    parser.add_argument("--dry_run", action="store_true", help="list what would be pushed; the Hub is not asked")
     given = parser.parse_args(arguments)
     card = {
         "tag": given.tag,

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Chat models behind one method, `answer(messages)`: an endpoint over HTTP, or a transformers model run here."""
+"""Chat models with one method, `answer(messages)`: an endpoint over HTTP, or a transformers model on this machine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 import huggingface_hub
 from huggingface_hub import InferenceClient, get_token
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+from ..errors import UserError
 
 
 Messages = list[dict[str, str]]
@@ -23,32 +25,41 @@ _TIMEOUT = 300.0
 _LOCAL_MAX_TOKENS = 512
 
 
-class ChatError(RuntimeError):
-    """A chat model that cannot be had or does not answer. The message says what to do and contains no token."""
+class ChatError(UserError):
+    """A chat model that cannot be loaded or reached, or does not answer. The message contains no token."""
 
 
 class ChatModel(Protocol):
-    """What describes labels."""
+    """A model that continues a conversation.
+
+    Attributes:
+        record: Model, endpoint (without credentials), settings and library versions, for the provenance.
+    """
 
     record: dict[str, Any]
-    """Model, endpoint (without credentials), settings and library versions, for the provenance."""
 
     def answer(self, messages: Messages) -> str:
-        """The model's next turn. Raises ChatError."""
+        """Return the model's next turn.
+
+        Raises:
+            ChatError: The model does not answer.
+        """
+        ...
 
 
 class EndpointChatModel:
     """A chat model behind Hugging Face's Inference Providers, or any endpoint that speaks OpenAI's protocol.
 
     Args:
-        model: id of the model.
-        base_url: of the endpoint, to which `/chat/completions` is appended; `None` for Inference Providers.
-        token: what is sent as the bearer token. Without it Inference Providers get the one of `hf auth login` or
-            HF_TOKEN, and another endpoint gets none: a Hub token is nobody else's business.
-        temperature, max_tokens: of the sampling; `None` leaves them to the endpoint.
+        model: Id of the model.
+        base_url: Address of the endpoint, to which `/chat/completions` is appended; None for Inference Providers.
+        token: Bearer token. Without it Inference Providers get the token of `hf auth login` or HF_TOKEN, and another
+            endpoint gets none: only the Hub may see a Hub token.
+        temperature: Temperature of the sampling; None leaves it to the endpoint.
+        max_tokens: Longest answer in tokens; None leaves it to the endpoint.
 
     Raises:
-        ChatError: Inference Providers without a token.
+        ChatError: Inference Providers are chosen and there is no token.
     """
 
     def __init__(
@@ -64,18 +75,18 @@ class EndpointChatModel:
             token = get_token()
             if token is None:
                 raise ChatError(
-                    "Inference Providers need a token: log in with `hf auth login` or set HF_TOKEN. For an endpoint "
-                    "of your own give its base_url, for a model on this machine use it locally."
+                    "Inference Providers need a token. Log in with `hf auth login` or set HF_TOKEN. For your own "
+                    "endpoint give --base_url, for a model on this machine --local."
                 )
         self.model = model
         self._options = {"temperature": temperature, "max_tokens": max_tokens}
-        # The token as it is and as a library quotes it in a header; and what a URL may hold of the kind.
+        # The token in plain and as a library quotes it in a header, and the parts of a URL that may hold credentials.
         parts = urlsplit(base_url or "")
         secrets = (token or "", repr(token or "")[1:-1], parts.netloc.rpartition("@")[0], parts.password, parts.query)
         self._secrets = [secret for secret in secrets if secret]
         self.endpoint = "Hugging Face Inference Providers" if base_url is None else _public_url(base_url)
-        # The client would fill in the Hub's token; a header of None takes it out again.
-        headers = {"authorization": None} if token is None else {}
+        # The client would fill in the Hub's token; a header of None removes it.
+        headers: dict[str, Any] = {"authorization": None} if token is None else {}
         self._client = InferenceClient(base_url=base_url, token=token, timeout=_TIMEOUT, headers=headers)
         self.record = {
             "model": model,
@@ -85,11 +96,13 @@ class EndpointChatModel:
         }
 
     def answer(self, messages: Messages) -> str:
-        """The model's next turn. A rate limit, an overloaded server and a connection that fails are waited for, up to
-        `_MAX_TRIES` times.
+        """Return the model's next turn.
+
+        After a rate limit, an overloaded server or a failed connection it waits and tries again, up to `_MAX_TRIES`
+        times in all.
 
         Raises:
-            ChatError: the endpoint refuses the token or the request, stays unavailable, or answers with something else
+            ChatError: The endpoint refuses the token or the request, stays unavailable, or answers with something else
                 than a chat completion.
         """
         wait = _FIRST_WAIT
@@ -107,18 +120,16 @@ class EndpointChatModel:
                     ) from None
                 if status not in _PASSING_STATUSES:
                     raise ChatError(f"{self.endpoint} refuses the request for {self.model} ({reason}).") from None
-                wait = _asked_wait(error.response.headers.get("retry-after")) or wait
+                wait = _retry_wait(error.response.headers.get("retry-after")) or wait
             except OfflineModeIsEnabled:
-                raise ChatError(
-                    "Requests are switched off by HF_HUB_OFFLINE; unset it to reach an endpoint."
-                ) from None
+                raise ChatError("HF_HUB_OFFLINE switches requests off. Unset it to reach an endpoint.") from None
             except (LookupError, TypeError, ValueError, AttributeError) as error:
                 raise ChatError(
                     f"{self.endpoint} gave something else than a chat completion "
                     f"({self._without_secrets(f'{type(error).__name__}: {error}')}). Is base_url the one that "
                     "/chat/completions follows?"
                 ) from None
-            # Whatever the HTTP library raises for connections and timeouts; it is not one that this project names.
+            # Any error of the HTTP library for connections and timeouts; this project does not depend on which one.
             except Exception as error:
                 reason = self._without_secrets(f"{type(error).__name__}: {error}")
             else:
@@ -126,7 +137,9 @@ class EndpointChatModel:
             if number < _MAX_TRIES:
                 time.sleep(min(wait, _LONGEST_WAIT))
                 wait *= 2
-        raise ChatError(f"{self.endpoint} did not answer in {_MAX_TRIES} tries; the last: {reason}. Try again later.")
+        raise ChatError(
+            f"{self.endpoint} did not answer in {_MAX_TRIES} tries. The last one: {reason}. Try again later."
+        )
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
@@ -139,24 +152,26 @@ class LocalChatModel:
 
     Args:
         model: Hub id or folder of a causal language model whose tokenizer has a chat template.
-        temperature: of the sampling; `None` takes the model's own generation settings.
-        max_tokens: longest answer.
+        temperature: Temperature of the sampling; None takes the model's own generation settings.
+        max_tokens: Longest answer in tokens.
 
     Raises:
-        ChatError: the model cannot be loaded or has no chat template.
+        ChatError: The model cannot be loaded or has no chat template.
     """
 
     def __init__(self, model: str, *, temperature: float | None = None, max_tokens: int | None = None):
-        # Here, because an endpoint needs neither.
+        # An endpoint needs neither.
         import torch
         import transformers
 
         try:
             self._pipeline = transformers.pipeline("text-generation", model=model)
         except (OSError, ValueError, KeyError) as error:
-            raise ChatError(f"The local model {model!r} could not be loaded: {error}") from error
+            raise ChatError(
+                f"The local model {model!r} could not be loaded: {error}. Give the id or folder of a chat model."
+            ) from error
         if self._pipeline.tokenizer is None or self._pipeline.tokenizer.chat_template is None:
-            raise ChatError(f"The local model {model!r} has no chat template: give a model that was tuned for chat.")
+            raise ChatError(f"The local model {model!r} has no chat template. Give a model that was tuned for chat.")
         options: dict[str, Any] = {"max_new_tokens": max_tokens or _LOCAL_MAX_TOKENS}
         if temperature is not None:
             options |= {"do_sample": temperature > 0} | ({"temperature": temperature} if temperature > 0 else {})
@@ -170,19 +185,19 @@ class LocalChatModel:
         }
 
     def answer(self, messages: Messages) -> str:
-        """The model's next turn."""
+        """Return the model's next turn."""
         (output,) = self._pipeline(messages, return_full_text=False, **self._options)
-        return output["generated_text"]
+        return str(output["generated_text"])
 
 
 def _public_url(url: str) -> str:
-    """A URL without user, password, query and fragment, where credentials may stand."""
+    """The URL without user, password, query and fragment, which may hold credentials."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def _asked_wait(header: str | None) -> float | None:
-    """Seconds of a `Retry-After` header; None where it is absent or a date."""
+def _retry_wait(header: str | None) -> float | None:
+    """Seconds of a `Retry-After` header, None where it is absent or a date."""
     try:
         return max(float(header), 0.01) if header is not None else None
     except ValueError:

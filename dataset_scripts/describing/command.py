@@ -1,19 +1,35 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The command `python -m dataset_scripts.describe_labels`."""
+"""Let a language model write label descriptions, the way A-MESS made its own (arXiv 2503.19474, section III-D).
+
+    python -m dataset_scripts.describe_labels mintrec --model meta-llama/Llama-3.3-70B-Instruct --output mine.json
+    python -m dataset_scripts.describe_labels mintrec2 --model gpt-4o --base_url https://api.openai.com/v1 --output ...
+    python -m dataset_scripts.describe_labels mintrec --model Qwen/Qwen3-4B-Instruct-2507 --local --output mine.json
+    python -m dataset_scripts.describe_labels --labels "Order,Cancel,Haggle" --model ... --output ...
+    accelerate launch training/train.py mintrec.yaml --label_descriptions mine.json
+
+Each label is one request. An answer that is not exactly the requested numbered list, or repeats a sentence, goes back
+to the model with the reason, a few times. The file is written after every label, so that an interrupted run continues
+when the same command is given again. Labels that the file holds are kept unless --overwrite is given. Beside it,
+<name>.provenance.json says for each label which model wrote it, how and when.
+
+The token comes from the environment: HF_TOKEN or `hf auth login`; with --base_url OPENAI_API_KEY, or another variable
+that --token_variable names. It is never an argument, and nothing that is printed or written contains it.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..labels import label_names
+from ..errors import UserError
+from ..files import replacing, write_json
+from ..labels import check_choice, label_names
 from ..registry import WITH_OWN_TEXTS
 from .chat_models import ChatError, ChatModel, EndpointChatModel, LocalChatModel
 from .prompt import MAX_DESCRIPTIONS, PROMPTS, AnswerError, parse_descriptions
@@ -22,8 +38,8 @@ from .prompt import MAX_DESCRIPTIONS, PROMPTS, AnswerError, parse_descriptions
 MAX_ATTEMPTS = 4
 
 
-class DescriptionError(RuntimeError):
-    """Descriptions that could not be had, or a file that cannot take them. The message names the label or the file."""
+class DescriptionError(UserError):
+    """A label without usable descriptions, or a file that cannot take them. The message names it."""
 
 
 def describe_labels(
@@ -35,30 +51,31 @@ def describe_labels(
     prompt: str = "section",
     overwrite: bool = False,
 ) -> dict[str, list[str]]:
-    """Descriptions of each label, written to a JSON file (label -> list of sentences) as they come.
+    """Let a chat model describe labels, and write the descriptions to a JSON file (label -> sentences) as they come.
 
     Args:
-        labels: the labels' names, in the order of the file.
-        chat: who writes them.
-        output: the file, new or to be completed.
-        num_descriptions: of a label, at most `MAX_DESCRIPTIONS`.
-        prompt: a key of `PROMPTS`.
-        overwrite: also have the labels described that the file holds already.
+        labels: Label names in the order of the file.
+        chat: Chat model that writes the descriptions.
+        output: JSON file, which may hold descriptions already.
+        num_descriptions: Number of descriptions per label, at most `MAX_DESCRIPTIONS`.
+        prompt: Key of `PROMPTS`.
+        overwrite: Whether labels that the file holds already are described anew.
 
     Returns:
-        What the file holds at the end: the labels asked for, then others that it held.
+        The content of the file at the end: the given labels, then others that it held.
 
     Raises:
-        DescriptionError: an answer of the wrong form `MAX_ATTEMPTS` times over; a file that holds something else or
-            another number of descriptions; labels that occur twice. What was written before stays.
-        ChatError: the model cannot be reached.
-        ValueError: an unknown prompt, a number out of range.
+        DescriptionError: `MAX_ATTEMPTS` answers in a row have the wrong form, the file holds something else or another
+            number of descriptions, or a label occurs twice. Descriptions that were written before stay.
+        ChatError: The model cannot be reached.
+        UserError: The prompt is unknown, or the number out of range.
     """
-    if prompt not in PROMPTS:
-        raise ValueError(f"unknown prompt {prompt!r}; one of {', '.join(PROMPTS)}")
+    check_choice("prompt", prompt, tuple(PROMPTS))
     if not 1 <= num_descriptions <= MAX_DESCRIPTIONS:
-        raise ValueError(f"num_descriptions={num_descriptions} must be 1 to {MAX_DESCRIPTIONS}")
+        raise UserError(f"num_descriptions={num_descriptions} must be 1 to {MAX_DESCRIPTIONS}.")
     output = Path(output)
+    if not output.parent.is_dir():
+        raise DescriptionError(f"{output.parent} is not a folder. Create it, or give another --output.")
     _check_labels(labels)
     held = _read_json(output)
     records = _read_json(provenance_file(output))
@@ -66,10 +83,10 @@ def describe_labels(
     for label in labels:
         if label not in wanted and len(held[label]) != num_descriptions:
             raise DescriptionError(
-                f"{output} has {len(held[label])} descriptions of {label!r} and {num_descriptions} are asked for: "
-                "give --overwrite to have them written anew, or another --output."
+                f"{output} has {len(held[label])} descriptions of {label!r}, not {num_descriptions}. Give --overwrite "
+                "to replace them, or another --output."
             )
-    # Those to be written anew do not stand in the way of what replaces them.
+    # Descriptions that will be replaced may be repeated by their replacement.
     kept = {label: texts for label, texts in held.items() if label not in wanted}
     for label in wanted:
         kept[label], attempts = _describe(label, chat, kept, num_descriptions, prompt)
@@ -80,21 +97,22 @@ def describe_labels(
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         # The record first: a kill between the two leaves a record without text, never a text of unknown origin.
-        _write_json(provenance_file(output), _ordered(records, labels))
-        _write_json(output, _ordered(held | kept, labels))
+        for file, content in ((provenance_file(output), records), (output, held | kept)):
+            with replacing(file) as partial:
+                write_json(partial, _ordered(content, labels))
         print(f"{label}: {num_descriptions} descriptions" + (f" (attempt {attempts})" if attempts > 1 else ""))
     return _ordered(held | kept, labels)
 
 
 def provenance_file(output: Path) -> Path:
-    """The file beside `output` that tells where its descriptions come from."""
+    """Return the file beside `output` that says where its descriptions come from."""
     return output.with_name(f"{output.stem}.provenance.json")
 
 
 def _describe(
     label: str, chat: ChatModel, others: dict[str, list[str]], number: int, prompt: str
 ) -> tuple[list[str], int]:
-    """The descriptions of a label and how many attempts they took."""
+    """The descriptions of a label, and the number of attempts."""
     messages = PROMPTS[prompt].messages(label, number)
     reasons = []
     for attempt in range(1, MAX_ATTEMPTS + 1):
@@ -109,25 +127,25 @@ def _describe(
             {"role": "assistant", "content": answer},
             {
                 "role": "user",
-                "content": f"That cannot be used: {reasons[-1]}. Write the {number} numbered descriptions of {label} "
+                "content": f"That cannot be used: {reasons[-1]} Write the {number} numbered descriptions of {label} "
                 "again and nothing else.",
             },
         ]
-    told = "; ".join(f"attempt {number}: {reason}" for number, reason in enumerate(reasons, start=1))
+    attempts = " ".join(f"Attempt {number}: {reason}" for number, reason in enumerate(reasons, start=1))
     raise DescriptionError(
-        f"{chat.record['model']} gave no usable descriptions of {label!r} in {MAX_ATTEMPTS} attempts ({told}). What "
-        "was written before is kept; try again, or use another model, --prompt or --temperature."
+        f"{chat.record['model']} gave no usable descriptions of {label!r} in {MAX_ATTEMPTS} attempts. {attempts} "
+        "Earlier descriptions are kept. Try again, or use another model, --prompt or --temperature."
     )
 
 
 def _check_labels(labels: Sequence[str]) -> None:
     if not labels:
-        raise DescriptionError("there are no labels to describe")
+        raise DescriptionError("There are no labels to describe.")
     for label in labels:
         if not label.strip() or "\n" in label:
-            raise DescriptionError(f"{label!r} cannot be a label")
+            raise DescriptionError(f"{label!r} cannot be a label. Give a name on one line.")
         if labels.count(label) > 1:
-            raise DescriptionError(f"the label {label!r} is given twice")
+            raise DescriptionError(f"Label {label!r} is given twice. Give it once.")
 
 
 def _ordered(content: dict[str, Any], labels: Sequence[str]) -> dict[str, Any]:
@@ -135,7 +153,7 @@ def _ordered(content: dict[str, Any], labels: Sequence[str]) -> dict[str, Any]:
 
 
 def _read_json(file: Path) -> dict[str, Any]:
-    """The JSON object in a file; {} where there is no such file."""
+    """The JSON object in a file, {} where the file does not exist."""
     if not file.exists():
         return {}
     try:
@@ -144,32 +162,29 @@ def _read_json(file: Path) -> dict[str, Any]:
         raise DescriptionError(f"{file} cannot be read: {error}. Give another --output.") from error
     kind = dict if file.name.endswith(".provenance.json") else list
     if not isinstance(content, dict) or not all(isinstance(value, kind) for value in content.values()):
-        raise DescriptionError(f"{file} is not what this command writes. Give another --output.")
+        raise DescriptionError(f"{file} holds something else than this command writes. Give another --output.")
     return content
 
 
-def _write_json(file: Path, content: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, file)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line; see the module."""
+    """Run `python -m dataset_scripts.describe_labels`.
+
+    Raises:
+        UserError: The labels cannot be described; see `describe_labels`.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m dataset_scripts.describe_labels",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("dataset", nargs="?", choices=WITH_OWN_TEXTS, help="the labels of this data set")
-    which.add_argument("--labels", metavar="A,B,C", help="these labels")
-    which.add_argument("--labels_file", metavar="FILE", help="the labels in this file, one a line")
-    parser.add_argument("--output", required=True, metavar="FILE", help="JSON file, new or to be completed")
-    parser.add_argument("--model", required=True, help="Hub id, the endpoint's id, or with --local a folder")
+    which.add_argument("dataset", nargs="?", choices=WITH_OWN_TEXTS, help="describe the labels of this data set")
+    which.add_argument("--labels", metavar="A,B,C", help="describe these labels")
+    which.add_argument("--labels_file", metavar="FILE", help="describe the labels in this file, one per line")
+    parser.add_argument("--output", required=True, metavar="FILE", help="JSON file, new or from an interrupted run")
+    parser.add_argument("--model", required=True, help="Hub id, id at the endpoint, or with --local a folder")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--base_url", metavar="URL", help="an OpenAI-compatible endpoint; default: Inference Providers")
+    where.add_argument("--base_url", metavar="URL", help="OpenAI-compatible endpoint (Inference Providers)")
     where.add_argument("--local", action="store_true", help="run the model on this machine with transformers")
     parser.add_argument(
         "--token_variable",
@@ -177,30 +192,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="environment variable that holds the token (HF_TOKEN; with --base_url OPENAI_API_KEY)",
     )
     parser.add_argument(
-        "--num_descriptions", type=int, default=3, metavar="N", help=f"of a label, 1 to {MAX_DESCRIPTIONS} (3)"
+        "--num_descriptions",
+        type=int,
+        default=3,
+        metavar="N",
+        help=f"descriptions per label, 1 to {MAX_DESCRIPTIONS} (3)",
     )
     parser.add_argument(
         "--prompt",
         choices=tuple(PROMPTS),
         default="section",
-        help="section and appendix are the paper's two; utterances has it write what people say (%(default)s)",
+        help="section and appendix are the paper's two; utterances asks for what people say (%(default)s)",
     )
-    parser.add_argument("--temperature", type=float, metavar="T", help="of the sampling; default: the model's own")
-    parser.add_argument("--max_tokens", type=int, metavar="N", help="longest answer; default: the endpoint's own")
-    parser.add_argument("--overwrite", action="store_true", help="also describe the labels that the file holds")
+    parser.add_argument("--temperature", type=float, metavar="T", help="temperature of the sampling (the model's own)")
+    parser.add_argument("--max_tokens", type=int, metavar="N", help="longest answer (the endpoint's own)")
+    parser.add_argument("--overwrite", action="store_true", help="describe the labels that the file holds anew")
     given = parser.parse_args(arguments)
-    try:
-        descriptions = describe_labels(
-            _labels(given),
-            _chat_model(given),
-            given.output,
-            num_descriptions=given.num_descriptions,
-            prompt=given.prompt,
-            overwrite=given.overwrite,
-        )
-    except (ChatError, DescriptionError, OSError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    print(f"{given.output}: {len(descriptions)} labels; train with --label_descriptions {given.output}")
+    descriptions = describe_labels(
+        _labels(given),
+        _chat_model(given),
+        given.output,
+        num_descriptions=given.num_descriptions,
+        prompt=given.prompt,
+        overwrite=given.overwrite,
+    )
+    print(f"{given.output}: {len(descriptions)} labels. Train with --label_descriptions {given.output}.")
 
 
 def _labels(given: argparse.Namespace) -> list[str]:
@@ -208,7 +224,10 @@ def _labels(given: argparse.Namespace) -> list[str]:
         return list(label_names(given.dataset))
     if given.labels is not None:
         return [label.strip() for label in given.labels.split(",")]
-    lines = Path(given.labels_file).read_text(encoding="utf-8").splitlines()
+    try:
+        lines = Path(given.labels_file).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise DescriptionError(f"{given.labels_file} cannot be read: {error}. Give another --labels_file.") from error
     return [line.strip() for line in lines if line.strip()]
 
 
@@ -219,5 +238,5 @@ def _chat_model(given: argparse.Namespace) -> ChatModel:
     variable = given.token_variable or (None if given.base_url is None else "OPENAI_API_KEY")
     token = None if variable is None else os.environ.get(variable) or None
     if given.token_variable is not None and token is None:
-        raise ChatError(f"The environment variable {given.token_variable} holds no token.")
+        raise ChatError(f"The environment variable {given.token_variable} holds no token. Set it.")
     return EndpointChatModel(given.model, base_url=given.base_url, token=token, **options)

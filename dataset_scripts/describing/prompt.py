@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The prompt that asks a language model for descriptions of a label, and the strict reading of its answer.
 
-What the prompt says is what A-MESS (arXiv 2503.19474, section III-D and appendix) reports of its own: the model is
-told that it is a language assistant, that it is given nouns and writes so many different descriptions of each for the
-detection of intents, accurate, concise and with no other output, and it is shown one label with numbered descriptions.
-The paper prints this twice, with "Complain" and with "Complaint" as the example; both are here as variants. The facts
-are the paper's; the sentences, those of the examples included, are ours. The third variant is ours alone: it asks for
-utterances, things that people say with the intent, which are worth more than descriptions as training samples.
+The prompt says what A-MESS (arXiv 2503.19474, section III-D and appendix) reports of its own prompt: the model is a
+language assistant, receives nouns, and writes a number of different descriptions of each for the detection of intents,
+accurate, concise and without other output; one label with numbered descriptions serves as an example. The paper prints
+this twice, with "Complain" and with "Complaint" as the example; both are variants here. The facts are the paper's; the
+sentences, those of the examples included, are ours. The third variant is ours alone: it asks for utterances, things
+that people say with the intent, which help more than descriptions as training samples.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dataclasses import dataclass
 
 
 MAX_DESCRIPTIONS = 8
-# A description is a short sentence: a word is none, and a paragraph would fill the description encoder's input.
+# Number of words: one word is no description, and a paragraph would fill the description encoder's input.
 _WORDS = range(3, 41)
 
 
 class AnswerError(ValueError):
-    """An answer that is not what was asked for; the message says why, to the user and to the model's next attempt."""
+    """An answer of the wrong form. The message says why, to the user and to the model for its next attempt."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class DescriptionPrompt:
     """One variant of the prompt.
 
     Attributes:
-        instructions: with `{number}`, how many descriptions are wanted.
-        example: the label that is shown described.
-        example_descriptions: `MAX_DESCRIPTIONS` sentences, of which as many are shown as are wanted: an example of
+        instructions: Instructions with `{number}` in place of the number of descriptions.
+        example: Label of the example.
+        example_descriptions: `MAX_DESCRIPTIONS` descriptions of the example. The prompt shows as many as it asks for:
             another number would contradict the instructions.
     """
 
@@ -42,10 +42,10 @@ class DescriptionPrompt:
     example_descriptions: tuple[str, ...]
 
     def messages(self, label: str, number: int) -> list[dict[str, str]]:
-        """The conversation that asks for `number` descriptions of `label`.
+        """Return the conversation that asks for `number` descriptions of `label`.
 
-        Departures from the paper, which gives all nouns in one prompt: a request a label, so that a failure costs one
-        label; and everything in the user's message, because not every chat template has a system role.
+        Departures from the paper, which gives all nouns in one prompt: one request per label, so that a failure costs
+        one label; and everything in the user's message, because not every chat template has a system role.
         """
         example = "\n".join(f"{index}. {text}" for index, text in enumerate(self.example_descriptions[:number], 1))
         instructions = self.instructions.format(number=number)
@@ -110,52 +110,52 @@ _THOUGHTS = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
 
 
 def parse_descriptions(answer: str, label: str, number: int, others: Mapping[str, Sequence[str]]) -> list[str]:
-    """The descriptions in a model's answer: the lines `1. ...` to `number. ...`, and nothing but blank lines beside them.
+    """Read the descriptions in a model's answer: the lines `1. ...` to `number. ...` and blank lines, nothing else.
 
     Args:
-        answer: what the model wrote.
-        label: what was asked for.
-        number: how many descriptions.
-        others: the descriptions of other labels.
+        answer: Answer of the model.
+        label: Label that the descriptions are for.
+        number: Number of descriptions.
+        others: Descriptions of other labels.
 
     Raises:
-        AnswerError: another line, a wrong count or numbering, an empty, very short or very long sentence, a sentence
-            that occurs twice, or that is another label's.
+        AnswerError: The answer has another line, a wrong count or numbering, an empty, very short or very long
+            sentence, or a sentence that occurs twice or belongs to another label.
     """
     text = _THOUGHTS.sub("", answer, count=1)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        raise AnswerError("the answer is empty")
+        raise AnswerError("The answer is empty.")
     descriptions = []
     for place, line in enumerate(lines, start=1):
         match = _NUMBERED.fullmatch(line)
         if match is None:
-            raise AnswerError(f"the line {_shortened(line)!r} is not of the form '{place}. description'")
+            raise AnswerError(f"The line {_shortened(line)!r} is not of the form '{place}. description'.")
         if int(match[1]) != place:
-            raise AnswerError(f"the line {_shortened(line)!r} stands where number {place} was expected")
+            raise AnswerError(f"The line {_shortened(line)!r} comes where number {place} is expected.")
         descriptions.append(" ".join(match[2].split()))
     if len(descriptions) != number:
-        raise AnswerError(f"{number} numbered descriptions were asked for, the answer has {len(descriptions)}")
+        raise AnswerError(f"The answer has {len(descriptions)} numbered descriptions instead of {number}.")
     owners = {normalized(text): other for other, texts in others.items() for text in texts}
     seen: dict[str, int] = {}
     for place, description in enumerate(descriptions, start=1):
         words = len(description.split())
         if words not in _WORDS:
             raise AnswerError(
-                f"description {place} has {words} words ({_shortened(description)!r}); "
-                f"{_WORDS.start} to {_WORDS.stop - 1} are expected"
+                f"Description {place} has {words} words ({_shortened(description)!r}). "
+                f"Expected are {_WORDS.start} to {_WORDS.stop - 1}."
             )
         key = normalized(description)
         if key in seen:
-            raise AnswerError(f"descriptions {seen[key]} and {place} are the same: {_shortened(description)!r}")
+            raise AnswerError(f"Descriptions {seen[key]} and {place} are the same: {_shortened(description)!r}.")
         if key in owners:
-            raise AnswerError(f"description {place} of {label!r} is already one of {owners[key]!r}: {description!r}")
+            raise AnswerError(f"Description {place} of {label!r} is already one of {owners[key]!r}: {description!r}.")
         seen[key] = place
     return descriptions
 
 
 def normalized(description: str) -> str:
-    """What two descriptions have in common that are the same but for case, punctuation and blanks."""
+    """Return the description without case, punctuation and extra blanks, for comparisons."""
     return " ".join(re.findall(r"\w+", description.casefold()))
 
 

@@ -1,3 +1,3 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Feature extraction: clips to a folder of features that training reads."""
+"""Feature extraction: from clips to a folder of features that training reads."""

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of clips for the encoders: decoded and preprocessed in worker processes, by the model's own processor."""
+"""Batches of clips for the encoders, decoded and preprocessed in worker processes by the model's own processor."""
 
 from __future__ import annotations
 
@@ -20,31 +20,43 @@ from .folder import FeaturesDescription, Part
 from .rows import file_size
 
 
-NO_CLIP = "the row has no clip"
-_BATCHES_AHEAD = 2  # of each worker
+NO_CLIP = "The row has no clip."
+_BATCHES_AHEAD = 2  # per worker
 
 
 @dataclass(frozen=True)
 class ClipBatch:
-    """Rows of one part, by their index in the split, that go through the encoders together."""
+    """Rows of one part that go through the encoders together.
+
+    Attributes:
+        part: Part of the rows.
+        indices: Index of each row in its split.
+    """
 
     part: Part
     indices: tuple[int, ...]
 
 
 def batches_of_part(part: Part, rows: Sequence[Mapping[str, Any]], root: Path, batch_size: int) -> Iterator[ClipBatch]:
-    """The batches of a part, whose content depends on nothing but its rows and clips."""
-    # How long a clip is shows when it is decoded; how large its file is costs nothing to know and says nearly as much.
+    """Yield the batches of a part. Their content depends on nothing but the part's rows and clips."""
+    # The length of a clip is known when it is decoded. The size of its file costs nothing and says nearly as much.
     order = sorted(part.rows, key=lambda index: (file_size(root, rows[index]), index))
     for start in range(0, len(order), batch_size):
         yield ClipBatch(part, tuple(order[start : start + batch_size]))
 
 
-class ClipBatches(Dataset):
-    """Batches of clips, decoded and preprocessed by the model's own processor when they are asked for.
+class ClipBatches(Dataset[dict[str, Any]]):
+    """Batches of clips, decoded and preprocessed by the model's own processor on access.
 
     An item is a dict: `indices` of the rows that could be decoded, `inputs` of the encoder for them (empty if there
-    are none), and `errors`, index -> reason, for the others.
+    are none), and `errors`, index -> reason, for the other rows.
+
+    Args:
+        batches: Batches in order.
+        splits: Rows of each split.
+        root: Folder of relative clip paths.
+        processor: Processor that decodes and preprocesses.
+        limits: Limits that a clip must keep.
     """
 
     def __init__(
@@ -82,7 +94,7 @@ class ClipBatches(Dataset):
 
 
 def create_processor(description: FeaturesDescription) -> AmessProcessor:
-    """The processor whose decoding and preprocessing the features of an extraction rest on; it reads no text."""
+    """Create the processor that decodes and preprocesses the clips of an extraction. It reads no text."""
     return AmessProcessor(
         None,
         video_feature_size=description.video_feature_size,
@@ -93,8 +105,14 @@ def create_processor(description: FeaturesDescription) -> AmessProcessor:
     )
 
 
-def create_loader(clips: Dataset, num_workers: int | None, state: PartialState) -> DataLoader:
-    """Prepares batches ahead of the encoders, in order."""
+def create_loader(clips: ClipBatches, num_workers: int | None, state: PartialState) -> DataLoader[dict[str, Any]]:
+    """Create the loader that prepares batches ahead of the encoders, in order.
+
+    Args:
+        clips: Batches.
+        num_workers: Number of worker processes, or None for half of this process's share of the cores, at most 8.
+        state: State of this process.
+    """
     if num_workers is None:
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
         num_workers = min(8, max(1, len(os.sched_getaffinity(0)) // processes // 2))
@@ -102,18 +120,18 @@ def create_loader(clips: Dataset, num_workers: int | None, state: PartialState) 
     return DataLoader(
         clips,
         batch_size=None,
-        collate_fn=_as_it_is,
+        collate_fn=_unchanged,
         num_workers=num_workers,
         prefetch_factor=_BATCHES_AHEAD if num_workers else None,
         pin_memory=state.device.type == "cuda",
     )
 
 
-def _as_it_is(batch: Any) -> Any:
+def _unchanged(batch: Any) -> Any:
     return batch
 
 
 def _reason(error: MediaError | OSError) -> str:
     # Without the path, which may differ between machines and is in the row's own column.
-    said = error.args[0] if isinstance(error, MediaError) else error.strerror or error
-    return f"{type(error).__name__}: {said}"
+    reason = error.args[0] if isinstance(error, MediaError) else error.strerror or error
+    return f"{type(error).__name__}: {reason}"

@@ -7,16 +7,25 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
 
+from ..errors import UserError
 from ..registry import SCOPES, WITH_CLIPS
+from .settings import DTYPES, ExtractionSettings
 
 
-# Nothing is imported here that takes time: the help of a command should come at once.
+if TYPE_CHECKING:
+    from modeling_amess import AmessMediaEncoder
+
+    from .rows import ClipRows
+
+# Nothing above takes time to import: the help of a command should appear at once. The functions below import the rest.
 DESCRIPTION = """\
-Extract what A-MESS sees and hears of clips: each frame's features by Swin, each audio step's by WavLM.
+Extract features from clips: those of each frame with Swin, those of each audio step with WavLM.
 
 The clips are a folder (with its subfolders), a TSV or CSV file, or the released files of a data set. A file has a
-header and one line a clip: column clip (path relative to the file), and where you have them id, text, label, split
+header and one line per clip: column clip (path relative to the file), and where you have them id, text, label, split
 (train, validation, test) and others, which are kept. For training, give text, label and split.
 """
 EXAMPLES = """\
@@ -27,44 +36,45 @@ examples:
   amess extract clips/ --output features/ --video_model none               # sound alone
   amess extract clips/ --output features/ --media_encoder features/old/media_encoder
   accelerate launch --multi_gpu --num_processes 4 -m dataset_scripts.extract_features clips.tsv --output features/
-  torchrun --nproc_per_node 2 -m dataset_scripts.extract_features clips.tsv --output features/ --cpu
+  torchrun --nproc_per_node 2 -m dataset_scripts.extract_features clips.tsv --output features/ --use_cpu
 
 then:
   accelerate launch training/train.py --dataset features/ --label_descriptions descriptions.json
   >>> from dataset_scripts import load_extracted_features
   >>> load_extracted_features("features/")
 
-A run that was interrupted goes on when the same command is given again. A clip that cannot be used is reported, gets
-features of zero frames and stands in failed.jsonl; the others are extracted.
+An interrupted run continues when the same command is given again. A clip that cannot be used is reported, gets
+features of zero frames and a line in failed.jsonl; the others are extracted.
 
 exit status: 0 all clips were extracted, 1 some failed, 2 the command or its input is wrong and nothing was done.
 """
 NO_MODEL = "none"
-# The fields of `MediaLimits`: default and meaning. A test keeps them equal.
-LIMITS: dict[str, tuple[int | float, str]] = {
-    "max_bytes": (200 * 2**20, "size of a clip's file"),
-    "max_duration": (30.0, "seconds of a clip"),
-    "max_pixels": (4096 * 2304, "width times height of a frame in the file"),
-    "max_decoded_frames": (4000, "video frames decoded of a clip"),
-    "max_kept_bytes": (2**30, "memory of the frames that are kept of a clip"),
-    "max_streams": (16, "streams in a clip's file"),
-    "max_sampling_rate": (384_000, "samples a second of the sound in the file"),
-    "max_index_entries": (5_000_000, "samples that the index of an MP4 file lists"),
+# Help for the fields of `MediaLimits`, which has the defaults. It cannot be imported here: it loads transformers.
+LIMITS: dict[str, str] = {
+    "max_bytes": "size of a clip's file",
+    "max_duration": "seconds per clip",
+    "max_pixels": "width times height of a frame in the file",
+    "max_decoded_frames": "video frames decoded per clip",
+    "max_kept_bytes": "memory of the frames that are kept per clip",
+    "max_streams": "streams in a clip's file",
+    "max_sampling_rate": "samples per second of the sound in the file",
+    "max_index_entries": "samples that the index of an MP4 file lists",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's description, examples and options to a parser."""
+    defaults = ExtractionSettings()
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = DESCRIPTION
     parser.epilog = EXAMPLES
     parser.add_argument("source", nargs="?", metavar="FOLDER_OR_TSV", help="the clips: a folder, or a TSV or CSV file")
     parser.add_argument(
-        "--output", required=True, metavar="DIR", help="folder of the features, new or to be continued"
+        "--output", required=True, metavar="DIR", help="folder of the features, new or from an interrupted run"
     )
 
     data = parser.add_argument_group("clips of a data set, instead of FOLDER_OR_TSV")
-    data.add_argument("--dataset", choices=WITH_CLIPS, help="which data set")
+    data.add_argument("--dataset", choices=WITH_CLIPS, help="name of the data set")
     data.add_argument("--data_dir", metavar="DIR", help="folder with its released files (mintrec, mintrec2)")
     data.add_argument("--scope", choices=SCOPES, default="in-scope", help="utterances of mintrec2 (%(default)s)")
 
@@ -79,84 +89,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="Hub id or folder of a WavLM or wav2vec 2.0, or none (microsoft/wavlm-base-plus)",
     )
-    encoders.add_argument("--frame_rate", type=float, metavar="HZ", help="frames a second that are encoded (6)")
+    encoders.add_argument("--frame_rate", type=float, metavar="HZ", help="frames per second that are encoded (6)")
     encoders.add_argument(
         "--media_encoder",
         metavar="DIR",
-        help="a saved AmessMediaEncoder, which has models and frame rate of its own; sample: the sample's tiny one",
-    )
-    encoders.add_argument(
-        "--max_video_length", type=int, default=180, metavar="N", help="frames kept of a clip (%(default)s)"
-    )
-    encoders.add_argument(
-        "--max_audio_length", type=int, default=400, metavar="N", help="audio steps kept of a clip (%(default)s)"
+        help="a saved AmessMediaEncoder, which has its own models and frame rate; sample: the sample's tiny one",
     )
 
     run = parser.add_argument_group("running and writing")
-    run.add_argument("--dtype", choices=("float16", "float32"), default="float16", help="on disk (%(default)s)")
-    run.add_argument("--batch_size", type=int, default=8, metavar="N", help="clips encoded together (%(default)s)")
-    run.add_argument(
-        "--num_workers", type=int, metavar="N", help="decoding processes beside each encoding one (by cores)"
-    )
-    run.add_argument("--rows_per_part", type=int, default=64, metavar="N", help="rows of a Parquet file (%(default)s)")
-    run.add_argument("--cpu", action="store_true", help="encode on the CPU even where there is an accelerator")
-
-    limits = parser.add_argument_group("limits, a breach of which fails the clip")
-    for name, (default, meaning) in LIMITS.items():
-        limits.add_argument(
-            f"--{name}", type=type(default), default=default, metavar="N", help=f"{meaning} (%(default)s)"
+    for group, name, help in (
+        (encoders, "max_video_length", "frames kept per clip"),
+        (encoders, "max_audio_length", "audio steps kept per clip"),
+        (run, "batch_size", "clips encoded together"),
+        (run, "rows_per_part", "rows per Parquet file"),
+    ):
+        group.add_argument(
+            f"--{name}", type=int, default=getattr(defaults, name), metavar="N", help=f"{help} (%(default)s)"
         )
+    run.add_argument("--dtype", choices=DTYPES, default=defaults.dtype, help="type on disk (%(default)s)")
+    run.add_argument(
+        "--num_workers", type=int, metavar="N", help="decoding processes beside each encoding process (by cores)"
+    )
+    run.add_argument("--use_cpu", action="store_true", help="encode on the CPU although there is an accelerator")
+    run.add_argument("--cpu", dest="use_cpu", nargs=0, action=_RenamedFlag, help=argparse.SUPPRESS)
+
+    limits = parser.add_argument_group(
+        "limits", "A clip that breaks one fails. The defaults are those of modeling_amess.clip_amess.MediaLimits."
+    )
+    for name, meaning in LIMITS.items():
+        limits.add_argument(f"--{name}", type=float, metavar="N", help=meaning)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Extract by parsed arguments; returns the exit status."""
-    wrong = _contradiction(arguments)
-    if wrong:
-        return _refuse(wrong)
-
-    from modeling_amess import AmessMediaEncoder
-    from modeling_amess.clip_amess import MediaLimits
-
-    from ..launching import LaunchError
-    from .rows import load_dataset_clips, read_clip_rows
-    from .run import extract_features, process_state
-
+    """Extract by parsed arguments; return the exit status."""
     try:
-        state = process_state(arguments.cpu)
-        # What is downloaded or rendered for the first time is so by the main process; the others find it.
-        with state.main_process_first():
-            if arguments.dataset is None:
-                clips = read_clip_rows(arguments.source)
-            else:
-                clips = load_dataset_clips(arguments.dataset, arguments.data_dir, arguments.scope)
-            if arguments.media_encoder == "sample":
-                from ..sample.encoder import sample_media_encoder
+        _check(arguments)
+        from .run import extract_features, process_state
 
-                encoder = sample_media_encoder()
-            elif arguments.media_encoder is not None:
-                encoder = AmessMediaEncoder.from_pretrained(arguments.media_encoder)
-            else:
-                encoder = AmessMediaEncoder.from_encoders_pretrained(**_model_options(arguments))
+        settings = _settings(arguments)
+        state = process_state(settings.use_cpu)
+        # The main process downloads or renders what is missing; the others use its files.
+        with state.main_process_first():
+            clips, encoder = _load_clips(arguments), _load_encoder(arguments)
         report = extract_features(
             clips.rows,
             arguments.output,
             encoder,
+            settings,
             root=clips.root,
             labels=clips.labels,
             dataset=clips.dataset,
-            dtype=arguments.dtype,
-            max_video_length=arguments.max_video_length,
-            max_audio_length=arguments.max_audio_length,
-            limits=MediaLimits(**{name: getattr(arguments, name) for name in LIMITS}),
-            rows_per_part=arguments.rows_per_part,
-            batch_size=arguments.batch_size,
-            num_workers=arguments.num_workers,
-            cpu=arguments.cpu,
         )
-    except (LaunchError, ImportError, OSError, ValueError) as error:
-        return _refuse(f"{type(error).__name__}: {error}")
+    except (ImportError, OSError, ValueError) as error:
+        print(f"error: {error if type(error) is UserError else f'{type(error).__name__}: {error}'}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
-        print("Interrupted; give the same command again to go on.", file=sys.stderr)
+        print("Interrupted. Give the same command again to continue.", file=sys.stderr)
         return 130
     if state.is_main_process:
         print(
@@ -168,7 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`python -m dataset_scripts.extract_features`; returns the exit status."""
+    """Run `python -m dataset_scripts.extract_features`; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m dataset_scripts.extract_features")
     add_arguments(parser)
     parsed = parser.parse_args(arguments)
@@ -182,38 +170,63 @@ def main(arguments: Sequence[str] | None = None) -> int:
             PartialState().destroy_process_group()
 
 
-def _contradiction(arguments: argparse.Namespace) -> str | None:
+class _RenamedFlag(argparse.Action):
+    """The earlier name of a flag: understood, with a line that says the present one."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *given: Any) -> None:
+        print(f"{self.option_strings[0]} is called --{self.dest} now.", file=sys.stderr)
+        setattr(namespace, self.dest, True)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse options that contradict each other."""
     if (arguments.source is None) == (arguments.dataset is None):
-        return "give either FOLDER_OR_TSV or --dataset"
+        raise UserError("Give either FOLDER_OR_TSV or --dataset.")
     if arguments.dataset is None and arguments.data_dir is not None:
-        return "--data_dir goes with --dataset"
+        raise UserError("--data_dir goes with --dataset. Give the folder of the clips as FOLDER_OR_TSV.")
     if arguments.media_encoder is not None:
         for name in ("video_model", "audio_model", "frame_rate"):
             if getattr(arguments, name) is not None:
-                return f"--media_encoder brings models and frame rate of its own; leave --{name} out"
+                raise UserError(f"--media_encoder has its own models and frame rate. Leave --{name} out.")
     if arguments.video_model == arguments.audio_model == NO_MODEL:
-        return "without --video_model and without --audio_model there is nothing to extract"
-    for name in ("batch_size", "rows_per_part", "max_video_length", "max_audio_length"):
-        if getattr(arguments, name) < 1:
-            return f"--{name} must be at least 1"
-    if arguments.num_workers is not None and arguments.num_workers < 0:
-        return "--num_workers must be at least 0"
+        raise UserError("Without --video_model and --audio_model there is nothing to extract. Give one of them.")
     if arguments.frame_rate is not None and not arguments.frame_rate > 0:
-        return "--frame_rate must be above 0"
-    return None
+        raise UserError("--frame_rate must be above 0.")
 
 
-def _model_options(arguments: argparse.Namespace) -> dict[str, object]:
-    options: dict[str, object] = {}
+def _settings(arguments: argparse.Namespace) -> ExtractionSettings:
+    from modeling_amess.clip_amess import MediaLimits
+
+    given = vars(arguments)
+    names = {field.name for field in fields(ExtractionSettings)} - {"limits"}
+    defaults = asdict(MediaLimits())
+    # features.json compares numbers as it writes them: 9 seconds are 9.0.
+    limits = {name: type(defaults[name])(given[name]) for name in LIMITS if given[name] is not None}
+    return ExtractionSettings(limits=MediaLimits(**limits), **{name: given[name] for name in names})
+
+
+def _load_clips(arguments: argparse.Namespace) -> ClipRows:
+    from .rows import load_dataset_clips, read_clip_rows
+
+    if arguments.dataset is None:
+        return read_clip_rows(arguments.source)
+    return load_dataset_clips(arguments.dataset, arguments.data_dir, arguments.scope)
+
+
+def _load_encoder(arguments: argparse.Namespace) -> AmessMediaEncoder:
+    from modeling_amess import AmessMediaEncoder
+
+    if arguments.media_encoder == "sample":
+        from ..sample.encoder import sample_media_encoder
+
+        return sample_media_encoder()
+    if arguments.media_encoder is not None:
+        return AmessMediaEncoder.from_pretrained(arguments.media_encoder)
+    options: dict[str, Any] = {}
     for modality in ("video", "audio"):
         model = getattr(arguments, f"{modality}_model")
         if model is not None:
             options[modality] = None if model.lower() == NO_MODEL else model
     if arguments.frame_rate is not None:
         options["frame_rate"] = arguments.frame_rate
-    return options
-
-
-def _refuse(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 2
+    return AmessMediaEncoder.from_encoders_pretrained(**options)

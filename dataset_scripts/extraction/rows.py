@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What features are extracted from: the rows of a folder of clips, of a TSV or CSV file, or of a data set."""
+"""The rows that features are extracted from: those of a folder of clips, of a TSV or CSV file, or of a data set."""
 
 from __future__ import annotations
 
@@ -11,55 +11,54 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import UserError
 from ..tsv import TsvError, read_tsv
 
 
 logger = logging.getLogger(__name__)
 
-# Files of a folder that are taken for clips. A TSV may name any file that can be decoded.
-CLIP_SUFFIXES: tuple[str, ...] = tuple(
-    [
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".mkv",
-        ".webm",
-        ".avi",
-        ".mpg",
-        ".mpeg",
-        ".ts",
-        ".flv",
-        ".wmv",
-        ".3gp",
-        ".ogv",
-        ".wav",
-        ".mp3",
-        ".flac",
-        ".ogg",
-        ".m4a",
-        ".aac",
-        ".opus",
-    ]
+# Suffixes of the files in a folder that count as clips. A TSV may name any file that can be decoded.
+CLIP_SUFFIXES: tuple[str, ...] = (
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".flv",
+    ".wmv",
+    ".3gp",
+    ".ogv",
+    ".wav",
+    ".mp3",
+    ".flac",
+    ".ogg",
+    ".m4a",
+    ".aac",
+    ".opus",
 )
 SPLIT_ALIASES: dict[str, str] = {"dev": "validation", "val": "validation", "valid": "validation"}
 DEFAULT_SPLIT = "train"
 _SPLIT_NAME = re.compile(r"\w+")
 
 
-class ClipRowsError(ValueError):
+class ClipRowsError(UserError):
     """Input that names no clips, or names them ambiguously. The message says where and what to do."""
 
 
 @dataclass(frozen=True)
 class ClipRows:
-    """Utterances and where their clips are.
+    """Utterances and their clips.
 
     Attributes:
-        rows: dicts with `id`, `split`, `clip` (path relative to `root`; None where there is no clip) and, the same in
+        rows: Dicts with `id`, `split`, `clip` (path relative to `root`; None where there is no clip) and, the same in
             every row, any of `text`, `label` (a name) and further columns.
-        root: the folder of the clips.
-        labels: label names in id order; None where rows have no label.
-        dataset: the name of a data set of this project whose label descriptions fit, or None.
+        root: Folder of the clips.
+        labels: Label names in id order, or None where rows have no label.
+        dataset: Name of the data set of this project whose label descriptions fit, or None.
     """
 
     rows: list[dict[str, Any]]
@@ -69,17 +68,17 @@ class ClipRows:
 
 
 def read_clip_rows(source: str | Path) -> ClipRows:
-    """The rows of a folder of clips or of a TSV or CSV file.
+    """Read the rows of a folder of clips or of a TSV or CSV file.
 
     Args:
-        source: a folder, searched with its subfolders; the id of a clip is its path in it without the suffix. Or a
-            file with a header: column `clip` (path relative to the file's folder), and any of `id` (by default the
-            path without the suffix), `text`, `label`, `split` (`train` by default) and further columns. A `.csv` is
-            comma-separated, anything else tab-separated.
+        source: Folder, which is searched with its subfolders; the id of a clip is its path in the folder without the
+            suffix. Or a file with a header: column `clip` (path relative to the file's folder), and any of `id` (by
+            default the path without the suffix), `text`, `label`, `split` (`train` by default) and further columns. A
+            `.csv` is comma-separated, any other file tab-separated.
 
     Raises:
-        ClipRowsError: neither of them, no clip in it, two clips of one id, a bad split name.
-        TsvError: a defect in the file, with its place.
+        ClipRowsError: The source is neither of them, holds no clip, or two clips with one id.
+        TsvError: The file is malformed, or names a bad split. The message names the place.
     """
     source = Path(source).expanduser()
     if source.is_dir():
@@ -87,22 +86,25 @@ def read_clip_rows(source: str | Path) -> ClipRows:
     if source.is_file() and source.suffix.lower() not in CLIP_SUFFIXES:
         return _read_file(source)
     if source.is_file():
-        raise ClipRowsError(f"{source} is a single clip; give its folder, or a TSV file with a column clip.")
-    raise ClipRowsError(f"{source} is neither a folder of clips nor a TSV or CSV file.")
+        raise ClipRowsError(f"{source} is a single clip. Give its folder, or a TSV file with a column clip.")
+    raise ClipRowsError(f"{source} is neither a folder of clips nor a TSV or CSV file. Give one of them.")
 
 
 def load_dataset_clips(
     name: str, data_dir: str | Path | None, scope: str = "in-scope", *, cache_dir: str | Path | None = None
 ) -> ClipRows:
-    """The rows of config `clips` of a data set, in all its splits.
+    """Load the rows of config `clips` of a data set, in all its splits.
 
     Args:
-        name, data_dir, scope, cache_dir: as those of `load_intent_dataset`.
+        name: Name of the data set.
+        data_dir: Folder of its release, if it needs one.
+        scope: Utterances of MIntRec2.0.
+        cache_dir: Folder of the Arrow files, by default the cache of `datasets`.
 
     Raises:
-        ValueError, DataDirError, TsvError: as `load_intent_dataset`.
+        UserError: The data set cannot be loaded; see `load_intent_dataset`.
     """
-    from ..loading import load_intent_dataset
+    from ..loading import load_intent_dataset  # a folder of clips needs no `datasets`
 
     dataset = load_intent_dataset(name, config_name="clips", data_dir=data_dir, scope=scope, cache_dir=cache_dir)
     labels = tuple(next(iter(dataset.values())).features["label"].names)
@@ -124,9 +126,9 @@ def _read_folder(folder: Path) -> ClipRows:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     clips = [path.relative_to(folder) for path in files if path.suffix.lower() in CLIP_SUFFIXES]
     if not clips:
-        raise ClipRowsError(f"{folder} holds no clips; files that count as clips end in {' '.join(CLIP_SUFFIXES)}.")
+        raise ClipRowsError(f"{folder} holds no clips. The names of clips end in {' '.join(CLIP_SUFFIXES)}.")
     if len(clips) < len(files):
-        logger.info("%s: %d files are no clips and are passed over", folder, len(files) - len(clips))
+        logger.info("%s: %d files are no clips and are skipped.", folder, len(files) - len(clips))
     rows = [{"id": clip.with_suffix("").as_posix(), "split": DEFAULT_SPLIT, "clip": clip.as_posix()} for clip in clips]
     _check_ids((row["id"], row["clip"]) for row in rows)
     return ClipRows(rows, folder)
@@ -135,17 +137,22 @@ def _read_folder(folder: Path) -> ClipRows:
 def _read_file(path: Path) -> ClipRows:
     table = read_tsv(path, ("clip",), required=("clip",), commas=path.suffix.lower() == ".csv")
     if not table:
-        raise ClipRowsError(f"{path} has a header and no rows.")
+        raise ClipRowsError(f"{path} has a header and no rows. Add one line per clip.")
     rows = []
     for line, cells in table:
         cells = {name: cell.strip() for name, cell in cells.items()}
         for name in ("id", "label", "split"):
             if name in cells and not cells[name]:
-                raise TsvError(f"{path}, line {line}, column {name!r}: empty; fill it in or leave the column out")
+                raise TsvError(
+                    f"{path}, line {line}, column {name!r}: The cell is empty. Fill it in or leave the column out."
+                )
         row = {"id": Path(cells["clip"]).with_suffix("").as_posix(), "split": DEFAULT_SPLIT, **cells}
         row["split"] = SPLIT_ALIASES.get(row["split"].lower(), row["split"])
         if not _SPLIT_NAME.fullmatch(row["split"]):
-            raise TsvError(f"{path}, line {line}, column 'split': {row['split']!r} is no name of a split")
+            raise TsvError(
+                f"{path}, line {line}, column 'split': {row['split']!r} is not a name of a split. Use letters, digits "
+                "and underscores."
+            )
         rows.append(row)
     _check_ids((row["id"], f"line {line}") for row, (line, _) in zip(rows, table, strict=True))
     labels = None
@@ -159,8 +166,8 @@ def _check_ids(ids_and_places: Iterable[tuple[str, str]]) -> None:
     for row_id, place in ids_and_places:
         if row_id in places:
             raise ClipRowsError(
-                f"Two clips have the id {row_id!r} ({places[row_id]} and {place}); list them in a TSV file with a "
-                "column id of their own."
+                f"Two clips have the id {row_id!r} ({places[row_id]} and {place}). List them in a TSV file with a "
+                "column id."
             )
         places[row_id] = place
 
@@ -170,7 +177,7 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def file_size(root: Path, row: Mapping[str, Any]) -> int:
-    """Bytes of a row's clip; 0 where there is none."""
+    """Return the size of a row's clip in bytes, 0 where there is none."""
     try:
         return 0 if row["clip"] is None else (root / row["clip"]).stat().st_size
     except OSError:

@@ -22,7 +22,7 @@ _CONFIGS = {
     "features": "text, label and a feature vector for every video frame and audio step",
     "text": "text and label",
     "clips": "text, label and the clip itself",
-    "label_descriptions": "one row a label, with the sentences that describe it",
+    "label_descriptions": "one row per label, with the sentences that describe it",
 }
 _COLUMNS = {
     "id": "name of the utterance",
@@ -51,13 +51,15 @@ def dataset_card(
     license: str | None = None,
     media_encoder: Mapping[str, Any] | None = None,
 ) -> DatasetCard:
-    """Args:
-    repo_id: where the data set is published.
-    source: its origin and terms.
-    configs: name -> splits; the first is the default.
-    num_bytes: config -> split -> size of its files. The files are `<config>/<split>-*.parquet`.
-    license: licence id; by default what is known about the data.
-    media_encoder: record of the encoders that made the features, where it is known.
+    """Write the card of a published data set.
+
+    Args:
+        repo_id: Id of the repository.
+        terms: Origin and terms of the data set.
+        configs: Splits by name of the config. The first config is the default.
+        num_bytes: Size of the files `<config>/<split>-*.parquet` by config and split.
+        license: Licence id, by default that of the terms.
+        media_encoder: Encoder record of the features, where it is known.
     """
     metadata = _metadata(repo_id, terms, configs, num_bytes, license)
     return DatasetCard(f"---\n{metadata.to_yaml()}\n---\n\n{_body(repo_id, terms, configs, media_encoder or {})}")
@@ -70,7 +72,7 @@ def _metadata(
     num_bytes: Mapping[str, Mapping[str, int]],
     license: str | None,
 ) -> DatasetCardData:
-    stated = {"license": license or terms.license}
+    stated: dict[str, Any] = {"license": license or terms.license}
     if license is None and terms.license_name is not None:
         stated |= {"license_name": terms.license_name, "license_link": terms.license_link}
     default = next(iter(configs))
@@ -99,7 +101,7 @@ def _metadata(
         {
             name: {
                 "data_files": [{"split": split, "path": f"{name}/{split}-*"} for split in splits],
-                # Which of them `load_dataset` takes when none is named.
+                # The config that `load_dataset` takes when none is named.
                 **({"default": True} if name == default else {}),
             }
             for name, splits in configs.items()
@@ -154,7 +156,7 @@ def _body(
 
 
 def _encoder_name(name: str) -> str:
-    """A Hub id as it is, of a folder the last part."""
+    """The Hub id, or the last part of the path of a folder."""
     return PurePath(name).name if PurePath(name).is_absolute() else name
 
 

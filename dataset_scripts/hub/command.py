@@ -1,6 +1,18 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The command `python -m dataset_scripts.push_datasets`."""
+"""Push a built data set to the Hugging Face Hub: Parquet files of its configs, the label descriptions, and a card.
+
+    python -m dataset_scripts.push_datasets sample --repo org/amess-sample --dry_run
+    python -m dataset_scripts.push_datasets sample --repo org/amess-sample --tag v1
+    python -m dataset_scripts.push_datasets features/ --repo org/my-features --private --i_have_the_right_to_publish
+    python -m dataset_scripts.push_datasets mintrec --data_dir MIntRec --configs text label_descriptions --repo ...
+
+A data set is a name (`--help` lists them) or a folder that `amess extract` wrote. All configs arrive in one commit;
+`load_dataset` then loads them without any code of this project. Data whose terms are not those of this project are
+pushed only with `--i_have_the_right_to_publish`.
+
+Log in with `hf auth login` or set HF_TOKEN. A push that fails leaves the Hub unchanged; give the same command again.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +25,7 @@ from typing import Any
 
 import datasets
 
+from ..errors import UserError
 from ..extraction.folder import (
     DESCRIPTION_FILE,
     ExtractedFeaturesError,
@@ -21,18 +34,17 @@ from ..extraction.folder import (
     read_description,
 )
 from ..loading import load_intent_dataset
-from ..registry import CONFIG_NAMES, DATASETS, PUBLISHABLE, LicenseTerms, license_terms
-from ..released_files import DataDirError
+from ..registry import CONFIG_NAMES, DATASETS, PUBLISHABLE, SCOPES, LicenseTerms, license_terms
 from .card import dataset_card
-from .push import HubCommit, HubPushError, check_repo_id, describe_push, push_commit
+from .push import HubCommit, add_hub_arguments, check_repo_id, describe_push, push_commit
 
 
-# A shard is read whole by whoever looks at one row of it.
+# Whoever looks at one row reads its whole shard.
 SHARD_BYTES = 500 * 2**20
 
 
-class RightToPublishError(RuntimeError):
-    """The data are others' and nobody has said that they may be published. The message says what is known."""
+class RightToPublishError(UserError):
+    """The data belong to others, and the user has not confirmed the right to publish them."""
 
 
 def push_dataset(
@@ -50,20 +62,20 @@ def push_dataset(
     """Push a data set.
 
     Args:
-        name: `sample`, `mintrec`, `mintrec2`, or the folder of an extraction.
-        repo_id: `owner/name`.
-        configs: of `CONFIGS`, the default one first; by default all that need nothing but what is there: for `sample`
-            all, for the released data sets `features`, `text` and `label_descriptions`.
-        data_dir, scope: as for [`load_intent_dataset`].
-        private: make a new repository private.
-        tag: a name for the commit.
-        license: licence id for the card; by default what is known about the data.
-        right_to_publish: whoever calls has the right to publish data that are not this project's.
+        name: Name of a data set in `PUBLISHABLE`, or the folder of an extraction.
+        repo_id: Id of the repository, `owner/name`.
+        configs: Configs to push, the default one first. By default the entry's `published_configs`.
+        data_dir: Folder of the release, as for [`load_intent_dataset`].
+        scope: Utterances of MIntRec2.0, as for [`load_intent_dataset`].
+        private: Whether a new repository is private.
+        tag: Name of the commit.
+        license: Licence id for the card, by default that of the license terms.
+        right_to_publish: Whether the caller has the right to publish data that are not this project's.
 
     Raises:
-        RightToPublishError: `right_to_publish` is needed.
-        HubPushError: why nothing was pushed.
-        ValueError, DataDirError, ExtractedFeaturesError: the data set cannot be built.
+        RightToPublishError: The data need `right_to_publish`.
+        HubPushError: Nothing was pushed. The message says why.
+        UserError: The data set cannot be built.
     """
     check_repo_id(repo_id)
     check_right(name, right_to_publish)
@@ -83,21 +95,21 @@ def push_dataset(
 
 
 def check_right(name: str, right_to_publish: bool) -> None:
-    """Warn of data whose terms are not this project's; raise RightToPublishError unless `right_to_publish`."""
+    """Warn of data whose terms are not this project's, or raise RightToPublishError without `right_to_publish`."""
     terms = terms_of(name)
     if terms.open:
         return
     warning = f"{terms.title} is not this project's to give away. {terms.terms}"
     if not right_to_publish:
         raise RightToPublishError(
-            f"{warning} Ask who owns it; with their consent, add --i_have_the_right_to_publish. --private alone is no "
+            f"{warning} Ask its owners. With their consent, add --i_have_the_right_to_publish. --private alone is no "
             "consent: it still copies the data to the Hub."
         )
-    print(f"Warning: {warning} It is published on your word that you may.", file=sys.stderr)
+    print(f"Warning: {warning} It is published because you confirmed that you may.", file=sys.stderr)
 
 
 def terms_of(name: str) -> LicenseTerms:
-    """Origin and terms of a data set or of the one that an extraction was made from."""
+    """Return the terms of a data set, or of the data set that an extraction was made from."""
     if name in PUBLISHABLE:
         return license_terms(name)
     return license_terms(_description(name).dataset or name)
@@ -113,7 +125,17 @@ def dataset_files(
     scope: str = "in-scope",
     license: str | None = None,
 ) -> dict[str, Path | bytes]:
-    """Write the Parquet files into `folder`; path in the repository -> file, or content for the card."""
+    """Write the Parquet files into `folder`, and return the files to push by their path in the repository.
+
+    Args:
+        name: Name of the data set, or the folder of an extraction.
+        repo_id: Id of the repository.
+        folder: Folder that the Parquet files are written into.
+        configs: Configs to push; see `push_dataset`.
+        data_dir: Folder of the release.
+        scope: Utterances of MIntRec2.0.
+        license: Licence id for the card.
+    """
     built = build_configs(name, configs, data_dir, scope)
     files: dict[str, Path | bytes] = {}
     num_bytes: dict[str, dict[str, int]] = {}
@@ -132,7 +154,7 @@ def dataset_files(
 def build_configs(
     name: str, configs: Sequence[str] | None, data_dir: str | Path | None, scope: str
 ) -> dict[str, datasets.DatasetDict]:
-    """Config -> splits. In `clips` the column `clip` holds the bytes of the files."""
+    """Build the configs of a data set: config -> splits. In `clips` the column `clip` holds the bytes of the files."""
     if name not in PUBLISHABLE:
         return _extraction_configs(name)
     if configs is None:
@@ -147,7 +169,7 @@ def build_configs(
 def _extraction_configs(folder: str) -> dict[str, datasets.DatasetDict]:
     dataset = _description(folder).dataset
     splits = load_extracted_features(folder)
-    # The paths of this machine's clips are nobody else's business.
+    # Others need not know the paths of this machine.
     for split, rows in splits.items():
         if "clip" in rows.column_names:
             names = [None if path is None else Path(path).name for path in rows.with_format(None)["clip"][:]]
@@ -163,21 +185,21 @@ def _extraction_configs(folder: str) -> dict[str, datasets.DatasetDict]:
 def _description(folder: str) -> FeaturesDescription:
     if not (Path(folder) / DESCRIPTION_FILE).is_file():
         raise ExtractedFeaturesError(
-            f"{folder!r} is neither a data set ({', '.join(PUBLISHABLE)}) nor a folder that `amess extract` wrote: there is "
-            f"no {DESCRIPTION_FILE} in it."
+            f"{folder!r} is neither a data set ({', '.join(PUBLISHABLE)}) nor a folder that `amess extract` wrote: it "
+            f"has no {DESCRIPTION_FILE}."
         )
     return read_description(folder)
 
 
 def _as_video(splits: datasets.DatasetDict) -> datasets.DatasetDict:
-    # Undecoded: whoever loads it needs no decoder until a clip is looked at.
+    # Undecoded: loading needs no decoder until someone looks at a clip.
     return datasets.DatasetDict(
         {split: rows.cast_column("clip", datasets.Video(decode=False)) for split, rows in splits.items()}
     )
 
 
 def _write_shards(rows: datasets.Dataset, folder: Path, stem: str) -> dict[str, Path]:
-    """Write `<stem>-00000-of-0000N.parquet`, each with about `SHARD_BYTES`; path in the repository -> file."""
+    """Write `<stem>-00000-of-0000N.parquet` of about `SHARD_BYTES` each, and return them by path in the repository."""
     size = rows.data.nbytes
     if isinstance(rows.features.get("clip"), datasets.Video):
         size += sum(Path(clip["path"]).stat().st_size for clip in rows["clip"] if clip is not None)
@@ -202,24 +224,24 @@ def _with_bytes(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command. What the user can mend is told without a traceback."""
+    """Run `python -m dataset_scripts.push_datasets`.
+
+    Raises:
+        UserError: Nothing was pushed; see `push_dataset`.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m dataset_scripts.push_datasets",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("dataset", help=f"{', '.join(PUBLISHABLE)}, or a folder that `amess extract` wrote")
-    parser.add_argument("--repo", required=True, help="owner/name of the data set on the Hub")
-    parser.add_argument("--configs", nargs="+", choices=CONFIG_NAMES, help="the default config first")
-    parser.add_argument("--data_dir", help="unpacked download of MIntRec or MIntRec2.0")
-    parser.add_argument("--scope", default="in-scope", help="of mintrec2: in-scope, out-of-scope or all")
-    parser.add_argument("--private", action="store_true", help="make a new repository private")
-    parser.add_argument("--tag", help="a name for the commit, such as v1")
-    parser.add_argument("--license", help="licence id for the card; by default what is known about the data")
+    add_hub_arguments(parser, "data set")
+    parser.add_argument("--configs", nargs="+", choices=CONFIG_NAMES, help="configs to push, the default one first")
+    parser.add_argument("--data_dir", help="folder of the unpacked download of MIntRec or MIntRec2.0")
+    parser.add_argument("--scope", choices=SCOPES, default="in-scope", help="utterances of mintrec2 (%(default)s)")
     parser.add_argument(
         "--i_have_the_right_to_publish", action="store_true", help="needed for data that are not this project's"
     )
-    parser.add_argument("--dry_run", action="store_true", help="list what would be pushed; the Hub is not asked")
     given = parser.parse_args(arguments)
     options = {
         "configs": given.configs,
@@ -227,22 +249,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "scope": given.scope,
         "license": given.license,
     }
-    try:
-        if given.dry_run:
-            check_repo_id(given.repo)
-            with tempfile.TemporaryDirectory() as folder:
-                files = dataset_files(given.dataset, given.repo, Path(folder), **options)
-                print(describe_push(given.repo, files, repo_type="dataset", private=given.private, tag=given.tag))
-            return
-        commit = push_dataset(
-            given.dataset,
-            given.repo,
-            private=given.private,
-            tag=given.tag,
-            right_to_publish=given.i_have_the_right_to_publish,
-            **options,
-        )
-    except (HubPushError, RightToPublishError, ExtractedFeaturesError, DataDirError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    print(f"{'Pushed' if commit.changed else 'Nothing to push, it is there'}: {commit.url}")
+    if given.dry_run:
+        check_repo_id(given.repo)
+        with tempfile.TemporaryDirectory() as folder:
+            files = dataset_files(given.dataset, given.repo, Path(folder), **options)
+            print(describe_push(given.repo, files, repo_type="dataset", private=given.private, tag=given.tag))
+        return
+    commit = push_dataset(
+        given.dataset,
+        given.repo,
+        private=given.private,
+        tag=given.tag,
+        right_to_publish=given.i_have_the_right_to_publish,
+        **options,
+    )
+    print(f"{'Pushed' if commit.changed else 'Nothing to push, the Hub has it already'}: {commit.url}")
     print(f'Load it with load_dataset("{given.repo}", revision="{commit.revision}").')

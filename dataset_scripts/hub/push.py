@@ -1,14 +1,17 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Pushes to the Hugging Face Hub that happen whole or not at all: every file in one commit, and a repository that was
-made for a push that failed is removed again. Repeating a push adds what is missing, and nothing if nothing is.
+"""Pushes to the Hugging Face Hub that happen whole or not at all.
 
-The token is the one of `hf auth login` or of the environment variable HF_TOKEN. It is never an argument, and nothing
-that is raised or printed here contains it.
+A push is one commit, and a failed push removes the repository that it created. A repeated push adds the files that are
+missing, if any.
+
+The token is that of `hf auth login` or of the environment variable HF_TOKEN. It is never an argument, and no error and
+no output contains it.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,24 +39,38 @@ _REASONS = {
 
 
 class HubPushError(UserError):
-    """A push that did not happen, or not wholly. The message says what is on the Hub now and what to do."""
+    """A push that did not happen, or not wholly. The message says what the Hub holds now and what to do."""
 
 
 @dataclass(frozen=True)
 class HubCommit:
-    """Where a push arrived.
+    """The commit that a push made.
 
     Attributes:
-        repo_id: the repository.
-        revision: the commit, to be given as `revision=` wherever the repository is loaded.
-        url: the commit's page.
-        changed: `False` if the repository held these very files already, so that there was nothing to commit.
+        repo_id: Id of the repository.
+        revision: Hash of the commit, for `revision=` wherever the repository is loaded.
+        url: Page of the commit.
+        changed: False if the repository held the same files already, so that there was nothing to commit.
     """
 
     repo_id: str
     revision: str
     url: str
     changed: bool
+
+
+def add_hub_arguments(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the options that all commands that push have: `--repo`, `--private`, `--tag`, `--license`, `--dry_run`.
+
+    Args:
+        parser: Parser of the command.
+        what: Noun for the thing that is pushed, for the help.
+    """
+    parser.add_argument("--repo", required=True, help=f"owner/name of the {what} on the Hub")
+    parser.add_argument("--private", action="store_true", help="make new repositories private")
+    parser.add_argument("--tag", help="name of the commit, such as v1")
+    parser.add_argument("--license", help="licence id for the card (it follows from the data)")
+    parser.add_argument("--dry_run", action="store_true", help="list the files that would be pushed, without the Hub")
 
 
 def check_repo_id(repo_id: str) -> None:
@@ -63,28 +80,28 @@ def check_repo_id(repo_id: str) -> None:
     except HFValidationError as error:
         raise HubPushError(f"{repo_id!r} cannot be a repository's id: {error}") from None
     if "/" not in repo_id:
-        raise HubPushError(f"{repo_id!r} names no owner; give owner/name, such as org/{repo_id}.")
+        raise HubPushError(f"{repo_id!r} names no owner. Give owner/name, such as org/{repo_id}.")
 
 
 def check_access() -> str:
-    """Ask the Hub whose token this is, so that hours of work are not followed by a refusal. Returns the user's name.
+    """Ask the Hub whose token this is, so that it does not refuse after hours of work, and return the user's name.
 
     Raises:
-        HubPushError: there is no token, the Hub refuses it, it may only read, or the Hub cannot be reached.
+        HubPushError: There is no token, the Hub refuses it, it may only read, or the Hub cannot be reached.
     """
     if get_token() is None:
         raise HubPushError(
             "There is no token for the Hub. Log in with `hf auth login`, or set HF_TOKEN to a token that may write "
             "(https://huggingface.co/settings/tokens)."
         )
-    with _told_in_words("Asking the Hub whose token this is", "Nothing was pushed."):
+    with _explained("Asking the Hub whose token this is", "Nothing was pushed."):
         account = HfApi().whoami()
     if account.get("auth", {}).get("accessToken", {}).get("role") == "read":
         raise HubPushError(
             f"The token of {account['name']} may only read. Make one that may write at "
             "https://huggingface.co/settings/tokens and log in with it: `hf auth login`."
         )
-    return account["name"]
+    return str(account["name"])
 
 
 def push_commit(
@@ -101,24 +118,26 @@ def push_commit(
     """Make one commit of `files` on the branch main, in a new repository if there is none yet.
 
     Args:
-        repo_id: `owner/name`.
-        files: path in the repository -> a file here, or its content.
-        private: make a new repository private; otherwise the owner's default holds, which is public unless an
-            organisation has set another.
-        tag: a name for the commit, such as `v1`.
-        replaces: patterns of paths that the same commit deletes where they are not among `files`, so that no shard of
+        repo_id: Id of the repository, `owner/name`.
+        files: Local file, or content, by path in the repository.
+        repo_type: Type of the repository.
+        message: Title of the commit.
+        private: Whether a new repository is private. Otherwise the owner's default holds, which is public unless an
+            organisation has set another one.
+        tag: Name of the commit, such as `v1`.
+        replaces: Patterns of paths that the same commit deletes where they are not among `files`, so that no shard of
             earlier weights or data stays behind.
-        space_sdk: of a new Space, such as `gradio`.
+        space_sdk: SDK of a new Space, such as `gradio`.
 
     Raises:
-        HubPushError: the message says why, and that the Hub is as it was. Only if setting the tag alone fails does
-            the commit stay; the same call then sets it.
+        HubPushError: The push failed. The message says why, and that the Hub is unchanged. Only if setting the tag
+            alone fails, the commit stays; the same call then sets the tag.
     """
     check_repo_id(repo_id)
     check_access()
     api = HfApi()
-    kept = f"The Hub holds of {repo_id} what it held before; the same command may be given again."
-    with _told_in_words(f"Pushing to {repo_id}", kept):
+    kept = f"The Hub holds of {repo_id} what it held before. Give the same command again."
+    with _explained(f"Pushing to {repo_id}", kept):
         head, created = _open_repository(api, repo_id, repo_type, private, space_sdk)
         try:
             tagged = _tagged_commit(api, repo_id, repo_type, tag)
@@ -127,7 +146,7 @@ def push_commit(
                 raise HubPushError(f"{repo_id} has a tag {tag!r} already, at {tagged}. Give another tag. {kept}")
             revision, url = head, f"{api.endpoint}/{_page(repo_id, repo_type)}/commit/{head}"
             if operations:
-                # With `parent_commit` a commit that someone else made meanwhile is noticed and not buried.
+                # With `parent_commit` the Hub refuses if someone else has pushed meanwhile.
                 commit = api.create_commit(
                     repo_id, operations, repo_type=repo_type, commit_message=message, parent_commit=head
                 )
@@ -137,8 +156,8 @@ def push_commit(
                 _remove_unless_pushed(api, repo_id, repo_type, head)
             raise
     if tag is not None and tagged is None:
-        stays = f"The commit {revision} is pushed and stays; the same command, given again, sets the tag."
-        with _told_in_words(f"Setting the tag {tag!r} of {repo_id}", stays):
+        stays = f"The commit {revision} is pushed and stays. Give the same command again to set the tag."
+        with _explained(f"Setting the tag {tag!r} of {repo_id}", stays):
             api.create_tag(repo_id, repo_type=repo_type, tag=tag, revision=revision)
     return HubCommit(repo_id, revision, url, changed=bool(operations))
 
@@ -151,7 +170,7 @@ def describe_push(
     private: bool = False,
     tag: str | None = None,
 ) -> str:
-    """What `push_commit` would push, in lines of text. The Hub is not asked."""
+    """Return in lines of text what `push_commit` would push, without asking the Hub."""
     sizes = {
         path: len(content) if isinstance(content, bytes) else content.stat().st_size
         for path, content in sorted(files.items())
@@ -166,19 +185,19 @@ def describe_push(
 def _open_repository(
     api: HfApi, repo_id: str, repo_type: RepoType, private: bool, space_sdk: str | None
 ) -> tuple[str, bool]:
-    """The newest commit of main, and whether the repository was made for it just now."""
+    """The newest commit of main, and whether this call created the repository."""
     try:
         info = api.repo_info(repo_id, repo_type=repo_type)
     except RepositoryNotFoundError:
-        # `private=None` leaves it to the organisation, whose default may be private for a reason.
+        # `private=None` keeps the organisation's default, which may be private for a reason.
         api.create_repo(repo_id, repo_type=repo_type, private=private or None, space_sdk=space_sdk)
-        return api.repo_info(repo_id, repo_type=repo_type).sha, True
+        return str(api.repo_info(repo_id, repo_type=repo_type).sha), True
     if private and not info.private:
         raise HubPushError(
-            f"{repo_id} exists and is public; a push cannot hide it. Make it private in its settings on the Hub, "
+            f"{repo_id} exists and is public, and a push cannot hide it. Make it private in its settings on the Hub, "
             "or give another repository. Nothing was pushed."
         )
-    return info.sha, False
+    return str(info.sha), False
 
 
 def _tagged_commit(api: HfApi, repo_id: str, repo_type: RepoType, tag: str | None) -> str | None:
@@ -191,13 +210,13 @@ def _tagged_commit(api: HfApi, repo_id: str, repo_type: RepoType, tag: str | Non
 def _operations(
     api: HfApi, repo_id: str, repo_type: RepoType, head: str, files: Files, replaces: Sequence[str]
 ) -> list[CommitOperationAdd | CommitOperationDelete]:
-    """What turns the repository's present files into `files`; empty if nothing has to be done."""
+    """The operations that turn the repository's present files into `files`."""
     tree = api.list_repo_tree(repo_id, repo_type=repo_type, revision=head, recursive=True)
     present = {entry.path: entry for entry in tree if isinstance(entry, RepoFile)}
     new = [path for path, content in files.items() if path not in present or not _equals(present[path], content)]
     stale = [
         path
-        for path in present.keys() - files.keys() - {".gitattributes"}  # the Hub's own, which tells what is large
+        for path in present.keys() - files.keys() - {".gitattributes"}  # the Hub's own list of large files
         if any(fnmatch(path, name) for name in replaces)
     ]
     return [
@@ -210,7 +229,7 @@ def _equals(entry: RepoFile, content: Path | bytes) -> bool:
     size = len(content) if isinstance(content, bytes) else content.stat().st_size
     if size != entry.size:
         return False
-    # Large files are known by their SHA-256, the others by git's hash of a blob.
+    # The Hub identifies large files by their SHA-256, others by git's hash of a blob.
     digest = hashlib.sha256() if entry.lfs is not None else hashlib.sha1(b"blob %d\0" % size)
     if isinstance(content, bytes):
         digest.update(content)
@@ -222,13 +241,12 @@ def _equals(entry: RepoFile, content: Path | bytes) -> bool:
 
 
 def _remove_unless_pushed(api: HfApi, repo_id: str, repo_type: RepoType, first: str) -> None:
-    """Remove a repository that was made for a push, unless the commit arrived and only its answer was lost."""
+    """Remove a repository that this push created, unless the commit arrived and only its answer was lost."""
     try:
         if api.repo_info(repo_id, repo_type=repo_type).sha == first:
             api.delete_repo(repo_id, repo_type=repo_type, missing_ok=True)
     except Exception:
-        # What made the push fail is told; that an empty repository stays behind harms nobody.
-        return
+        return  # The user learns why the push failed; an empty repository that stays behind does no harm.
 
 
 def _page(repo_id: str, repo_type: RepoType) -> str:
@@ -236,23 +254,24 @@ def _page(repo_id: str, repo_type: RepoType) -> str:
 
 
 @contextmanager
-def _told_in_words(what: str, outcome: str) -> Iterator[None]:
-    """Turn whatever the client raises into a HubPushError without the token. HTTP libraries quote a header that they
-    cannot send, so the original error is not kept as the cause either.
+def _explained(what: str, outcome: str) -> Iterator[None]:
+    """Turn every error of the client into a HubPushError without the token.
+
+    HTTP libraries quote a header that they cannot send, so the original error is not kept as the cause either.
     """
     try:
         yield
     except HubPushError:
         raise
     except Exception as error:
-        status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
+        status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
         reason = _without_token(_REASONS.get(status, f"{type(error).__name__}: {error}"))
         raise HubPushError(f"{what} failed: {reason.rstrip('.')}. {outcome}") from None
 
 
 def _without_token(text: str) -> str:
     token = get_token() or ""
-    # As it is, and as it looks in a quoted header.
+    # In plain, and as it looks in a quoted header.
     for form in {token, repr(token)[1:-1]} - {""}:
         text = text.replace(form, "<token>")
     return text

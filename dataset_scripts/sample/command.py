@@ -16,6 +16,7 @@ from modeling_amess import AmessMediaEncoder
 
 from ..extraction.folder import load_extracted_features
 from ..extraction.run import extract_features
+from ..extraction.settings import ExtractionSettings
 from .clips import render_sample, renderer_fingerprint
 from .encoder import STATISTICS_FILE, sample_media_encoder
 from .features import FEATURE_SIZES, write_prepared_features
@@ -45,7 +46,8 @@ def extract_sample(
         for split in splits
         for row in read_sample(split)[:limit]
     ]
-    report = extract_features(rows, output, encoder, cpu=True, num_workers=0, progress=progress)
+    settings = ExtractionSettings(use_cpu=True, num_workers=0)
+    report = extract_features(rows, output, encoder, settings, progress=progress)
     if report.failed:
         raise RuntimeError(f"{report.failed} of the sample's own clips failed; see {output}/failed.jsonl")
     return {

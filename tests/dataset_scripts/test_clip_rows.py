@@ -31,7 +31,7 @@ def test_a_folder_gives_its_clips_by_their_stems_with_subfolders(tmp_path):
 
 def test_two_clips_of_one_id_are_refused(tmp_path):
     touch(tmp_path, "a.mp4", "a.webm")
-    with pytest.raises(ClipRowsError, match="id 'a' .*a.mp4 and a.webm"):
+    with pytest.raises(ClipRowsError, match=r"id 'a' .*a.mp4 and a.webm"):
         read_clip_rows(tmp_path)
 
 
@@ -63,7 +63,7 @@ def test_a_csv_has_commas_and_quotes(tmp_path):
     [
         ("text\nhello\n", "no column 'clip'"),
         ("clip\n", "no rows"),
-        ("clip\tlabel\na.mp4\t\n", "line 2, column 'label': empty"),
+        ("clip\tlabel\na.mp4\t\n", "line 2, column 'label': .*empty"),
         ("clip\tsplit\na.mp4\t../up\n", "line 2, column 'split': '../up'"),
         ("id\tclip\n1\ta.mp4\n1\tb.mp4\n", "id '1' .line 2 and line 3"),
     ],

@@ -28,8 +28,10 @@ from accelerate import PartialState
 from tqdm.std import tqdm
 
 from dataset_scripts import ExtractedFeaturesError, load_extracted_features
-from dataset_scripts.extraction.command import LIMITS, add_arguments, main, run
+from dataset_scripts.errors import UserError
+from dataset_scripts.extraction.command import LIMITS, _settings, add_arguments, main, run
 from dataset_scripts.extraction.run import extract_features
+from dataset_scripts.extraction.settings import ExtractionSettings
 from modeling_amess import AmessMediaEncoder
 from modeling_amess.clip_amess import MediaLimits
 from tests.modeling_amess.clips import write_clip
@@ -90,7 +92,7 @@ def extract(clips, output, encoder_folder, *options) -> int:
     return run(
         command(
             clips / "clips.tsv",
-            *("--output", output, "--media_encoder", encoder_folder, "--cpu"),
+            *("--output", output, "--media_encoder", encoder_folder, "--use_cpu"),
             *("--rows_per_part", 2, "--num_workers", 0, "--batch_size", 2, *options),
         )
     )
@@ -160,14 +162,12 @@ def test_absent_clips_and_breached_limits_fail_by_name(encoder_folder, tmp_path)
         rows,
         tmp_path / "features",
         AmessMediaEncoder.from_pretrained(encoder_folder),
+        ExtractionSettings(limits=MediaLimits(max_duration=0.5), num_workers=0, use_cpu=True),
         root=tmp_path,
-        limits=MediaLimits(max_duration=0.5),
-        num_workers=0,
-        cpu=True,
     )
     assert (report.clips, report.failed) == (3, 3)
     errors = [json.loads(line)["error"] for line in (report.output / "failed.jsonl").read_text().splitlines()]
-    assert errors[0] == "the row has no clip"
+    assert errors[0] == "The row has no clip."
     assert "No such file" in errors[1]
     assert "max_duration" in errors[2]
 
@@ -248,23 +248,39 @@ def test_a_folder_with_other_files_is_refused_and_left_alone(clips, encoder_fold
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["clips", "--dataset", "mintrec"], "either FOLDER_OR_TSV or --dataset"),
-        ([], "either FOLDER_OR_TSV or --dataset"),
-        (["clips", "--media_encoder", "x", "--frame_rate", "3"], "leave --frame_rate out"),
+        (["clips", "--dataset", "mintrec"], "FOLDER_OR_TSV or --dataset"),
+        ([], "FOLDER_OR_TSV or --dataset"),
+        (["clips", "--media_encoder", "x", "--frame_rate", "3"], "Leave --frame_rate out"),
         (["clips", "--video_model", "none", "--audio_model", "none"], "nothing to extract"),
-        (["clips", "--batch_size", "0"], "--batch_size must be at least 1"),
+        (["clips", "--batch_size", "0"], "batch_size=0"),
         (["absent", "--media_encoder", "x"], "neither a folder of clips nor"),
         (["--dataset", "mintrec", "--media_encoder", "x"], "data_dir is not set"),
     ],
 )
 def test_a_wrong_command_ends_with_status_2(words, message, tmp_path, capfd):
-    assert run(command(*words, "--output", tmp_path / "features", "--cpu")) == 2
+    assert run(command(*words, "--output", tmp_path / "features", "--use_cpu")) == 2
     assert message in capfd.readouterr().err
     assert not (tmp_path / "features").exists()
 
 
 def test_the_limits_of_the_command_are_those_of_the_decoder():
-    assert {name: default for name, (default, _) in LIMITS.items()} == dataclasses.asdict(MediaLimits())
+    assert set(LIMITS) == {field.name for field in dataclasses.fields(MediaLimits)}
+    parsed = command("clips", "--output", "x", "--max_duration", "9.5", "--max_streams", "3")
+    assert _settings(parsed).limits == MediaLimits(max_duration=9.5, max_streams=3)
+
+
+def test_the_old_name_of_use_cpu_is_understood_and_says_the_new_one(capsys):
+    assert command("clips", "--output", "x", "--cpu").use_cpu
+    assert "--use_cpu" in capsys.readouterr().err
+    assert not command("clips", "--output", "x").use_cpu
+
+
+@pytest.mark.parametrize(
+    "setting", [{"dtype": "float8"}, {"batch_size": 0}, {"rows_per_part": 0}, {"num_workers": -1}], ids=str
+)
+def test_settings_out_of_range_are_refused(setting):
+    with pytest.raises(UserError, match=next(iter(setting))):
+        ExtractionSettings(**setting)
 
 
 def run_in_child(log: Path, words: list[str], rank: int, number: int, port: int) -> None:
@@ -294,7 +310,7 @@ def unshare_tqdm_lock() -> None:
 
 def start(clips, output, encoder_folder, log: Path, number: int = 1) -> list[multiprocessing.Process]:
     """An extraction in `number` processes, forked: importing torch anew would take longer than all the rest."""
-    words = [str(clips / "clips.tsv"), "--output", str(output), "--media_encoder", str(encoder_folder), "--cpu"]
+    words = [str(clips / "clips.tsv"), "--output", str(output), "--media_encoder", str(encoder_folder), "--use_cpu"]
     words += ["--rows_per_part", "2", "--batch_size", "2", "--num_workers", "1"]
     port, context = free_port(), multiprocessing.get_context("fork")
     processes = [context.Process(target=run_in_child, args=(log, words, rank, number, port)) for rank in range(number)]
@@ -318,7 +334,7 @@ def test_torchrun_gives_the_folder_of_one_process(clips, extracted, encoder_fold
     output = tmp_path / "features"
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
     command += ["--master_port", str(free_port()), "-m", "dataset_scripts.extract_features", str(clips / "clips.tsv")]
-    command += ["--output", str(output), "--media_encoder", str(encoder_folder), "--cpu", "--rows_per_part", "2"]
+    command += ["--output", str(output), "--media_encoder", str(encoder_folder), "--use_cpu", "--rows_per_part", "2"]
     command += ["--batch_size", "2"]
     result = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=240)
     assert result.returncode == 1, result.stderr

@@ -16,6 +16,7 @@ import pytest
 from huggingface_hub import DatasetCard
 
 from dataset_scripts import load_intent_dataset, load_label_descriptions
+from dataset_scripts.errors import UserError
 from dataset_scripts.extraction.folder import FeaturesDescription, SplitDescription, write_description, write_part
 from dataset_scripts.hub.command import RightToPublishError, main, push_dataset
 from dataset_scripts.hub.push import HubPushError
@@ -129,7 +130,7 @@ def test_the_card_tells_what_is_there_and_under_which_terms(hub):
 
 def test_licensed_data_are_pushed_only_on_the_publishers_word(hub, mintrec_dir, capsys):
     options = {"configs": ["text"], "data_dir": mintrec_dir}
-    with pytest.raises(RightToPublishError, match="MIntRec.*disagree.*--i_have_the_right_to_publish"):
+    with pytest.raises(RightToPublishError, match=r"MIntRec.*disagree.*--i_have_the_right_to_publish"):
         push_dataset("mintrec", "org/mintrec", private=True, **options)
     assert hub.log == []
     push_dataset("mintrec", "org/mintrec", private=True, right_to_publish=True, **options)
@@ -212,9 +213,10 @@ def test_a_failure_on_the_way_leaves_the_hub_as_it_was(hub):
 )
 def test_the_command_says_in_words_what_is_missing(hub, tmp_path, monkeypatch, arguments, token, words):
     hub.connect(monkeypatch, tmp_path, token)
-    with pytest.raises(SystemExit) as exit:
+    with pytest.raises(UserError) as error:
         main([*arguments, "--configs", "text"])
-    assert re.search(words, str(exit.value)) and token not in str(exit.value)
+    message = f"{type(error.value).__name__}: {error.value}"
+    assert re.search(words, message) and token not in message
     assert hub.repositories == {}
 
 

@@ -141,7 +141,7 @@ def test_the_builder_can_be_used_by_itself_and_streams(mintrec_dir, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "error", "message"),
     [
-        ("thanks!", "", TsvError, "train.tsv, line 3, column 'text': empty"),
+        ("thanks!", "", TsvError, "train.tsv, line 3, column 'text': .*empty"),
         (
             "\tThank",
             "\tThankk",
@@ -151,7 +151,7 @@ def test_the_builder_can_be_used_by_itself_and_streams(mintrec_dir, tmp_path):
         ("\tThank", "", TsvError, "train.tsv, line 3: 4 cells where the header has 5"),
         ("thanks!", "thanks\tyou", TsvError, "train.tsv, line 3: 6 cells"),
         ("E01\t2", "E01\t1", TsvError, "train.tsv, line 3: .*'S04_E01_1'.* already in .*train.tsv, line 2"),
-        ("season", "Season", TsvError, "line 1: no column 'season'"),
+        ("season", "Season", TsvError, "line 1: .*no column 'season'"),
     ],
 )
 def test_a_malformed_row_is_refused_with_its_place(mintrec_dir, tmp_path, old, new, error, message):
@@ -253,7 +253,7 @@ def test_mintrec2_reports_a_bad_timestamp_and_keeps_the_row(mintrec2_dir, tmp_pa
     [
         ("in-scope", "\tOppose\t", "\tUNK\t", UnknownLabelError, "line 3, column 'Label'.*means out of scope"),
         ("in-scope", "0\t2\tno!", "zero\t2\tno!", TsvError, "line 3, column 'Dialogue_id': 'zero' is not a number"),
-        ("in-scope", "no!", " ", TsvError, "line 3, column 'Text': empty"),
+        ("in-scope", "no!", " ", TsvError, "line 3, column 'Text': .*empty"),
         ("out-of-scope/MIntRec2.0-OOD", "\tUNK\t", "\tGreet\t", UnknownLabelError, "'Greet'"),
         ("out-of-scope/MIntRec2.0-OOD", "0\t9\t", "0\t10\t", TsvError, "'dia0_utt10'.* already in .*in-scope"),
     ],

@@ -35,14 +35,14 @@ def test_byte_order_mark_and_windows_line_ends_are_understood(write):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "the file is empty"),
-        ("id\tlabel\n1\tx\n", "line 1: no column 'text'"),
-        ("id\ttext\ttext\n", "line 1: a column name occurs twice"),
-        ("id\ttext\n1\thi\n2\n", "line 3: 1 cells where the header has 2; column 'text' is missing"),
-        ("id\ttext\n1\thi\tmore\n", "line 2: 3 cells where the header has 2; 'more' follows the last column 'text'"),
-        ("id\ttext\n1\thi\n2\t \n", "line 3, column 'text': empty"),
-        (b"id\ttext\n1\thi\n2\tcaf\xe9\n", "line 3: not UTF-8"),
-        ("id\ttext\n1\t" + "x" * 200_000 + "\n", "line 2: field larger than field limit"),
+        ("", "The file is empty"),
+        ("id\tlabel\n1\tx\n", "line 1: The header has no column 'text'"),
+        ("id\ttext\ttext\n", "line 1: A column name occurs twice"),
+        ("id\ttext\n1\thi\n2\n", "line 3: 1 cells where the header has 2. Column 'text' is missing"),
+        ("id\ttext\n1\thi\tmore\n", "line 2: 3 cells where the header has 2. 'more' follows the last column 'text'"),
+        ("id\ttext\n1\thi\n2\t \n", "line 3, column 'text': The cell is empty"),
+        (b"id\ttext\n1\thi\n2\tcaf\xe9\n", "line 3: Not UTF-8"),
+        ("id\ttext\n1\t" + "x" * 200_000 + "\n", "line 2: The line cannot be read: field larger than field limit"),
     ],
 )
 def test_malformed_files_are_refused_with_file_line_and_column(write, content, message):

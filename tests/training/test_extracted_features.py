@@ -14,6 +14,7 @@ from transformers import AutoModelForSequenceClassification, AutoProcessor
 from dataset_scripts import load_extracted_features
 from dataset_scripts.extraction.rows import read_clip_rows
 from dataset_scripts.extraction.run import extract_features
+from dataset_scripts.extraction.settings import ExtractionSettings
 from modeling_amess import AmessMediaEncoder
 from tests.modeling_amess.clips import write_clip
 from tests.modeling_amess.tiny import tiny_media_encoder
@@ -34,8 +35,9 @@ def features(tmp_path_factory):
         lines.append(f"{index}.mp4\toh {tiny.WORDS[label][0]}\t{label}\t{split}")
     (folder / "clips.tsv").write_text("\n".join(lines) + "\n")
     clips = read_clip_rows(folder / "clips.tsv")
-    options = {"root": clips.root, "labels": tiny.LABELS, "max_video_length": 20, "num_workers": 0, "cpu": True}
-    return extract_features(clips.rows, folder / "features", tiny_media_encoder(), **options).output
+    settings = ExtractionSettings(max_video_length=20, num_workers=0, use_cpu=True)
+    options = {"root": clips.root, "labels": tiny.LABELS}
+    return extract_features(clips.rows, folder / "features", tiny_media_encoder(), settings, **options).output
 
 
 def train(tiny_settings, folder, features, *options):
@@ -111,7 +113,8 @@ def test_a_baseline_trains_on_an_extraction_too(tiny_settings, features, tmp_pat
 
 def test_an_extraction_without_labels_cannot_be_trained_on_and_says_what_to_give(tiny_settings, features, tmp_path):
     rows = [{"id": "0", "clip": str(features.parent / "0.mp4")}]
-    extract_features(rows, tmp_path / "features", tiny_media_encoder(), num_workers=0, cpu=True)
+    settings = ExtractionSettings(num_workers=0, use_cpu=True)
+    extract_features(rows, tmp_path / "features", tiny_media_encoder(), settings)
     with pytest.raises(SettingsError, match="without text and label: give amess extract a TSV"):
         train(tiny_settings, tmp_path / "run", tmp_path / "features")
 

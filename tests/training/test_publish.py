@@ -248,7 +248,7 @@ STEPS = {
 def test_a_failure_on_the_way_leaves_the_hub_as_it_was(hub, run_folder, step):
     # A status that the client does not try again by itself.
     hub.fail_once(STEPS[step], 507)
-    with pytest.raises(HubPushError, match="what it held before; the same command may be given again") as error:
+    with pytest.raises(HubPushError, match="what it held before") as error:
         publish(run_folder, "org/amess-tiny")
     assert TOKEN not in str(error.value) and error.value.__cause__ is None
     assert hub.repositories == {}
@@ -281,7 +281,7 @@ def test_a_commit_of_someone_else_meanwhile_is_not_buried(hub, run_folder):
 
 def test_a_tag_that_fails_is_set_by_the_same_command(hub, run_folder):
     hub.fail_once("/tag/", 507)
-    with pytest.raises(HubPushError, match="is pushed and stays; the same command, given again, sets the tag"):
+    with pytest.raises(HubPushError, match="is pushed and stays.* sets? the tag"):
         publish(run_folder, "org/amess-tiny", tag="v1")
     (commit,) = publish(run_folder, "org/amess-tiny", tag="v1")
     assert hub.repositories["model", "org/amess-tiny"].tags == {"v1": commit.revision} and not commit.changed
