@@ -30,14 +30,15 @@ from benchmarks.training_step import SIZES, StepTime, TrainingStep, create_rando
 from benchmarks.utterances import RandomUtterances, load_tokenizer
 from dataset_scripts.labels import MINTREC_LABELS
 from modeling_amess import AmessProcessor
-from training.baselines import MODELS
+from training.baselines import BASELINES, MODELS
+from training.baselines.base import BaselinePreTrainedModel
 from training.data import BucketBatchSampler, IntentCollator
 from training.model_setup import model_config_fields
 
 
 # A-MESS, and what tells what its time goes into: the same without its anchors (eq. 5 and 7 to 12).
 AMESS = {"amess": {}, "amess_without_anchors": {"use_anchor_embedding": False}}
-NAMES = (*AMESS, "text_only", "mean_fusion", "mag_bert", "mult", "tcl_map", "cagc")
+NAMES = (*AMESS, *BASELINES)
 TASKS = ("training", "inference")
 
 
@@ -48,14 +49,13 @@ def create_model(name: str, size: str, utterances: RandomUtterances) -> PreTrain
     if name in AMESS:
         return create_random_model(size, **sizes, **limits, **AMESS[name])
     torch.manual_seed(0)
-    config_class, model_class = MODELS[name]
+    config_class, model_class = MODELS[name].config_class, MODELS[name].model_class
     fields = {key: value for key, value in {**sizes, **limits}.items() if key in model_config_fields(name)}
     labels = dict(enumerate(MINTREC_LABELS))
     model = model_class(config_class(text_config=BertConfig(**SIZES[size]), id2label=labels, **fields))
-    if hasattr(model, "read_training_rows"):
-        model.read_training_rows(utterances)
-    if hasattr(model, "set_label_words"):
-        model.set_label_words(load_tokenizer())
+    assert isinstance(model, BaselinePreTrainedModel)
+    model.read_training_rows(utterances)
+    model.set_label_words(load_tokenizer())
     return model
 
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from .models import BASELINES, MODELS
+
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 DEFAULT_CONFIG = CONFIG_FOLDER / "sample.yaml"
@@ -168,9 +170,9 @@ class TrainingSettings:
     # Model.
     model: str = setting(
         "amess",
-        "amess, or a baseline: text_only, mean_fusion, mag_bert, mult, tcl_map, cagc.",
+        f"amess, or a baseline: {', '.join(BASELINES)}.",
         Role.METHOD,
-        choices=("amess", "text_only", "mean_fusion", "mag_bert", "mult", "tcl_map", "cagc"),
+        choices=tuple(MODELS),
     )
     model_config: dict = setting({}, "Fields of the model's config, e.g. --model_config.num_anchors 4.", Role.METHOD)
     text_model: str = setting(
@@ -342,7 +344,7 @@ class TrainingSettings:
             self._check_cross_validation()
         if self.push_to_hub and self.hub_model_id is None:
             raise SettingsError("push_to_hub needs --hub_model_id owner/name, the model's id on the Hub.")
-        if self.push_to_hub and self.model != "amess":
+        if self.push_to_hub and not MODELS[self.model].in_pipeline:
             raise SettingsError(f"Only A-MESS itself can be pushed to the Hub, not the baseline {self.model}.")
         self.modalities = ",".join(self.modality_names)
 

@@ -13,6 +13,7 @@ from typing import Any
 from accelerate import PartialState
 
 from dataset_scripts.hub.push import HubPushError
+from modeling_amess import AmessForIntentClassification
 
 from .arguments import TrainingSettings
 from .baselines import MODELS
@@ -21,7 +22,7 @@ from .checkpointing import replace_folder, write_json
 from .evaluation import Evaluation
 from .finished_run import METRICS_FILE, PREDICTIONS_FILE, write_metrics, write_predictions
 from .model_card import write_card
-from .model_setup import model_config_fields, quiet_transformers
+from .model_setup import quiet_transformers
 from .out_of_scope.results import out_of_scope_results, pipeline_threshold
 from .preparation import Run
 from .publish import publish
@@ -35,7 +36,7 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
     settings, accelerator, state, folder = run.settings, run.accelerator, run.state, run.folder
     scope = run.rows["train"].scope
     with quiet_transformers():
-        best = MODELS[settings.model][1].from_pretrained(folder.model_folder)
+        best = MODELS[settings.model].model_class.from_pretrained(folder.model_folder)
     classifier = best.classifier
     best = accelerator.prepare_model(best, evaluation_mode=True)
     has_out_of_scope = scope.out_of_scope_id is not None
@@ -101,8 +102,7 @@ def save_threshold(run: Run, threshold: float) -> None:
     """Put the threshold into pretrained/config.json, unless the settings did (main process)."""
     file = run.folder.model_folder / "config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
-    fields = model_config_fields(run.settings.model)
-    if "out_of_scope_threshold" not in fields or config.get("out_of_scope_threshold") is not None:
+    if not MODELS[run.settings.model].in_pipeline or config.get("out_of_scope_threshold") is not None:
         return
     partial = file.with_name(".config.json.partial")
     write_json(partial, config | {"out_of_scope_threshold": threshold})
@@ -112,14 +112,13 @@ def save_threshold(run: Run, threshold: float) -> None:
 def attach_media_encoder(run: Run) -> None:
     """Put the encoders that made the features into pretrained/, which then takes clips (main process)."""
     load, target = run.source.load_media_encoder, run.folder.model_folder
-    model_class = MODELS[run.settings.model][1]
     takes_features = run.processor.video_feature_size is not None or run.processor.audio_feature_size is not None
     if not run.settings.attach_media_encoder or load is None or not takes_features:
         return
-    if not hasattr(model_class, "attach_media_encoder"):  # a baseline
+    if not MODELS[run.settings.model].in_pipeline:
         return
     with quiet_transformers():
-        model = model_class.from_pretrained(target)
+        model = AmessForIntentClassification.from_pretrained(target)
         model.attach_media_encoder(load())
         partial = target.with_name(f".{target.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)

@@ -16,6 +16,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .arguments import SettingsError, TrainingSettings
+from .baselines.base import BaselinePreTrainedModel
 from .batch_sampler import BucketBatchSampler
 from .checkpointing import TrainerState, load_checkpoint
 from .data import DescribedRows, IntentCollator, IntentRows, create_train_loader, load_splits, text_lengths
@@ -74,8 +75,8 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     # The same seed in every process: all start from the same weights.
     set_seed(settings.seed)
     model = create_model(settings, rows["train"].label_names, rows["train"].feature_sizes(), source)
-    if hasattr(model, "read_training_rows"):
-        model.read_training_rows(rows["train"])  # what a model keeps of the training samples themselves
+    if isinstance(model, BaselinePreTrainedModel):
+        model.read_training_rows(rows["train"])
     processor = create_processor(settings, model)
     accelerator.print(
         f"{settings.model} on {settings.dataset}: {len(rows['train'])} training samples, "

@@ -72,7 +72,7 @@ def interpolated_model(folder: str | Path, share: float) -> PreTrainedModel:
     read_run(folder)
     settings = TrainingSettings.from_saved(yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
     with quiet_transformers():
-        model = MODELS[settings.model][1].from_pretrained(folder / MODEL_FOLDER).eval()
+        model = MODELS[settings.model].model_class.from_pretrained(folder / MODEL_FOLDER).eval()
     if share == 1:
         return model
     config = model.config
