@@ -26,16 +26,16 @@ import torch
 from transformers import PreTrainedModel
 
 from dataset_scripts.labels import MINTREC_LABELS
-from training.baselines import MODELS
+from training.baselines import BASELINES, MODELS
+from training.baselines.base import BaselinePreTrainedModel
 from training.model_setup import model_config_fields
 
 from .training_step import InferenceStep, TrainingStep, add_arguments, bert_config, create_random_model, machine
 from .utterances import SIZE_FIELDS, RandomUtterances, load_tokenizer
 
-
 # The second one shows what A-MESS spends on its anchors (eq. 5 and 7 to 12).
 AMESS: dict[str, dict[str, Any]] = {"amess": {}, "amess_without_anchors": {"use_anchor_embedding": False}}
-NAMES = (*AMESS, "text_only", "mean_fusion", "mag_bert", "mult", "tcl_map", "cagc")
+NAMES = (*AMESS, *BASELINES)
 STEPS = {"training": TrainingStep, "inference": InferenceStep}
 
 
@@ -44,18 +44,14 @@ def create_model(name: str, size: str, utterances: RandomUtterances) -> PreTrain
     if name in AMESS:
         return create_random_model(size, **SIZE_FIELDS, **AMESS[name])
     torch.manual_seed(0)
-    config_class: Any
-    model_class: Any
-    config_class, model_class = MODELS[name]
+    config_class, model_class = MODELS[name].config_class, MODELS[name].model_class
     fields = {key: value for key, value in SIZE_FIELDS.items() if key in model_config_fields(name)}
     labels = dict(enumerate(MINTREC_LABELS))
-    model: Any = model_class(config_class(text_config=bert_config(size), id2label=labels, **fields))
-    if hasattr(model, "read_training_rows"):
-        model.read_training_rows(utterances)
-    if hasattr(model, "set_label_words"):
-        model.set_label_words(load_tokenizer())
-    created: PreTrainedModel = model
-    return created
+    model = model_class(config_class(text_config=bert_config(size), id2label=labels, **fields))
+    assert isinstance(model, BaselinePreTrainedModel)
+    model.read_training_rows(utterances)
+    model.set_label_words(load_tokenizer())
+    return model
 
 
 def measure(name: str, task: str, arguments: argparse.Namespace) -> dict[str, float]:

@@ -20,6 +20,8 @@ import yaml
 from dataset_scripts.errors import UserError
 from dataset_scripts.registry import DATASETS, SCOPES
 
+from .models import BASELINES, MODELS
+
 
 CONFIG_FOLDER = Path(__file__).parent / "configs"
 DEFAULT_CONFIG = CONFIG_FOLDER / "sample.yaml"
@@ -190,9 +192,10 @@ class TrainingSettings:
     )
     model: str = setting(
         "amess",
-        "amess or a baseline. logistic, setfit and descriptions are the methods of training/sentence_embeddings.py.",
+        f"amess, or a baseline: {', '.join(BASELINES)}. {', '.join(SENTENCE_METHODS)}: methods of "
+        "training/sentence_embeddings.py.",
         Role.METHOD,
-        choices=("amess", "text_only", "mean_fusion", "mag_bert", "mult", "tcl_map", "cagc", *SENTENCE_METHODS),
+        choices=(*MODELS, *SENTENCE_METHODS),
         group="Model",
     )
     model_config: dict[str, Any] = setting(  # noqa: RUF009 (setting makes a field)
@@ -383,7 +386,7 @@ class TrainingSettings:
             yield f"model={self.model} reads text alone and has no config: add --modalities text --model_config {{}}."
         if self.push_to_hub and self.hub_model_id is None:
             yield "push_to_hub needs the model's id on the Hub: add --hub_model_id owner/name."
-        if self.push_to_hub and self.model != "amess":
+        if self.push_to_hub and not MODELS[self.model].in_pipeline:
             yield f"Only A-MESS can be pushed to the Hub, not model={self.model}: leave out --push_to_hub."
 
     @classmethod

@@ -15,6 +15,7 @@ from accelerate import PartialState
 from dataset_scripts.files import replacing
 from dataset_scripts.hub.push import HubPushError
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
+from modeling_amess import AmessForIntentClassification
 
 from .arguments import TrainingSettings
 from .baselines import MODELS
@@ -22,7 +23,7 @@ from .calibration import calibration, fit_temperature
 from .evaluation import Evaluation, prediction_columns
 from .finished_run import MODEL_FOLDER, read_prediction_rows, write_metrics, write_predictions
 from .model_card import write_card
-from .model_setup import model_config_fields, quiet_transformers
+from .model_setup import quiet_transformers
 from .out_of_scope.results import OutOfScopeResults, out_of_scope_results, pipeline_threshold
 from .preparation import Run
 from .publish import publish
@@ -44,7 +45,7 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
     settings, accelerator, state, folder = run.settings, run.accelerator, run.state, run.folder
     scope = run.rows["train"].scope
     with quiet_transformers():
-        best = MODELS[settings.model][1].from_pretrained(folder.model_folder)
+        best = MODELS[settings.model].model_class.from_pretrained(folder.model_folder)
     classifier = best.classifier
     best = accelerator.prepare_model(best, evaluation_mode=True)
     has_out_of_scope = scope.out_of_scope_id is not None
@@ -124,9 +125,9 @@ def calibration_figures(evaluations: dict[str, Evaluation]) -> dict[str, Any]:
 
 def save_threshold(run: Run, threshold: float) -> None:
     """Put the threshold into the config of the saved model, unless the settings give one (main process)."""
-    if "out_of_scope_threshold" not in model_config_fields(run.settings.model):
+    if not MODELS[run.settings.model].in_pipeline:
         return
-    config = MODELS[run.settings.model][0].from_pretrained(run.folder.model_folder)
+    config = MODELS[run.settings.model].config_class.from_pretrained(run.folder.model_folder)
     if config.out_of_scope_threshold is not None:
         return
     config.out_of_scope_threshold = threshold
@@ -138,14 +139,13 @@ def save_threshold(run: Run, threshold: float) -> None:
 def attach_media_encoder(run: Run) -> None:
     """Add the encoders that made the features to the saved model, which then takes clips (main process)."""
     load, target = run.source.load_media_encoder, run.folder.model_folder
-    model_class = MODELS[run.settings.model][1]
     takes_features = run.processor.video_feature_size is not None or run.processor.audio_feature_size is not None
     if not run.settings.attach_media_encoder or load is None or not takes_features:
         return
-    if not hasattr(model_class, "attach_media_encoder"):  # a baseline
+    if not MODELS[run.settings.model].in_pipeline:
         return
     with replacing(target) as partial, quiet_transformers():
-        model = model_class.from_pretrained(target)
+        model = AmessForIntentClassification.from_pretrained(target)
         model.attach_media_encoder(load())
         model.save_pretrained(partial)
         run.processor.save_pretrained(partial)

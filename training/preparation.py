@@ -22,6 +22,7 @@ from transformers.utils import ModelOutput
 from modeling_amess import __version__
 
 from .arguments import SettingsError, TrainingSettings
+from .baselines.base import BaselinePreTrainedModel
 from .batch_sampler import BucketBatchSampler
 from .checkpointing import TrainerState, load_checkpoint
 from .data import DescribedRows, IntentCollator, IntentRows, create_train_loader, load_splits, text_lengths
@@ -92,7 +93,7 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     # The same seed in every process: all of them start from the same weights.
     set_seed(settings.seed)
     model = create_model(settings, rows["train"].label_names, rows["train"].feature_sizes(), source)
-    if hasattr(model, "read_training_rows"):
+    if isinstance(model, BaselinePreTrainedModel):
         model.read_training_rows(rows["train"])
     processor = create_processor(settings, model)
     accelerator.print(

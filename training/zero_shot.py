@@ -66,7 +66,7 @@ def interpolated_model(folder: str | Path, share: float) -> PreTrainedModel:
     folder = Path(folder)
     settings = _run_settings(folder)
     with quiet_transformers():
-        model = MODELS[settings.model][1].from_pretrained(folder / MODEL_FOLDER).eval()
+        model = MODELS[settings.model].model_class.from_pretrained(folder / MODEL_FOLDER).eval()
     if share == 1:
         return model
     config = model.config

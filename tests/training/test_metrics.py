@@ -64,7 +64,7 @@ def test_it_loads_as_an_evaluate_module(tmp_path):
 
 @pytest.mark.parametrize(
     ("predictions", "references", "words"),
-    [([], [], "no sample"), ([0, 1], [0], "equally long"), ([0, 7], [0, 1], "0 to 7"), ([-1], [0], "-1")],
+    [([], [], "no utterance"), ([0, 1], [0], "equally long"), ([0, 7], [0, 1], "0 to 7"), ([-1], [0], "-1")],
 )
 def test_senseless_input_is_refused(predictions, references, words):
     with pytest.raises(ValueError, match=words):

@@ -29,7 +29,7 @@ def build(name, text_model, **config):
     torch.manual_seed(0)
     if name == "mean_fusion":
         config = {"video_feature_size": 4, "audio_feature_size": 6, **config}
-    return MODELS[name][1].from_text_pretrained(text_model, **LABELS, **config).eval()
+    return MODELS[name].model_class.from_text_pretrained(text_model, **LABELS, **config).eval()
 
 
 def make_batch():
@@ -83,7 +83,7 @@ def test_a_saved_baseline_loads_by_its_auto_class_with_the_same_logits(name, poo
     assert torch.isfinite(expected.loss)
     model.save_pretrained(tmp_path)
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
-    assert type(loaded) is MODELS[name][1]
+    assert type(loaded) is MODELS[name].model_class
     torch.testing.assert_close(loaded(**batch).logits, expected.logits, rtol=0, atol=0)
     assert loaded.config.id2label == LABELS["id2label"]
 

@@ -132,7 +132,7 @@ def test_they_load_as_evaluate_modules(tmp_path, name, arguments, numbers):
 @pytest.mark.parametrize(
     ("function", "arguments", "words"),
     [
-        (open_intent, ([], [], 2), "no sample"),
+        (open_intent, ([], [], 2), "no utterance"),
         (open_intent, ([0, 1], [0], 2), "equally long"),
         (open_intent, ([0, 3], [0, 1], 2), "num_intents=2"),
         (ood_detection, ([0.1], [1, 0]), "equally long"),

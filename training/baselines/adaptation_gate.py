@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The Multimodal Adaptation Gate (MAG), which shifts token embeddings by what was seen and heard."""
+"""The Multimodal Adaptation Gate (MAG), which lets video and audio shift token embeddings."""
 
 from collections.abc import Mapping
 
@@ -9,16 +9,18 @@ from torch import nn
 
 
 class MultimodalAdaptationGate(nn.Module):
-    """MAG (Rahman et al., ACL 2020). For a token t and each aligned modality m:
+    """MAG (Rahman et al., ACL 2020): shifts every token embedding by the video and audio aligned to it.
+
+    For a token t and each aligned modality m:
 
         g_m = ReLU(W_gm [m; t] + b_gm),  h = sum over m of g_m * (W_m m + b_m),
         alpha = min(1, beta |t| / (|h| + 1e-6)),  output = Dropout(LayerNorm(t + alpha h)).
 
     Args:
-        hidden_size: of t.
-        feature_sizes: of each modality.
-        beta: how far a token may move, as a share of its length.
-        dropout: of the output.
+        hidden_size: Size of a token embedding t.
+        feature_sizes: Size of a feature vector m, per modality.
+        beta: Limit of a token's shift, as a share of the token's length.
+        dropout: Dropout of the output.
     """
 
     def __init__(self, hidden_size: int, feature_sizes: Mapping[str, int], beta: float, dropout: float):
@@ -34,14 +36,16 @@ class MultimodalAdaptationGate(nn.Module):
     def forward(
         self, text: torch.Tensor, aligned: Mapping[str, torch.Tensor], present: Mapping[str, torch.Tensor]
     ) -> torch.Tensor:
-        """Args:
-            text: `(batch, tokens, hidden_size)`.
-            aligned: for each modality `(batch, tokens, size)`.
-            present: for each modality a boolean `(batch,)`; where it is false the modality moves nothing. (The
-                published code has no such case: there zeros would move a token by b_m.)
+        """Shift the tokens.
+
+        Args:
+            text: Token embeddings `(batch, tokens, hidden_size)`.
+            aligned: Feature vectors per token `(batch, tokens, size)`, by modality.
+            present: Booleans `(batch,)` by modality; where one is false, the modality shifts no token. The published
+                code has no such case: its zeros would shift a token by b_m.
 
         Returns:
-            `(batch, tokens, hidden_size)`.
+            Shifted embeddings `(batch, tokens, hidden_size)`.
         """
         shift = torch.zeros_like(text)
         for name, gate in self.gates.items():
@@ -51,4 +55,5 @@ class MultimodalAdaptationGate(nn.Module):
         shift_norm = torch.where(shift_norm == 0, 1.0, shift_norm)
         text_norm = torch.linalg.vector_norm(text, dim=-1, keepdim=True)
         alpha = (self.beta * text_norm / (shift_norm + 1e-6)).clamp(max=1.0)
-        return self.dropout(self.norm(text + alpha * shift))
+        output: torch.Tensor = self.dropout(self.norm(text + alpha * shift))
+        return output

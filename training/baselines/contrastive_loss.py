@@ -1,29 +1,9 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The supervised contrastive loss of TCL-MAP and CAGC, and the output of a model that has one."""
-
-from dataclasses import dataclass
+"""The supervised contrastive loss of TCL-MAP and CAGC."""
 
 import torch
 from torch import nn
-from transformers.utils import ModelOutput
-
-
-@dataclass
-class ContrastiveClassifierOutput(ModelOutput):
-    """Output of a baseline with two losses.
-
-    Attributes:
-        loss (`()`): their weighted sum, when labels are given.
-        classification_loss (`()`): cross-entropy.
-        contrastive_loss (`()`): the contrastive term as it stands in `loss`.
-        logits (`(batch, labels)`).
-    """
-
-    loss: torch.Tensor | None = None
-    classification_loss: torch.Tensor | None = None
-    contrastive_loss: torch.Tensor | None = None
-    logits: torch.Tensor | None = None
 
 
 def supervised_contrastive_loss(
@@ -33,17 +13,20 @@ def supervised_contrastive_loss(
     candidates: torch.Tensor,
     temperature: float,
 ) -> torch.Tensor:
-    """SupCon (Khosla et al., 2020, the sum over positives outside the logarithm): mean over anchors and their positives
-    of -log softmax over the candidates of cosine / temperature. Without labels and with two views it is NT-Xent.
+    """Compute SupCon (Khosla et al., 2020), with the sum over positives outside the logarithm.
+
+    The loss is the mean, over anchors and their positives, of -log softmax over the candidates of cosine /
+    temperature. Without labels and with two views it is NT-Xent.
 
     Args:
-        anchors: `(anchors, size)`.
-        others: `(others, size)`.
-        positives, candidates: booleans `(anchors, others)`; the candidates, the denominator, contain the positives.
-        temperature: above 0.
+        anchors: Vectors `(anchors, size)`.
+        others: Vectors to compare with `(others, size)`.
+        positives: Booleans `(anchors, others)`: the vectors that an anchor should be near.
+        candidates: Booleans `(anchors, others)`: the vectors of the denominator, which include the positives.
+        temperature: Temperature of the softmax, above 0.
 
     Returns:
-        `()` in float32. Anchors without a positive do not count; without any the loss is 0.
+        Loss `()` in float32. An anchor without a positive does not count; without any positive the loss is 0.
     """
     with torch.autocast(device_type=anchors.device.type, enabled=False):
         anchors = nn.functional.normalize(anchors.float(), dim=-1)

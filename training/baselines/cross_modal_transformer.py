@@ -7,19 +7,23 @@ import math
 import torch
 from torch import nn
 
-from .multimodal_baseline import XavierLinear
+from .base import XavierLinear
 
 
 class CrossModalTransformer(nn.Module):
-    """Layers of pre-normalised attention and feed-forward (Tsai et al., ACL 2019). Keys and values are those of the other
-    sequence's first representation in every layer; without another sequence it is self-attention. Inputs are scaled by
-    the square root of their size and get sinusoidal positions.
+    """Layers of pre-normalised attention and feed-forward (Tsai et al., ACL 2019).
+
+    In every layer, keys and values come from the other sequence's first representation; without another sequence the
+    attention is self-attention. Inputs are scaled by the square root of their size and get sinusoidal positions.
 
     Args:
-        size: of all vectors.
-        num_heads, num_layers: of attention, and of layers.
-        attention_dropout, relu_dropout, residual_dropout, embedding_dropout: of the attention weights, of the
-            feed-forward's inner layer, before each residual sum, of the inputs.
+        size: Size of all vectors.
+        num_heads: Attention heads.
+        num_layers: Layers.
+        attention_dropout: Dropout of the attention weights.
+        relu_dropout: Dropout of the feed-forward's inner layer.
+        residual_dropout: Dropout before each residual sum.
+        embedding_dropout: Dropout of the inputs.
     """
 
     def __init__(
@@ -47,31 +51,38 @@ class CrossModalTransformer(nn.Module):
         query: torch.Tensor,
         query_positions: torch.Tensor,
         visible: torch.Tensor,
+        *,
         key: torch.Tensor | None = None,
         value: torch.Tensor | None = None,
         key_positions: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Args:
-            query: `(batch, queries, size)`.
-            query_positions: `(batch, queries)`, from 0; below 0 a vector gets no position.
-            visible: `(batch, queries, keys)`, true where a query may read a key; a query that sees nothing reads
+        """Let the queries read keys and values, which are given together, or else the queries themselves.
+
+        Args:
+            query: Vectors `(batch, queries, size)`.
+            query_positions: Positions `(batch, queries)` from 0; a vector gets none where the position is below 0.
+            visible: Booleans `(batch, queries, keys)`: the keys that a query may read. A query that sees no key reads
                 nothing.
-            key, value: `(batch, keys, size)`; the queries themselves by default.
-            key_positions: `(batch, keys)`, of both.
+            key: Keys `(batch, keys, size)`.
+            value: Values `(batch, keys, size)`.
+            key_positions: Positions of keys and values `(batch, keys)`.
 
         Returns:
-            `(batch, queries, size)`.
+            Vectors `(batch, queries, size)`.
         """
         hidden_states = self._embed(query, query_positions)
         if key is not None:
+            assert value is not None and key_positions is not None
             key, value = self._embed(key, key_positions), self._embed(value, key_positions)
         for layer in self.layers:
             hidden_states = layer(hidden_states, visible, key, value)
-        return self.norm(hidden_states)
+        output: torch.Tensor = self.norm(hidden_states)
+        return output
 
     def _embed(self, states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        embedded = self.scale * states + sinusoidal_positions(positions, states.shape[-1]).to(states.dtype)
-        return self.embedding_dropout(embedded)
+        positioned = self.scale * states + sinusoidal_positions(positions, states.shape[-1]).to(states.dtype)
+        embedded: torch.Tensor = self.embedding_dropout(positioned)
+        return embedded
 
 
 class CrossModalLayer(nn.Module):
@@ -92,12 +103,13 @@ class CrossModalLayer(nn.Module):
     def forward(
         self, query: torch.Tensor, visible: torch.Tensor, key: torch.Tensor | None, value: torch.Tensor | None
     ) -> torch.Tensor:
-        """Shapes as in [`CrossModalTransformer`]."""
+        """Run the layer; shapes as in [`CrossModalTransformer`]."""
         states = self.attention_norm(query)
         keys = states if key is None else self.attention_norm(key)
         values = keys if value is key else self.attention_norm(value)
         query = query + self.dropout(self.attention(states, keys, values, visible))
-        return query + self.dropout(self.feed_forward(self.feed_forward_norm(query)))
+        output: torch.Tensor = query + self.dropout(self.feed_forward(self.feed_forward_norm(query)))
+        return output
 
 
 class CrossModalAttention(nn.Module):
@@ -115,9 +127,9 @@ class CrossModalAttention(nn.Module):
     def forward(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, visible: torch.Tensor
     ) -> torch.Tensor:
-        """Shapes as in [`CrossModalTransformer`]; zero for a query that sees nothing."""
+        """Attend; shapes as in [`CrossModalTransformer`]. The result is zero for a query that sees no key."""
         sees_any = visible.any(-1, keepdim=True)
-        # A softmax over nothing is undefined: such a query looks everywhere and is zeroed afterwards.
+        # A softmax over no key is undefined: such a query attends to all keys, and its result becomes zero.
         attended = nn.functional.scaled_dot_product_attention(
             self._split_heads(self.q_proj(query)),
             self._split_heads(self.k_proj(key)),
@@ -125,14 +137,23 @@ class CrossModalAttention(nn.Module):
             attn_mask=(visible | ~sees_any)[:, None],
             dropout_p=self.dropout if self.training else 0.0,
         )
-        return self.output(attended.transpose(1, 2).flatten(2)) * sees_any
+        output: torch.Tensor = self.output(attended.transpose(1, 2).flatten(2)) * sees_any
+        return output
 
     def _split_heads(self, states: torch.Tensor) -> torch.Tensor:
         return states.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
 
 
 def sinusoidal_positions(positions: torch.Tensor, size: int) -> torch.Tensor:
-    """`(batch, steps)` to `(batch, steps, size)`: sines, then cosines, of ever longer waves; zero below position 0."""
+    """Encode positions as sines, then cosines, of ever longer waves; zero for positions below 0.
+
+    Args:
+        positions: Positions `(batch, steps)`, from 0.
+        size: Size of an encoding.
+
+    Returns:
+        Encodings `(batch, steps, size)`.
+    """
     half = (size + 1) // 2
     rates = torch.exp(torch.arange(half, device=positions.device) * (-math.log(10000.0) / max(half - 1, 1)))
     angles = (positions + 1).unsqueeze(-1) * rates  # positions count from 1
@@ -141,15 +162,18 @@ def sinusoidal_positions(positions: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def visible_past(query_mask: torch.Tensor, key_mask: torch.Tensor) -> torch.Tensor:
-    """MulT's mask of the future: step i of n queries sees the keys up to i + |n - m| of m, so that the last query sees
-    all of them. The n and m are a row's own real steps here; the published code takes the padded lengths.
+    """Compute MulT's mask of the future: query i of n sees the keys up to i + |n - m| of m.
+
+    The last query therefore sees all keys.
+
+    Departure from the published code: n and m are a row's own real steps, where that code takes the padded lengths.
 
     Args:
-        query_mask: `(batch, queries)`.
-        key_mask: `(batch, keys)`.
+        query_mask: Boolean mask of the queries `(batch, queries)`.
+        key_mask: Boolean mask of the keys `(batch, keys)`.
 
     Returns:
-        `(batch, queries, keys)`.
+        Booleans `(batch, queries, keys)`: the keys that a query may read.
     """
     difference = (query_mask.sum(-1) - key_mask.sum(-1)).abs()
     last_visible = query_mask.cumsum(-1) - 1 + difference[:, None]

@@ -2,38 +2,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """The MulT baseline: six transformers in which text, video and audio read one another, unaligned."""
 
-from typing import Any
+from dataclasses import replace
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
-from transformers import AutoModel
-from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers import PreTrainedConfig
 
+from .base import BaselineInputs, BaselinePreTrainedModel, Features, MultimodalBaselineConfig, Represented
 from .cross_modal_transformer import CrossModalTransformer, visible_past
-from .multimodal_baseline import Features, MultimodalBaselineConfig, MultimodalBaselinePreTrainedModel
 
 
 @strict
 class MultConfig(MultimodalBaselineConfig):
-    r"""Configuration of [`MultForIntentClassification`]. Defaults are the published settings for MIntRec (the benchmark of
-    thuiar on GitHub); those of its trainer are in training/configs/mintrec_mult.yaml. MIntRec2.0: BERT-large,
-    `projection_size=80`, 2 heads, 2 layers, `relu_dropout=0.3`, lr 5e-6, 40 epochs.
+    r"""Configuration of [`MultForIntentClassification`].
+
+    The defaults are the published settings for MIntRec (the benchmark of thuiar on GitHub). Its trainer's settings are
+    in training/configs/mintrec_mult.yaml. MIntRec2.0 uses BERT-large, `projection_size=80`, 2 heads, 2 layers,
+    `relu_dropout=0.3`, learning rate 5e-6 and 40 epochs.
 
     Args:
         text_config, video_feature_size, audio_feature_size, max_text_length, max_video_length, max_audio_length,
-        initializer_range: see [`MultimodalBaselineConfig`]. `classifier_dropout` (0.2) is the dropout inside the
-            residual block before the classifier.
-        projection_size (`int`, defaults to 120): size of every sequence after its convolution.
-        fusion_num_attention_heads, fusion_num_layers (`int`, default to 8): of each transformer; the three that read
-            their own sequence have at least 3 layers.
-        text_kernel_size, video_kernel_size, audio_kernel_size (`int`, default to 5, 1 and 1): of the convolutions.
+        initializer_range: See [`MultimodalBaselineConfig`].
+        classifier_dropout (`float`, defaults to 0.2): Dropout inside the residual block before the classifier.
+        projection_size (`int`, defaults to 120): Size of the vectors of every sequence after its convolution.
+        fusion_num_attention_heads (`int`, defaults to 8): Attention heads of each transformer.
+        fusion_num_layers (`int`, defaults to 8): Layers of each transformer; the three transformers that read their
+            own sequence have at least 3.
+        text_kernel_size, video_kernel_size, audio_kernel_size (`int`, default to 5, 1 and 1): Kernels of the
+            convolutions.
         text_attention_dropout, video_attention_dropout, audio_attention_dropout (`float`, default to 0, 0.2 and 0.2):
-            dropout of the attention weights, by the modality whose steps are read.
-        relu_dropout, residual_dropout, embedding_dropout (`float`, default to 0, 0 and 0.1): see
+            Dropout of the attention weights, by the modality that is read.
+        relu_dropout, residual_dropout, embedding_dropout (`float`, default to 0, 0 and 0.1): See
             [`CrossModalTransformer`].
-        text_dropout (`float`, defaults to 0.4): dropout of BERT's output.
-        mask_padding (`bool`, defaults to `True`): `False` reproduces the published code's treatment of padding.
+        text_dropout (`float`, defaults to 0.4): Dropout of BERT's output.
+        mask_padding (`bool`, defaults to `True`): `False` reproduces how the published code treats padding.
     """
 
     model_type = "amess_mult"
@@ -54,30 +57,32 @@ class MultConfig(MultimodalBaselineConfig):
     text_dropout: float | int = 0.4
     mask_padding: bool = True
 
-    def validate_heads(self):
+    def validate_heads(self) -> None:
         """Refuse a number of heads that does not divide the size."""
         if self.projection_size % self.fusion_num_attention_heads:
             raise ValueError(
                 f"fusion_num_attention_heads={self.fusion_num_attention_heads} does not divide projection_size="
-                f"{self.projection_size}."
+                f"{self.projection_size}: every head needs vectors of one size. Change one of the two."
             )
 
 
-class MultForIntentClassification(MultimodalBaselinePreTrainedModel):
-    """MulT (Tsai et al., ACL 2019) on BERT's last hidden states, as the benchmarks of MIntRec run it: a convolution a
-    modality; for each modality one transformer that reads each other modality, their outputs side by side, and a
-    transformer that reads the result; the last step of each of the three, side by side -> residual block -> linear.
+class MultForIntentClassification(BaselinePreTrainedModel):
+    """MulT (Tsai et al., ACL 2019) on BERT's last hidden states, as the benchmarks of MIntRec run it.
 
-    Departures from the published code, where it reads padding (`mask_padding=False` restores all of them: sequences
-    are then padded to the maximum lengths, and every step counts):
+    One convolution per modality; per modality one transformer for each other modality that it reads, the outputs side
+    by side, and a transformer that reads the result; the last steps of the three side by side -> residual block ->
+    linear classifier.
 
-    - attention, the mask of the future and the convolutions see real steps only; convolutions keep the length, where
-      a kernel of 5 without padding would leave nothing of an utterance of one word;
-    - the last step is a row's last real one, not the last of the padding;
-    - a modality that a row lacks adds nothing.
+    Departures from the published code, all where that code reads padding. `mask_padding=False` restores all of them:
+    sequences are then padded to the maximum lengths, and every step counts.
 
-    Training goes by the project's trainer: AdamW, the gradient's norm clipped, a linear schedule. Published are Adam,
-    clipping by value (0.5) and a schedule that waits for a plateau.
+    - Attention, the mask of the future and the convolutions see real steps only. Convolutions keep the length: a
+      kernel of 5 without padding would leave nothing of an utterance of one word.
+    - The last step is a row's last real step, not the last step of the padding.
+    - A modality that a row lacks adds nothing.
+
+    Departure in training: the project's trainer has AdamW, clips the norm of the gradient and has a linear schedule.
+    Published are Adam, clipping by value (0.5) and a schedule that waits for a plateau.
     """
 
     config: MultConfig
@@ -85,22 +90,17 @@ class MultForIntentClassification(MultimodalBaselinePreTrainedModel):
 
     def __init__(self, config: MultConfig):
         super().__init__(config)
-        self.num_labels = config.num_labels
-        self.text_model = AutoModel.from_config(config.text_config, add_pooling_layer=False)
         self.text_dropout = nn.Dropout(config.text_dropout)
-        sizes = {"text": config.text_config.hidden_size, **config.feature_sizes}
+        sizes = {"text": config.hidden_size, **config.feature_sizes}
+        kernels = {
+            "text": config.text_kernel_size,
+            "video": config.video_kernel_size,
+            "audio": config.audio_kernel_size,
+        }
+        padding = "same" if config.mask_padding else "valid"
         width = config.projection_size
         self.convolutions = nn.ModuleDict(
-            {
-                name: nn.Conv1d(
-                    size,
-                    width,
-                    getattr(config, f"{name}_kernel_size"),
-                    padding="same" if config.mask_padding else "valid",
-                    bias=False,
-                )
-                for name, size in sizes.items()
-            }
+            {name: nn.Conv1d(size, width, kernels[name], padding=padding, bias=False) for name, size in sizes.items()}
         )
         self.cross_modal = nn.ModuleDict()
         self.memories = nn.ModuleDict()
@@ -108,7 +108,7 @@ class MultForIntentClassification(MultimodalBaselinePreTrainedModel):
             others = [name for name in sizes if name != target]
             for other in others:
                 self.cross_modal[f"{target}_from_{other}"] = self._transformer(width, config.fusion_num_layers, other)
-            # A model of text alone has nothing to read but the text.
+            # A model of text alone has only the text to read.
             self.memories[target] = self._transformer(
                 width * max(len(others), 1), max(config.fusion_num_layers, 3), target
             )
@@ -116,55 +116,33 @@ class MultForIntentClassification(MultimodalBaselinePreTrainedModel):
         self.residual_block = nn.Sequential(
             nn.Linear(joint, joint), nn.ReLU(), nn.Dropout(config.classifier_dropout), nn.Linear(joint, joint)
         )
-        self.classifier = nn.Linear(joint, config.num_labels)
+        self.classifier = nn.Linear(joint, self.num_labels)
         self.post_init()
 
-    def _transformer(self, size: int, num_layers: int, read: str) -> CrossModalTransformer:
+    def _transformer(self, size: int, num_layers: int, modality: str) -> CrossModalTransformer:
+        """Make a transformer that reads that modality."""
         config = self.config
+        attention_dropouts = {
+            "text": config.text_attention_dropout,
+            "video": config.video_attention_dropout,
+            "audio": config.audio_attention_dropout,
+        }
         return CrossModalTransformer(
             size,
             config.fusion_num_attention_heads,
             num_layers,
-            attention_dropout=getattr(config, f"{read}_attention_dropout"),
+            attention_dropout=attention_dropouts[modality],
             relu_dropout=config.relu_dropout,
             residual_dropout=config.residual_dropout,
             embedding_dropout=config.embedding_dropout,
         )
 
-    def forward(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        token_type_ids: torch.Tensor | None = None,
-        video_features: torch.Tensor | None = None,
-        video_attention_mask: torch.Tensor | None = None,
-        audio_features: torch.Tensor | None = None,
-        audio_attention_mask: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        **unused: Any,
-    ) -> SequenceClassifierOutput:
-        """Args:
-            input_ids, attention_mask, token_type_ids: `(batch, tokens)`.
-            video_features, audio_features: `(batch, frames, size)`, their masks `(batch, frames)`.
-            labels: gold label ids `(batch,)`, for the loss.
-
-        Returns:
-            `logits (batch, labels)` and, with labels, the cross-entropy `loss`.
-        """
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
-        features = self.read_features(
-            input_ids, video_features, video_attention_mask, audio_features, audio_attention_mask
-        )
+    def represent(self, batch: BaselineInputs) -> Represented:
+        """Let every modality read the others, and put the last steps through the residual block."""
         if not self.config.mask_padding:
-            input_ids, attention_mask, token_type_ids, features = self._padded_to_maximum(
-                input_ids, attention_mask, token_type_ids, features
-            )
-        optional = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        text = self.text_model(
-            input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **optional
-        ).last_hidden_state
-        sequences = {"text": (self.text_dropout(text), attention_mask.bool()), **features}
+            batch = self._padded_to_maximum(batch)
+        text = self.text_dropout(self.encode_text(batch))
+        sequences: Features = {"text": (text, batch.attention_mask.bool()), **batch.features}
         states, masks, positions = {}, {}, {}
         for name, (values, mask) in sequences.items():
             states[name], masks[name], positions[name] = self._convolve(name, values, mask)
@@ -189,40 +167,37 @@ class MultForIntentClassification(MultimodalBaselinePreTrainedModel):
             rows = torch.arange(len(memory), device=memory.device)
             last_steps.append(memory[rows, steps.argmax(-1)] * masks[target].any(-1, keepdim=True))
         pooled = torch.cat(last_steps, dim=-1)
-        logits = self.classifier(pooled + self.residual_block(pooled))
-        loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
-        return SequenceClassifierOutput(loss=loss, logits=logits)
+        return Represented(pooled + self.residual_block(pooled))
 
     def _convolve(
         self, name: str, values: torch.Tensor, mask: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """A sequence after its convolution `(batch, steps, projection_size)`, its mask, and its steps' positions."""
+        """Return a convolved sequence `(batch, steps, projection_size)`, its mask and the positions of its steps."""
         if self.config.mask_padding:
             values = values.masked_fill(~mask.unsqueeze(-1), 0.0)
         states = self.convolutions[name](values.transpose(1, 2)).transpose(1, 2)
         if self.config.mask_padding:
             return states, mask, (mask.cumsum(-1) - 1).masked_fill(~mask, -1)
-        # The published code tells padding by a zero in the first channel, and only to leave it without position.
-        everything = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
-        return states, everything, (everything.cumsum(-1) - 1).masked_fill(states[..., 0] == 0, -1)
+        # The published code takes a zero in the first channel for padding, and only leaves it without a position.
+        all_steps = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
+        return states, all_steps, (all_steps.cumsum(-1) - 1).masked_fill(states[..., 0] == 0, -1)
 
-    def _padded_to_maximum(
-        self,
-        input_ids: torch.Tensor,
-        attention_mask: torch.Tensor,
-        token_type_ids: torch.Tensor | None,
-        features: Features,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None, Features]:
-        """The batch as the published loader makes it: every sequence as long as its modality's maximum."""
+    def _padded_to_maximum(self, batch: BaselineInputs) -> BaselineInputs:
+        """Pad every sequence to its modality's maximum, as the published loader does."""
         config = self.config
-        missing = config.max_text_length - input_ids.shape[1]
+        assert isinstance(config.text_config, PreTrainedConfig)
         padding = config.text_config.pad_token_id or 0
-        input_ids = nn.functional.pad(input_ids.masked_fill(attention_mask == 0, padding), (0, missing), value=padding)
-        attention_mask = nn.functional.pad(attention_mask, (0, missing))
-        if token_type_ids is not None:
-            token_type_ids = nn.functional.pad(token_type_ids, (0, missing))
-        padded = {}
-        for name, (values, mask) in features.items():
-            missing = getattr(config, f"max_{name}_length") - values.shape[1]
-            padded[name] = (nn.functional.pad(values, (0, 0, 0, missing)), nn.functional.pad(mask, (0, missing)))
-        return input_ids, attention_mask, token_type_ids, padded
+        missing = config.max_text_length - batch.input_ids.shape[1]
+        input_ids = batch.input_ids.masked_fill(batch.attention_mask == 0, padding)
+        features = {}
+        for name, (values, mask) in batch.features.items():
+            frames = config.max_feature_lengths[name] - values.shape[1]
+            features[name] = (nn.functional.pad(values, (0, 0, 0, frames)), nn.functional.pad(mask, (0, frames)))
+        types = batch.token_type_ids
+        return replace(
+            batch,
+            input_ids=nn.functional.pad(input_ids, (0, missing), value=padding),
+            attention_mask=nn.functional.pad(batch.attention_mask, (0, missing)),
+            token_type_ids=None if types is None else nn.functional.pad(types, (0, missing)),
+            features=features,
+        )

@@ -4,15 +4,19 @@
 
 import math
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from modeling_amess.fusion_amess import AmessAlignment
 
+from .base import Features
 from .cross_modal_transformer import CrossModalTransformer
-from .multimodal_baseline import Features, MultimodalBaselineConfig
 
+
+if TYPE_CHECKING:
+    from .tcl_map import TclMapConfig
 
 SIMILARITY_SIZE = 256
 
@@ -20,19 +24,20 @@ SIMILARITY_SIZE = 256
 def insert_slots(
     input_ids: torch.Tensor, attention_mask: torch.Tensor, num_slots: int, filler: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """`[CLS] tokens [SEP] padding` to `[CLS] tokens slots [SEP] padding`.
+    """Turn `[CLS] tokens [SEP] padding` into `[CLS] tokens slots [SEP] padding`.
 
     Args:
-        input_ids, attention_mask: `(batch, tokens)`, padded on the right.
-        num_slots: how many.
-        filler: token id in a slot.
+        input_ids: Token ids `(batch, tokens)`, padded on the right.
+        attention_mask: Mask of the tokens `(batch, tokens)`.
+        num_slots: Number of slots.
+        filler: Token id in a slot.
 
     Returns:
-        Token ids and mask `(batch, tokens + num_slots)`, and the slots' positions `(batch, num_slots)`.
+        Token ids and mask `(batch, tokens + num_slots)`, and the positions of the slots `(batch, num_slots)`.
     """
     tokens = input_ids.shape[1]
     lengths = attention_mask.sum(-1, keepdim=True)
-    first = lengths - 1  # where [SEP] stands
+    first = lengths - 1  # position of [SEP]
     position = torch.arange(tokens + num_slots, device=input_ids.device)
     source = torch.where(position < first, position, position - num_slots).clamp(0, tokens - 1)
     is_slot = (position >= first) & (position < first + num_slots)
@@ -42,19 +47,26 @@ def insert_slots(
 
 
 def gather_steps(states: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-    """`(batch, steps, size)` at `(batch, wanted)` to `(batch, wanted, size)`."""
+    """Return the vectors of `states (batch, steps, size)` at `positions (batch, wanted)`: `(batch, wanted, size)`."""
     return states.gather(1, positions.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
 
 
+def write_steps(states: torch.Tensor, positions: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """Return `states (batch, steps, size)` with `values (batch, written, size)` at `positions (batch, written)`."""
+    return states.scatter(1, positions.unsqueeze(-1).expand_as(values), values.to(states.dtype))
+
+
 class SimilarityAlignment(nn.Module):
-    """TCL-MAP's alignment: the steps that "ctc" gives, mixed for each token by how similar they are to it (cosine in a
-    space of 256 dimensions, a learned temperature, softmax, and a two-layer gate over the steps).
+    """TCL-MAP's alignment: the steps of `"ctc"`, mixed for each token by how similar they are to the token.
+
+    The similarity is the cosine in a space of 256 dimensions, with a learned temperature and a softmax; a two-layer
+    gate over the steps follows.
 
     Args:
-        feature_size: of a frame.
-        hidden_size: of a token.
-        max_length: most frames.
-        num_tokens: most tokens, which is also the number of steps.
+        feature_size: Size of a frame's vector.
+        hidden_size: Size of a token's vector.
+        max_length: Most frames.
+        num_tokens: Most tokens, which is also the number of steps.
     """
 
     def __init__(self, feature_size: int, hidden_size: int, max_length: int, num_tokens: int):
@@ -68,12 +80,15 @@ class SimilarityAlignment(nn.Module):
         self.gate = nn.Sequential(nn.Linear(num_tokens, half), nn.ReLU(), nn.Linear(half, num_tokens), nn.Sigmoid())
 
     def forward(self, text: torch.Tensor, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Args:
-            text: `(batch, tokens, hidden_size)`; tokens do not influence each other.
-            features: `(batch, frames, feature_size)`, their mask `(batch, frames)`.
+        """Mix the steps for each token.
+
+        Args:
+            text: Vectors of the tokens `(batch, tokens, hidden_size)`; tokens do not influence each other.
+            features: Vectors of the frames `(batch, frames, feature_size)`.
+            mask: Boolean mask of the frames `(batch, frames)`.
 
         Returns:
-            `(batch, tokens, feature_size)`.
+            One vector per token `(batch, tokens, feature_size)`.
         """
         steps, _ = self.alignment(features, mask)
         tokens = nn.functional.normalize(self.token_projection(text), dim=-1, eps=1e-9)
@@ -84,26 +99,31 @@ class SimilarityAlignment(nn.Module):
 
 
 class PromptGenerator(nn.Module):
-    """The modality-aware prompt: learned context vectors, aligned to the text, that read video (keys) and audio (values)
-    at and before their own positions, and are moved by what they read (by little at first: the scale starts at 1e-4).
+    """The modality-aware prompt: learned context vectors that video and audio move.
 
-    Only the prompt's own positions are computed: its vectors do not read one another, so that nothing else of the
-    published code's whole sequence of context vectors reaches the model.
+    The context vectors are aligned to the text and read video (keys) and audio (values) at and before their own
+    positions. What they read moves them, by little at first: the scale starts at 1e-4. Where a row lacks video or
+    audio, the other modality takes its place; where the row lacks both, the prompt reads nothing.
 
-    Where a row lacks video or audio, the other is read in its place; where it lacks both, nothing is.
+    The module computes only the prompt's own positions. The published code computes a whole sequence of context
+    vectors, but they do not read one another, so that no other vector of that sequence reaches the model.
+
+    Args:
+        config: Configuration of the model.
     """
 
-    def __init__(self, config: MultimodalBaselineConfig, num_tokens: int):
+    def __init__(self, config: "TclMapConfig"):
         super().__init__()
-        hidden_size = config.text_config.hidden_size
-        lengths = {"video": config.max_video_length, "audio": config.max_audio_length}
+        hidden_size, num_tokens = config.hidden_size, config.num_tokens
         self.context = nn.Parameter(torch.zeros(config.prompt_length, hidden_size))
         self.context_alignment = SimilarityAlignment(hidden_size, hidden_size, config.prompt_length, num_tokens)
         self.context_projection = nn.Sequential(nn.LayerNorm(hidden_size), nn.Linear(hidden_size, hidden_size))
         self.alignments = nn.ModuleDict()
         self.projections = nn.ModuleDict()
         for name, size in config.feature_sizes.items():
-            self.alignments[name] = SimilarityAlignment(size, hidden_size, lengths[name], num_tokens)
+            self.alignments[name] = SimilarityAlignment(
+                size, hidden_size, config.max_feature_lengths[name], num_tokens
+            )
             self.projections[name] = nn.Sequential(
                 nn.LayerNorm(size), nn.Linear(size, hidden_size), nn.LayerNorm(hidden_size)
             )
@@ -123,17 +143,22 @@ class PromptGenerator(nn.Module):
     def forward(
         self, text: torch.Tensor, text_mask: torch.Tensor, positions: torch.Tensor, features: Features
     ) -> torch.Tensor:
-        """Args:
-            text: embeddings `(batch, tokens, hidden_size)`, their mask `(batch, tokens)`.
-            positions: of the prompt `(batch, prompt_length)`.
-            features: of video, audio or both.
+        """Make the prompt.
+
+        Args:
+            text: Token embeddings `(batch, tokens, hidden_size)`.
+            text_mask: Boolean mask of the tokens `(batch, tokens)`.
+            positions: Positions of the prompt `(batch, prompt_length)`.
+            features: Features and mask of video, audio or both.
 
         Returns:
-            `(batch, prompt_length, hidden_size)`.
+            Vectors of the prompt `(batch, prompt_length, hidden_size)`.
         """
         context = self.context.expand(len(text), -1, -1)
-        everything = torch.ones(context.shape[:2], dtype=torch.bool, device=text.device)
-        prompt = self.context_projection(self.context_alignment(gather_steps(text, positions), context, everything))
+        all_steps = torch.ones(context.shape[:2], dtype=torch.bool, device=text.device)
+        prompt: torch.Tensor = self.context_projection(
+            self.context_alignment(gather_steps(text, positions), context, all_steps)
+        )
         if not features:
             return prompt
         read = {

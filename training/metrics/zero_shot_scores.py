@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics of (generalised) zero-shot classification."""
+"""Metrics of zero-shot and generalised zero-shot classification."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from sklearn.metrics import roc_auc_score
 
 
 def zero_shot_metrics(similarity: np.ndarray, labels: np.ndarray, is_seen: np.ndarray) -> dict[str, float]:
-    """Metrics of (generalised) zero-shot classification.
+    """Compute the metrics of zero-shot and generalised zero-shot classification.
 
     Args:
-        similarity: `(rows, labels)`, higher is likelier.
-        labels: gold label ids `(rows,)`.
-        is_seen: `(labels,)`, which labels were trained on.
+        similarity: Scores `(utterances, labels)`; higher is likelier.
+        labels: Gold label ids `(utterances,)`.
+        is_seen: Booleans `(labels,)`: the labels that the model was trained on.
 
     Returns:
-        Accuracy of rows of unseen labels, by choosing among these; accuracies of unseen and of seen rows, by choosing
-        among all labels, their harmonic mean, and the accuracy of all rows; AUROC of the largest similarity to a seen
-        label, seen rows being positive.
+        - `unseen_accuracy`: Accuracy on utterances of unseen labels, when the model chooses among these labels.
+        - `generalized_unseen_accuracy`, `generalized_seen_accuracy`, `harmonic_mean`, `generalized_accuracy`:
+          Accuracy on utterances of unseen and of seen labels, their harmonic mean, and the accuracy on all
+          utterances, when the model chooses among all labels.
+        - `auroc`: AUROC of the largest similarity to a seen label; the positives are utterances of seen labels.
+        - `unseen_rows`, `seen_rows`: Numbers of utterances of either kind.
     """
     row_seen = is_seen[labels]
     among_unseen = np.flatnonzero(~is_seen)[similarity[:, ~is_seen].argmax(-1)]

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..models import MODELS
+
 
 DATASETS = ("mintrec", "mintrec2", "planted", "sample")
 PRESETS = ("minilm", "bert-base", "bert-large")
@@ -64,13 +66,7 @@ MODALITIES = {
     "TAV": "text,video,audio",
 }
 # name of --model -> title
-BASELINES = {
-    "text_only": "text-only",
-    "mag_bert": "MAG-BERT",
-    "mult": "MulT",
-    "tcl_map": "TCL-MAP",
-    "cagc": "CAGC (unofficial)",
-}
+BASELINES = {model.name: model.title for model in MODELS.values() if model.title and not model.in_pipeline}
 
 # Runs of minutes start anew after an interruption; those of hours write a checkpoint every epoch.
 _ANEW = "--save_epochs 0"
@@ -93,8 +89,6 @@ _DESCRIPTION_MODELS = {
     "bert-base": "sentence-transformers/all-mpnet-base-v2",
     "bert-large": "sentence-transformers/all-roberta-large-v1",
 }
-# Baselines with a preset of their own, of the settings published for MIntRec: mintrec_mult and so on.
-_PUBLISHED_RECIPES = ("mag_bert", "mult", "tcl_map", "cagc")
 MULT_OF_MINTREC2 = (
     "--model_config.projection_size 80 --model_config.fusion_num_attention_heads 2 --model_config.fusion_num_layers 2 "
     "--model_config.relu_dropout 0.3"
@@ -113,9 +107,10 @@ def base_settings(dataset: str, preset: str) -> str:
 
 def method_settings(model: str, dataset: str, preset: str) -> str:
     """Preset file and settings of a method: with BERT the recipe published with it, with MiniLM that of all rows."""
-    if model in _PUBLISHED_RECIPES and preset != "minilm" and dataset in ("mintrec", "mintrec2"):
+    published = MODELS[model].preset
+    if published and preset != "minilm" and dataset in ("mintrec", "mintrec2"):
         text_model = f"--text_model {_TEXT_MODELS[preset]}"
-        return f"mintrec_{model} --dataset {dataset} {text_model} --save_epochs 1"
+        return f"{published} --dataset {dataset} {text_model} --save_epochs 1"
     base = base_settings(dataset, preset)
     if model == "amess":
         return base

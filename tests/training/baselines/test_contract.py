@@ -8,12 +8,12 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, BertModel
 
-from training.baselines import MODELS
+from training.baselines import BASELINES, MODELS
 
-from .tiny_baselines import MULTIMODAL, SMALL, build, config_fields, make_batch, only_row, padded
+from .tiny_baselines import MULTIMODAL, build, config_fields, make_batch, only_row, padded
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BASELINES)
 def test_a_batch_gives_logits_and_with_labels_a_loss(name, text_model):
     model = build(name, text_model)
     batch = make_batch()
@@ -25,10 +25,10 @@ def test_a_batch_gives_logits_and_with_labels_a_loss(name, text_model):
     assert torch.equal(model(**batch).logits, output.logits)
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BASELINES)
 @pytest.mark.parametrize("left_out", [(), ("video",), ("audio",), ("video", "audio")])
 def test_every_parameter_learns_whatever_the_model_has_parts_for(name, left_out, text_model):
-    if name == "text_only" and left_out:
+    if name not in MULTIMODAL:
         left_out = ()
     model = build(name, text_model, **{f"{modality}_feature_size": None for modality in left_out}).train()
     batch = make_batch()
@@ -39,7 +39,7 @@ def test_every_parameter_learns_whatever_the_model_has_parts_for(name, left_out,
     assert all(torch.isfinite(value.grad).all() for value in model.parameters())
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BASELINES)
 def test_no_parameter_of_the_full_model_is_dead(name, text_model):
     model = build(name, text_model)
     # Every row with everything, twice each label: every part takes part.
@@ -54,7 +54,7 @@ def test_no_parameter_of_the_full_model_is_dead(name, text_model):
     assert [key for key in silent if not key.endswith(("k_proj.bias", "key.bias"))] == []
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BASELINES)
 def test_padding_and_the_other_rows_do_not_count(name, text_model):
     model = build(name, text_model)
     batch = make_batch()
@@ -79,22 +79,22 @@ def test_an_absent_modality_is_one_with_an_empty_mask(name, text_model):
         assert differs[0] > 1e-4 and differs[2] == 0
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BASELINES)
 def test_a_saved_model_loads_by_its_auto_class_with_the_same_logits(name, text_model, tmp_path):
     model = build(name, text_model)
     batch = make_batch()
     model.save_pretrained(tmp_path)
     loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
-    assert type(loaded) is MODELS[name][1]
+    assert type(loaded) is MODELS[name].model_class
     assert torch.equal(loaded(**batch).logits, model(**batch).logits)
     assert torch.equal(loaded(**batch).loss, model(**batch).loss)
     assert loaded.config.to_dict() == AutoConfig.from_pretrained(tmp_path).to_dict()
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BASELINES)
 def test_what_a_checkpoint_lacks_is_initialised_as_at_the_start(name, text_model):
     """`from_pretrained` builds without memory: what `_init_weights` does not reach would be whatever lay there."""
-    model_class = MODELS[name][1]
+    model_class = MODELS[name].model_class
     torch.manual_seed(0)
     fresh = model_class.from_text_pretrained(text_model, **config_fields(name))
     loaded = model_class.from_pretrained(text_model, config=fresh.config)  # a BERT's weights alone
@@ -109,9 +109,9 @@ def test_what_a_checkpoint_lacks_is_initialised_as_at_the_start(name, text_model
             assert 0.5 < value.std() / expected.std() < 2, key
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", BASELINES)
 def test_pretrained_weights_arrive_and_the_rest_is_called_new(name, text_model):
-    model = MODELS[name][1].from_text_pretrained(text_model, num_text_layers=1, **config_fields(name))
+    model = MODELS[name].model_class.from_text_pretrained(text_model, num_text_layers=1, **config_fields(name))
     pretrained = BertModel.from_pretrained(text_model).state_dict()
     for encoder in model.text_encoder_names:
         own = getattr(model, encoder).state_dict()
@@ -132,7 +132,7 @@ def test_features_that_do_not_fit_are_refused_in_words(name, text_model):
         model(**{**batch, "audio_attention_mask": torch.ones(3, 9)})
 
 
-@pytest.mark.parametrize("name", ["mag_bert", "tcl_map"])
+@pytest.mark.parametrize("name", [name for name in BASELINES if hasattr(MODELS[name].config_class, "alignment")])
 @pytest.mark.parametrize("alignment", ["ctc", "conv1d", "avg_pool", "avg_pool_strided"])
 def test_every_alignment_keeps_to_the_contract(name, alignment, text_model):
     model = build(name, text_model, alignment=alignment)

@@ -91,5 +91,5 @@ def test_the_strided_option_averages_every_other_frame_and_padding_as_the_benchm
 @pytest.mark.parametrize("alignment", ["ctc", "conv1d", "avg_pool", "avg_pool_strided"])
 def test_a_text_longer_than_the_alignment_is_refused_in_words(alignment, text_model):
     model = build("mag_bert", text_model, alignment=alignment, max_text_length=4)
-    with pytest.raises(ValueError, match="5 tokens.*max_text_length"):
+    with pytest.raises(ValueError, match="max_text_length"):
         model(**make_batch())

@@ -23,7 +23,8 @@ def lstm(inputs: int, hidden: int) -> int:
 def count(name: str) -> int:
     labels = {index: str(index) for index in range(20)}
     with torch.device("meta"):
-        return MODELS[name][1](MODELS[name][0](text_config=BertConfig(), id2label=labels, **LENGTHS)).num_parameters()
+        config = MODELS[name].config_class(text_config=BertConfig(), id2label=labels, **LENGTHS)
+        return MODELS[name].model_class(config).num_parameters()
 
 
 def test_mag_bert_is_the_published_model_but_for_the_part_that_nothing_reads():

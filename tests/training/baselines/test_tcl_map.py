@@ -35,7 +35,7 @@ def test_labels_become_their_word_pieces_filled_up(text_model):
     assert second == [words.index("bye"), *[words.index("[MASK]")] * 3]
     unknown = build("tcl_map", text_model, label_filler="unk", **fields)  # as published
     assert unknown.label_token_ids[1].tolist() == [words.index("bye"), 1, 1, 1]
-    with pytest.raises(ValueError, match="'hello my friend' has 3 word pieces, more than label_length=2"):
+    with pytest.raises(ValueError, match="label_length=2"):
         build("tcl_map", text_model, **{**fields, "label_length": 2})
 
 
@@ -82,7 +82,7 @@ def test_nt_xent_by_hand():
 def test_the_prompt_reads_video_and_audio_and_words(text_model):
     model = build("tcl_map", text_model)
     batch = make_batch()
-    ids, mask, slots = insert_slots(batch["input_ids"], batch["attention_mask"], 7, 4)
+    _, mask, slots = insert_slots(batch["input_ids"], batch["attention_mask"], 7, 4)
     text = torch.randn(3, 12, 16)
 
     def prompt(text, **changes):

@@ -50,10 +50,8 @@ def test_overfitting_64_samples_learns_them(name, preset, tmp_path):
 
 
 def test_a_run_fills_the_bank_of_cagc_from_its_training_split_alone(preset, tmp_path):
-    main(
-        [*preset, "--model", "cagc", "--model_config", CONFIGS["cagc"], "--max_steps", "1", "--shots", "6"]
-        + ["--output_dir", str(tmp_path / "run")]
-    )
+    choice = ["--model", "cagc", "--model_config", CONFIGS["cagc"], "--output_dir", str(tmp_path / "run")]
+    main([*preset, *choice, "--max_steps", "1", "--shots", "6"])
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "run" / "pretrained")
     data = datasets.load_from_disk(Path(preset[0]).parent / "data").with_format("numpy")
 

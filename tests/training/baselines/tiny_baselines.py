@@ -8,18 +8,17 @@ from typing import Any
 
 import torch
 
-from training.baselines import MODELS
+from training.baselines import BASELINES, MODELS
+from training.baselines.base import BaselinePreTrainedModel, MultimodalBaselineConfig
 
 from ..tiny import AUDIO_SIZE, VIDEO_SIZE
 
 
 # Words of the tiny vocabulary: TCL-MAP reads the labels' names.
 LABELS = ("hello", "bye", "thanks")
-MULTIMODAL = ("mean_fusion", "mag_bert", "mult", "tcl_map", "cagc")
-SMALL = {
-    "text_only": {},
-    "mean_fusion": {},
-    "mag_bert": {},
+MULTIMODAL = tuple(name for name in BASELINES if issubclass(MODELS[name].config_class, MultimodalBaselineConfig))
+# Fields that make a model small, where its defaults are too large for the tiny text encoder.
+SMALL: dict[str, dict[str, Any]] = {
     "mult": {"projection_size": 8, "fusion_num_attention_heads": 2, "fusion_num_layers": 1},
     "tcl_map": {"fusion_num_attention_heads": 2, "fusion_num_layers": 1},
     "cagc": {"fusion_num_attention_heads": 2, "num_contexts": 2},
@@ -42,18 +41,17 @@ def config_fields(name: str, **fields: Any) -> dict[str, Any]:
     """Fields of a tiny model of that name."""
     sizes = {"video_feature_size": VIDEO_SIZE, "audio_feature_size": AUDIO_SIZE, "max_text_length": 12}
     lengths = {"max_video_length": 10, "max_audio_length": 11}
-    if name == "text_only":
+    if name not in MULTIMODAL:
         sizes, lengths = {"max_text_length": 12}, {}
     labels = {"id2label": dict(enumerate(LABELS)), "label2id": {label: i for i, label in enumerate(LABELS)}}
-    return {**sizes, **lengths, **labels, **SMALL[name], **fields}
+    return {**sizes, **lengths, **labels, **SMALL.get(name, {}), **fields}
 
 
-def build(name: str, text_model: str, **fields: Any) -> torch.nn.Module:
+def build(name: str, text_model: str, **fields: Any) -> BaselinePreTrainedModel:
     """A model in evaluation mode, its parameters moved away from their start so that every part shows."""
     torch.manual_seed(0)
-    model = MODELS[name][1].from_text_pretrained(text_model, **config_fields(name, **fields)).eval()
-    if hasattr(model, "read_training_rows"):
-        model.read_training_rows(training_rows())
+    model = MODELS[name].model_class.from_text_pretrained(text_model, **config_fields(name, **fields)).eval()
+    model.read_training_rows(training_rows())
     with torch.no_grad():
         for key in sorted(model.new_parameter_names()):
             parameter = model.get_parameter(key)

@@ -1,3 +1,3 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Metric of intent classification; see `intent_classification.py`."""
+"""Intent classification: the metrics, and their `evaluate` module."""

@@ -1,0 +1,357 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""The parts that all baselines share: config fields, reading of a batch, classifier, loss, pretrained text encoder."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self
+
+import torch
+from huggingface_hub.dataclasses import strict
+from torch import nn
+from torch.utils.data import Dataset
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import initialization as init
+from transformers.configuration_utils import SubConfigSpec
+from transformers.masking_utils import create_bidirectional_mask
+from transformers.utils.generic import ModelOutput
+
+from modeling_amess.modeling_amess import load_text_encoder, masked_mean
+
+
+# Modality -> features `(batch, frames, size)`, zero where padded, and their boolean mask `(batch, frames)`.
+Features = dict[str, tuple[torch.Tensor, torch.Tensor]]
+
+
+@strict
+class BaselineConfig(PreTrainedConfig):
+    r"""Configuration fields of every baseline.
+
+    Args:
+        text_config (`PreTrainedConfig` or `dict`, *optional*, defaults to a BERT-base): Text encoder.
+        max_text_length (`int`, defaults to 50): Tokens that the processor keeps.
+        classifier_dropout (`float`, defaults to 0.1): Dropout before the classifier.
+        initializer_range (`float`, defaults to 0.02): Standard deviation of new linear layers.
+    """
+
+    sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {
+        "text_config": SubConfigSpec(config_class=AutoConfig, model_type="bert")
+    }
+
+    text_config: dict[str, Any] | PreTrainedConfig | None = None
+    max_text_length: int = 50
+    classifier_dropout: float | int = 0.1
+    initializer_range: float = 0.02
+
+    @property
+    def hidden_size(self) -> int:
+        """Size of the text encoder's hidden states."""
+        assert isinstance(self.text_config, PreTrainedConfig)  # PreTrainedConfig makes it so
+        size: int = self.text_config.hidden_size
+        return size
+
+    @property
+    def uses_pooler(self) -> bool:
+        """Whether the model needs the text encoder's pooler."""
+        return False
+
+    @property
+    def feature_sizes(self) -> dict[str, int]:
+        """Size of one vector per nonverbal modality that the model has parts for, video before audio."""
+        return {}
+
+
+@strict
+class MultimodalBaselineConfig(BaselineConfig):
+    r"""Configuration fields of every baseline with video and audio.
+
+    Args:
+        text_config, max_text_length, classifier_dropout, initializer_range: See [`BaselineConfig`].
+        video_feature_size, audio_feature_size (`int`, *optional*, default to 256 and 768): Size of the vector of one
+            frame or step; `None` leaves the modality out.
+        max_video_length, max_audio_length (`int`, default to 180 and 400): Frames and steps that the processor keeps.
+    """
+
+    video_feature_size: int | None = 256
+    audio_feature_size: int | None = 768
+    max_video_length: int = 180
+    max_audio_length: int = 400
+
+    @property
+    def feature_sizes(self) -> dict[str, int]:
+        """Size of one vector per nonverbal modality that the model has parts for, video before audio."""
+        sizes = {"video": self.video_feature_size, "audio": self.audio_feature_size}
+        return {name: size for name, size in sizes.items() if size is not None}
+
+    @property
+    def max_feature_lengths(self) -> dict[str, int]:
+        """Most frames or steps per nonverbal modality."""
+        return {"video": self.max_video_length, "audio": self.max_audio_length}
+
+
+@dataclass
+class BaselineInputs:
+    """A batch as baselines read it.
+
+    Attributes:
+        input_ids, attention_mask: Token ids and their mask, `(batch, tokens)`.
+        token_type_ids: Segment ids `(batch, tokens)`, or `None` for one segment.
+        features: Features and mask of every modality that the model has parts for.
+        labels: Gold label ids `(batch,)`, or `None`.
+    """
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    token_type_ids: torch.Tensor | None
+    features: Features
+    labels: torch.Tensor | None
+
+    @property
+    def present(self) -> dict[str, torch.Tensor]:
+        """Whether a row has any frame, `(batch,)` per modality."""
+        return {name: mask.any(-1) for name, (_, mask) in self.features.items()}
+
+
+class Represented(NamedTuple):
+    """What a baseline makes of a batch.
+
+    Attributes:
+        vectors: Input of the classifier, `(batch, size)`.
+        contrastive_loss: Weighted contrastive loss `()` of a baseline that has one, when labels are given.
+    """
+
+    vectors: torch.Tensor
+    contrastive_loss: torch.Tensor | None = None
+
+
+@dataclass
+class BaselineOutput(ModelOutput):
+    """Output of a baseline.
+
+    Attributes:
+        loss (`()`): Cross-entropy plus the contrastive loss if there is one, when labels are given.
+        classification_loss (`()`): Cross-entropy, where `loss` has two terms.
+        contrastive_loss (`()`): Contrastive term with its weight, where `loss` has two terms.
+        logits (`(batch, labels)`): Score of every label.
+    """
+
+    loss: torch.Tensor | None = None
+    classification_loss: torch.Tensor | None = None
+    contrastive_loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+
+
+class XavierLinear(nn.Linear):
+    """Linear layer that starts from Xavier's uniform distribution instead of BERT's normal one."""
+
+
+class BaselinePreTrainedModel(PreTrainedModel):
+    """Base class of the baselines: a pretrained text encoder, new parts around it, and a linear classifier.
+
+    A baseline defines its parts, `classifier` among them, in `__init__`, which ends with `self.post_init()`, and
+    `represent`, which makes the classifier's input of a batch. Out-of-scope scores compare that input.
+    """
+
+    config: BaselineConfig
+    config_class: type[BaselineConfig]
+    base_model_prefix = "text_model"
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    # Attributes that start from the pretrained weights.
+    text_encoder_names: tuple[str, ...] = ("text_model",)
+    text_model: Any  # an encoder of the BERT family; transformers has no common class for them
+    classifier: nn.Linear
+    num_labels: int
+
+    def __init__(self, config: BaselineConfig):
+        super().__init__(config)
+        assert config.num_labels is not None  # PreTrainedConfig counts the labels
+        self.num_labels = config.num_labels
+        self.text_model = AutoModel.from_config(config.text_config, add_pooling_layer=config.uses_pooler)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, XavierLinear):
+            init.xavier_uniform_(module.weight)
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the text encoder's word embeddings."""
+        embeddings: nn.Module = self.text_model.get_input_embeddings()
+        return embeddings
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the text encoder's word embeddings."""
+        self.text_model.set_input_embeddings(value)
+
+    @classmethod
+    def from_text_pretrained(
+        cls, text_model: str, *, num_text_layers: int | None = None, **config_fields: Any
+    ) -> Self:
+        """Build a new classifier around a pretrained encoder of the BERT family.
+
+        Args:
+            text_model: Hub id or folder of the encoder.
+            num_text_layers: Number of the encoder's first layers to keep; `None` keeps all.
+            **config_fields: Fields of the model's config, and `attn_implementation`.
+
+        Raises:
+            ValueError: The encoder does not have `num_text_layers` layers.
+        """
+        uses_pooler = cls.config_class(**config_fields).uses_pooler
+        pretrained = load_text_encoder(text_model, num_text_layers, add_pooling_layer=uses_pooler)
+        model = cls(cls.config_class(text_config=pretrained.config, **config_fields))
+        weights = pretrained.state_dict()
+        for name in cls.text_encoder_names:
+            encoder = model.get_submodule(name)
+            encoder.load_state_dict({key: weights[key] for key in encoder.state_dict()})
+        return model
+
+    def new_parameter_names(self) -> set[str]:
+        """Return the names of the parameters that do not start from pretrained weights."""
+        pretrained = tuple(f"{name}." for name in self.text_encoder_names)
+        return {name for name, _ in self.named_parameters() if not name.startswith(pretrained)}
+
+    def read_training_rows(self, rows: Dataset[dict[str, Any]]) -> None:
+        """Keep what the model needs of the training utterances themselves: nothing, unless a baseline says so.
+
+        Args:
+            rows: Training utterances, with `video_features (frames, size)` and `label`.
+        """
+
+    def set_label_words(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Keep what the model needs of the labels' names as word pieces: nothing, unless a baseline says so."""
+
+    def represent(self, batch: BaselineInputs) -> Represented:
+        """Make the classifier's input, dropout included, of a batch."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        video_features: torch.Tensor | None = None,
+        video_attention_mask: torch.Tensor | None = None,
+        audio_features: torch.Tensor | None = None,
+        audio_attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        **unused: Any,
+    ) -> BaselineOutput:
+        """Classify a batch.
+
+        Args:
+            input_ids: Token ids `(batch, tokens)`.
+            attention_mask: Mask of the tokens `(batch, tokens)`; all are real by default.
+            token_type_ids: Segment ids `(batch, tokens)`.
+            video_features: Vectors of frames `(batch, frames, video_feature_size)`.
+            video_attention_mask: Mask of the frames `(batch, frames)`; all are real by default.
+            audio_features: Vectors of audio steps `(batch, steps, audio_feature_size)`.
+            audio_attention_mask: Mask of the steps `(batch, steps)`; all are real by default.
+            labels: Gold label ids `(batch,)`, for the loss.
+            **unused: Other entries of a batch, which no baseline reads.
+
+        Raises:
+            ValueError: Features or a mask have a shape that does not fit.
+        """
+        attention_mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        features = self.read_features(
+            input_ids, video_features, video_attention_mask, audio_features, audio_attention_mask
+        )
+        vectors, contrastive_loss = self.represent(
+            BaselineInputs(input_ids, attention_mask, token_type_ids, features, labels)
+        )
+        logits = self.classifier(vectors)
+        if labels is None:
+            return BaselineOutput(logits=logits)
+        loss = nn.functional.cross_entropy(logits.float(), labels)
+        if contrastive_loss is None:
+            return BaselineOutput(loss=loss, logits=logits)
+        return BaselineOutput(loss + contrastive_loss, loss, contrastive_loss, logits)
+
+    def read_features(
+        self,
+        input_ids: torch.Tensor,
+        video_features: torch.Tensor | None,
+        video_attention_mask: torch.Tensor | None,
+        audio_features: torch.Tensor | None,
+        audio_attention_mask: torch.Tensor | None,
+    ) -> Features:
+        """Check the features of every modality that the model has parts for, and zero their padding.
+
+        An absent modality becomes one padded frame, so that the model treats it as it treats an empty mask. Features
+        of a modality that the model has no part for are ignored. Arguments as in `forward`.
+
+        Raises:
+            ValueError: Features or a mask have a shape that does not fit.
+        """
+        given = {"video": (video_features, video_attention_mask), "audio": (audio_features, audio_attention_mask)}
+        batch = len(input_ids)
+        features = {}
+        for name, size in self.config.feature_sizes.items():
+            values, mask = given[name]
+            if values is None:
+                values = torch.zeros(batch, 1, size, device=input_ids.device)
+                mask = torch.zeros(batch, 1, device=input_ids.device)
+            if values.dim() != 3 or values.shape[0] != batch or values.shape[1] == 0 or values.shape[2] != size:
+                raise ValueError(
+                    f"{name}_features have shape {tuple(values.shape)}; this model needs ({batch}, frames, {size}) "
+                    "with at least one frame, which may be padding."
+                )
+            if mask is None:
+                mask = torch.ones(values.shape[:2], device=values.device)
+            if mask.shape != values.shape[:2]:
+                raise ValueError(
+                    f"{name}_attention_mask has shape {tuple(mask.shape)}; it must have the shape "
+                    f"{tuple(values.shape[:2])} of its features' frames."
+                )
+            mask = mask.bool()
+            features[name] = (values.to(self.dtype).masked_fill(~mask.unsqueeze(-1), 0.0), mask)
+        return features
+
+    def encode_text(self, batch: BaselineInputs) -> torch.Tensor:
+        """Return the text encoder's last hidden states, `(batch, tokens, hidden_size)`."""
+        optional = {} if batch.token_type_ids is None else {"token_type_ids": batch.token_type_ids}
+        hidden_states: torch.Tensor = self.text_model(
+            input_ids=batch.input_ids, attention_mask=batch.attention_mask, return_dict=True, **optional
+        ).last_hidden_state
+        return hidden_states
+
+    def pool(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor, pooling: str) -> torch.Tensor:
+        """Reduce hidden states to one vector per row.
+
+        Args:
+            hidden_states: States of the tokens `(batch, tokens, hidden_size)`.
+            attention_mask: Mask of the tokens `(batch, tokens)`.
+            pooling: `"pooler"` for the text encoder's own pooler, `"cls"` for the first token, or the masked `"mean"`.
+
+        Returns:
+            Vectors `(batch, hidden_size)`.
+        """
+        if pooling == "pooler":
+            pooled: torch.Tensor = self.text_model.pooler(hidden_states)
+            return pooled
+        return hidden_states[:, 0] if pooling == "cls" else masked_mean(hidden_states, attention_mask)
+
+
+def encode_embeddings(text_model: Any, embeddings: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Run the layers of an encoder of the BERT family on the output of its embedding layer.
+
+    Passed as `inputs_embeds`, the embeddings would get positions and a normalisation a second time.
+
+    Args:
+        text_model: Encoder whose layers run.
+        embeddings: Output of its embedding layer, `(batch, tokens, hidden_size)`.
+        attention_mask: Mask of the tokens `(batch, tokens)`.
+
+    Returns:
+        Last hidden states `(batch, tokens, hidden_size)`.
+    """
+    mask = create_bidirectional_mask(config=text_model.config, inputs_embeds=embeddings, attention_mask=attention_mask)
+    hidden_states: torch.Tensor = text_model.encoder(embeddings, attention_mask=mask).last_hidden_state
+    return hidden_states
+
+
+def feature_projections(config: BaselineConfig) -> nn.ModuleDict:
+    """Make one linear layer per nonverbal modality, from its feature size to the text encoder's hidden size."""
+    return nn.ModuleDict({name: nn.Linear(size, config.hidden_size) for name, size in config.feature_sizes.items()})
