@@ -631,7 +631,7 @@ def _nearest(word: str, choices: Sequence[str]) -> str:
 
 
 def _typed(name: str, value: Any, hint: Any) -> Any:
-    """Return `value` as the annotated type. Texts from the command line are parsed, other values must have the type."""
+    """Return `value` as the annotated type: texts of the command line are parsed, other values must have the type."""
     if isinstance(hint, types.UnionType) and (value is None or str(value).lower() in ("null", "none", "~", "")):
         return None
     try:

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The order of training: batches of utterances of similar length, shared among processes."""
+"""Order of the training data: batches of utterances of similar length, shared among processes."""
 
 from __future__ import annotations
 
@@ -10,32 +10,36 @@ import numpy as np
 from torch.utils.data import Sampler
 
 
-# Sorting by length happens inside windows of this many optimizer steps: nearly the padding of a full sort, while which
-# utterances meet in a batch still changes every epoch.
+# Rows are sorted by length within windows of this many optimizer steps. This pads nearly as little as a full sort, and
+# the utterances that share a batch still change every epoch.
 STEPS_PER_WINDOW = 32
 
 
 class BucketBatchSampler(Sampler[list[int]]):
-    """Batches of indices of similar length for one of several processes.
+    """Yields batches of row indices of similar length, for one of several processes.
 
-    An epoch is a list of optimizer steps; a step is `batch_size * num_processes * gradient_accumulation_steps`
-    samples, cut by length into one batch for every process and forward pass. Which samples make a step depends on
-    `seed`, the epoch and that product only. So processes see disjoint batches of one global order, every sample comes
-    once an epoch, any step can be returned to without replaying those before it, and two processes, or two accumulated
-    passes, see the samples that one process with twice the batch size sees.
+    An epoch is a list of optimizer steps. A step has `batch_size * num_processes * gradient_accumulation_steps` rows,
+    cut by length into one batch per process and forward pass. The rows of a step depend only on `seed`, the epoch and
+    that product. Therefore:
 
-    The last step of an epoch holds the remainder, spread evenly over the processes (`loss_weight` makes up for it).
+    - processes see disjoint batches of one global order, and every row comes once per epoch;
+    - a run can return to any step without reading the steps before it;
+    - two processes, or two accumulated passes, see the rows that one process with twice the batch size sees.
+
+    The last step of an epoch has the remaining rows, spread evenly over the processes; `loss_weights` makes up for its
+    size.
 
     Args:
-        num_samples: samples of an epoch.
-        batch_size: samples per process and forward pass.
-        seed: of the order.
-        lengths: `(num_samples,)`; without it batches are random.
-        gradient_accumulation_steps: forward passes per optimizer step.
-        process_index, num_processes: whose batches these are.
+        num_samples: Number of rows.
+        batch_size: Rows per process and forward pass.
+        seed: Seed of the random order.
+        lengths: Lengths of the rows `(num_samples,)`; without them batches are random.
+        gradient_accumulation_steps: Forward passes per optimizer step.
+        process_index: Number of this process, from 0.
+        num_processes: Number of all processes.
 
     Raises:
-        ValueError: fewer samples than processes.
+        ValueError: There are fewer rows than processes.
     """
 
     def __init__(
@@ -62,20 +66,20 @@ class BucketBatchSampler(Sampler[list[int]]):
         self.num_processes = num_processes
         self.epoch = 0
         self.first_step = 0
-        # The same in every epoch: only the last step may differ from the others.
+        # The same in every epoch: only the last step may have another size.
         self.step_sizes = [len(step) for step in self._steps()]
         self.num_steps = len(self.step_sizes)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch whose batches come next."""
+        """Choose the epoch of the next batches."""
         self.epoch = epoch
 
     def start_at(self, step: int) -> None:
-        """Leave out the first `step` optimizer steps of the epochs to come, until told otherwise; nothing is read."""
+        """Skip the first `step` optimizer steps of each epoch, without reading them, until the next call."""
         self.first_step = step
 
     def step_size(self, step: int) -> int:
-        """Samples of an optimizer step, over all processes."""
+        """Number of rows of an optimizer step, over all processes."""
         return self.step_sizes[step]
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -86,17 +90,19 @@ class BucketBatchSampler(Sampler[list[int]]):
         return sum(len(self._own_batches(step)) for step in self._steps()[self.first_step :])
 
     def loss_weights(self) -> list[float]:
-        """For each batch of `__iter__` the factor of its mean loss that makes the optimizer step's gradient the mean over
-        all its samples, after the averages over processes and over accumulated passes. 1 for full batches.
+        """Return a factor of the mean loss for each batch of `__iter__`; 1 for full batches.
+
+        With these factors, the gradient of an optimizer step is the mean over all its rows, after the averages over
+        processes and over accumulated passes.
         """
-        weights = []
+        weights: list[float] = []
         for step in self._steps()[self.first_step :]:
             parts = self.num_processes * self.gradient_accumulation_steps
             weights.extend(len(batch) * parts / len(step) for batch in self._own_batches(step))
         return weights
 
     def _steps(self) -> list[np.ndarray]:
-        """The epoch's optimizer steps, each an array of indices sorted by length."""
+        """Optimizer steps of the epoch, each an array of row indices sorted by length."""
         generator = np.random.default_rng([self.seed, self.epoch])
         size = self.batch_size * self.num_processes * self.gradient_accumulation_steps
         order = generator.permutation(self.num_samples)
@@ -111,7 +117,7 @@ class BucketBatchSampler(Sampler[list[int]]):
         steps = [steps[index] for index in generator.permutation(len(steps))]
         if len(rest) >= self.num_processes or not steps:
             steps.append(rest)
-        elif len(rest):  # Too few for one each: they join the step before.
+        elif len(rest):  # Fewer than one per process: they join the step before.
             steps[-1] = np.concatenate([steps[-1], rest])
         return [self._sorted(step) for step in steps if len(step)]
 
@@ -121,9 +127,9 @@ class BucketBatchSampler(Sampler[list[int]]):
         return indices[np.argsort(self.lengths[indices], kind="stable")]
 
     def _own_batches(self, step: np.ndarray) -> list[list[int]]:
-        wanted = -(-len(step) // (self.batch_size * self.num_processes))
-        # Where a remainder joined the last step, or is too small to give every process something in every pass,
-        # batches are one sample larger instead.
-        passes = min(wanted, self.gradient_accumulation_steps, len(step) // self.num_processes)
+        full = -(-len(step) // (self.batch_size * self.num_processes))
+        # Batches are one row larger where a remainder joined the last step, or where it is too small to give every
+        # process a row in every pass.
+        passes = min(full, self.gradient_accumulation_steps, len(step) // self.num_processes)
         parts = np.array_split(step, passes * self.num_processes)
         return [part.tolist() for part in parts[self.process_index :: self.num_processes]]

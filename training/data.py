@@ -216,7 +216,7 @@ class IntentRows(Dataset[dict[str, Any]]):
         return None
 
     def feature_sizes(self) -> dict[str, int | None]:
-        """Return `video_feature_size` and `audio_feature_size` of the split; `None` for a modality that is left out."""
+        """Return `video_feature_size` and `audio_feature_size`; `None` for a modality that is left out."""
         row = self.split[0]
         sizes: dict[str, int | None] = {f"{name}_feature_size": None for name in ("video", "audio")}
         for name in self.feature_names:
@@ -336,6 +336,7 @@ class IntentCollator:
         ]
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Make the batch."""
         parts = {name: [row[name] for row in rows] for name in self.feature_names}
         if "context" in rows[0]:
             parts["context"] = [row["context"] for row in rows]

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Which encoders a data set's features come from, so that a model trained on them can be given those encoders."""
+"""Origin of a data set's features: the media encoders, which a model trained on the features can be given."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from dataset_scripts.extraction.folder import (
     ExtractedFeaturesError,
     read_description,
 )
+from modeling_amess import AmessMediaEncoder
 
 from .arguments import SettingsError, TrainingSettings
 
 
 @dataclass(frozen=True)
 class FeatureSource:
-    """What is known about the features of a data set.
+    """Origin of the features of a data set.
 
     Attributes:
-        media_encoder: record of the encoders, for `AmessConfig.media_encoder`; None where it is not known (released
-            pickles) or nothing of the sort made them (the planted benchmark).
-        max_lengths: `max_video_length` and `max_audio_length` of the extraction: frames and steps after them were not
-            looked at.
-        described_as: name of the data set whose label descriptions fit, or None.
-        load_media_encoder: gives the encoder itself, an `AmessMediaEncoder`; None where it is not at hand.
+        media_encoder: Encoder record for `AmessConfig.media_encoder`; None where it is unknown (released pickles) or
+            no encoder made the features (the planted benchmark).
+        max_lengths: `max_video_length` and `max_audio_length` of the extraction, which cut later frames and steps.
+        described_as: Name of the data set whose label descriptions fit, or None.
+        load_media_encoder: Function that returns the `AmessMediaEncoder`; None where the encoder is not available.
     """
 
     media_encoder: dict[str, Any] | None = None
     max_lengths: dict[str, int] = field(default_factory=dict)
     described_as: str | None = None
-    load_media_encoder: Callable[[], Any] | None = None
+    load_media_encoder: Callable[[], AmessMediaEncoder] | None = None
 
 
 def is_extraction(dataset: str) -> bool:
@@ -44,12 +44,13 @@ def is_extraction(dataset: str) -> bool:
 
 
 def feature_source(settings: TrainingSettings) -> FeatureSource:
-    """Where the features of `settings.dataset` come from.
+    """Find the origin of the features of `settings.dataset`.
 
     Raises:
-        SettingsError: the description of an extraction cannot be read.
+        SettingsError: The description of an extraction cannot be read.
     """
     if settings.dataset == "sample":
+        # Here, because other data sets do not need the encoder of the sample data set.
         from dataset_scripts.sample.encoder import sample_media_encoder
         from dataset_scripts.sample.features import sample_encoder_record
 
@@ -62,12 +63,10 @@ def feature_source(settings: TrainingSettings) -> FeatureSource:
         raise SettingsError(str(error)) from error
     folder = Path(settings.dataset) / ENCODER_FOLDER
 
-    def load_media_encoder() -> Any:
-        from modeling_amess import AmessMediaEncoder
-
+    def load_media_encoder() -> AmessMediaEncoder:
         return AmessMediaEncoder.from_pretrained(folder)
 
     lengths = {name: getattr(description, name) for name in ("max_video_length", "max_audio_length")}
-    # Whoever publishes features without the encoders' hundreds of megabytes leaves the folder out.
+    # Published features may come without this folder, which has hundreds of megabytes.
     loader = load_media_encoder if folder.is_dir() else None
     return FeatureSource(description.media_encoder, lengths, description.dataset, loader)

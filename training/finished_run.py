@@ -235,7 +235,7 @@ def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[Fin
         UnfinishedRunError: A run on other data, two runs with the same seed, or runs of several seeds that differ in
             another setting.
     """
-    seeds, comparisons = [run], []
+    seeds, comparisons = [run], list[FinishedRun]()
     for other in others:
         for name in settings_of(Role.DATA):
             if getattr(other.settings, name) != getattr(run.settings, name):

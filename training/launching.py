@@ -1,10 +1,11 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""One Accelerator, or an explanation of why the launch would not do what was asked."""
+"""The Accelerator of a run, and checks that the launch does what the user wants."""
 
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 import torch
 from accelerate import Accelerator
@@ -21,26 +22,26 @@ _TRACKER_PACKAGES = {"trackio": "trackio", "tensorboard": "tensorboard", "wandb"
 
 
 def create_accelerator(settings: TrainingSettings) -> Accelerator:
-    """The Accelerator of a run.
+    """Create the Accelerator of a run.
 
     Raises:
-        LaunchError: several processes were asked for and this one would train alone.
-        SettingsError: a mixed precision that the device does not have, a tracker that is not installed.
+        LaunchError: The user wants several processes, but this one would train alone.
+        SettingsError: The device does not have the mixed precision, or the tracker is not installed.
     """
     check_launch(dict(os.environ), _SCRIPT)
-    # Without an accelerator the CPU must be asked for: otherwise each process of `torchrun` on a CPU-only machine
-    # would take itself for the only one.
+    # Without `cpu=True`, each process of `torchrun` on a machine without an accelerator would take itself for the only
+    # one.
     cpu = settings.use_cpu or not torch.accelerator.is_available()
     if settings.mixed_precision == "fp16" and cpu:
-        raise SettingsError("mixed_precision=fp16 needs a GPU; on the CPU use bf16 or no.")
+        raise SettingsError("mixed_precision=fp16 needs a GPU. On the CPU use --mixed_precision bf16 or no.")
     if settings.report_to != "none":
         _check_tracker(settings.report_to)
     accelerator = Accelerator(
         cpu=cpu,
         mixed_precision=settings.mixed_precision,
         gradient_accumulation_steps=settings.gradient_accumulation_steps,
-        # A prepared scheduler otherwise advances once per process at every step, so that the learning rate would reach
-        # zero at half of a run on two processes.
+        # Otherwise a prepared scheduler advances once per process at every step: with two processes the learning rate
+        # would reach zero at half of the run.
         step_scheduler_with_optimizer=False,
         log_with=None if settings.report_to == "none" else settings.report_to,
         project_config=ProjectConfiguration(
@@ -55,9 +56,7 @@ def create_accelerator(settings: TrainingSettings) -> Accelerator:
 
 
 def _check_tracker(name: str) -> None:
-    from importlib.util import find_spec
-
-    # Accelerate drops a tracker that is not installed with no more than a line in its debug log.
-    found = find_spec(_TRACKER_PACKAGES[name]) or (name == "tensorboard" and find_spec("tensorboardX"))
-    if not found:
+    # Accelerate drops a tracker that is not installed with only a line in its debug log.
+    installed = find_spec(_TRACKER_PACKAGES[name]) or (name == "tensorboard" and find_spec("tensorboardX"))
+    if not installed:
         raise SettingsError(f"report_to={name}, but {name} is not installed: `pip install {_TRACKER_PACKAGES[name]}`.")

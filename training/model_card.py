@@ -1,7 +1,9 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The card of a model: the template model_card.md filled from the files of its run folder, and from those of other seeds
-and modalities where they are given. What was not measured has no place in it.
+"""Card of a model: the template model_card.md, filled from run folders.
+
+The numbers are those of the model's run, and of runs with other seeds and modalities where they are given. The card
+says nothing that was not measured.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import jinja2
 import numpy as np
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils._validators import validate_repo_id
 
 from .calibration import CALIBRATION_BINS
 from .finished_run import BASELINE_FOLDER, CARD_FILE, MODEL_FOLDER, FinishedRun, is_finished, read_run, sort_runs
@@ -25,7 +27,7 @@ from .reporting import METRIC_TITLES, metrics_table
 from .significance import bootstrap_metrics, interval
 
 
-# Figures of utterances out of scope, as papers call them.
+# Metrics of utterances out of scope, as papers call them.
 _OPEN_INTENT = {"accuracy": "ACC", "f1_in_scope": "F1-IS", "f1_out_of_scope": "F1-OOS", "f1": "F1"}
 _OOD_DETECTION = {
     "auroc": "AUROC",
@@ -42,7 +44,7 @@ _DECISIONS = {
 }
 
 
-# What training did with utterances out of scope, by the setting `out_of_scope`.
+# Sentence on utterances out of scope in training, by the setting `out_of_scope`.
 _TRAINING = {
     "class": "In training they are a label of their own",
     "outlier_exposure": "In training their logits are drawn towards the uniform distribution (weight {weight:g})",
@@ -51,22 +53,22 @@ _TRAINING = {
 
 
 def calibration_section(run: FinishedRun) -> dict[str, Any]:
-    """What the template says of calibration, on the split that results are told of."""
+    """Fill the template's section on calibration, for the split of the results."""
     figures, threshold = run.metrics["calibration"], run.metrics["out_of_scope_threshold"]
-    is_models = run.config.get("out_of_scope_threshold") == threshold["value"]
+    was_chosen = run.config.get("out_of_scope_threshold") == threshold["value"]
     return {
         "bins": CALIBRATION_BINS,
         "temperature": f"{figures['temperature']:.2f}",
         "scaled_error": percent(figures[run.split]["scaled"]["error"]),
         **{name: percent(figures[run.split][name]) for name in ("error", "confidence", "accuracy")},
-        # A threshold that the settings gave was not chosen for anything.
-        "threshold": percent(threshold["value"]) if is_models else "",
+        # A threshold from the settings was not chosen by a criterion.
+        "threshold": percent(threshold["value"]) if was_chosen else "",
         "criterion": threshold["criterion"],
     }
 
 
 def out_of_scope_section(run: FinishedRun) -> dict[str, Any]:
-    """What the template says of utterances out of scope, on the split that results are told of."""
+    """Fill the template's section on utterances out of scope, for the split of the results."""
     figures, settings = run.metrics["out_of_scope"][run.split], run.settings
     decisions = [
         (_DECISIONS.get(name, f"{name.replace('_', ' ')}, threshold"), *(percent(row[key]) for key in _OPEN_INTENT))
@@ -88,17 +90,17 @@ def out_of_scope_section(run: FinishedRun) -> dict[str, Any]:
 
 
 def percent(value: float) -> str:
-    """A fraction in percent, one digit after the point."""
+    """Write a fraction in percent, with one digit after the point."""
     return f"{100 * value:.1f}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
+    """Join names as in `a, b and c`."""
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table; its first column is text, the others numbers."""
+    """Make a Markdown table with one column of text and further columns of numbers."""
     cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
     lines = [titles, ["---", *("---:" for _ in titles[1:])], *cells]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -123,9 +125,9 @@ def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, floa
     return {name: interval(resampled[name], mean) for name, mean in means.items()}
 
 
-# The nearest of the Hub's tasks; the pipeline has a task of its own, which the Hub's list does not have.
+# The nearest of the Hub's tasks: the pipeline's own task is not on the Hub's list.
 PIPELINE_TAG = "video-classification"
-# Names of encoders in the settings or of old on the Hub -> where they are now.
+# Names of encoders in the settings, and old names on the Hub -> ids on the Hub.
 _HUB_IDS = {
     "minilm": "sentence-transformers/all-MiniLM-L6-v2",
     "bert-base-uncased": "google-bert/bert-base-uncased",
@@ -142,18 +144,18 @@ def model_card(
     dataset_id: str | None = None,
     license: str | None = None,
 ) -> ModelCard:
-    """The card of a run's model.
+    """Write the card of a run's model.
 
     Args:
-        run_folder: folder of a finished run. The text-only baseline that was trained beside it is taken into account.
-        other_runs: folders of runs with other seeds, other modalities, or of baselines.
-        model_id: what the examples load: a Hub id, or the folder beside the card.
-        revision: tag that the examples pin.
-        dataset_id: the data set's Hub id, where the publisher has put it there.
-        license: licence id for the weights; by default what follows from the data.
+        run_folder: Folder of a finished run. The text-only baseline in it is one of the other runs.
+        other_runs: Folders of runs with other seeds or modalities, or of baselines.
+        model_id: Hub id, or folder beside the card, that the examples load.
+        revision: Tag that the examples pin.
+        dataset_id: Hub id of the data set, where the publisher has put it on the Hub.
+        license: Licence id of the weights; by default that of the data.
 
     Raises:
-        UnfinishedRunError: a folder that is no finished run, or runs that do not belong in one table.
+        UnfinishedRunError: A folder is not of a finished run, or the runs do not belong in one table.
     """
     run = read_run(run_folder)
     baseline = Path(run_folder) / BASELINE_FOLDER
@@ -175,13 +177,13 @@ def model_card(
 
 
 def write_card(run_folder: Path) -> None:
-    """Write README.md, the card, into a finished run's folder."""
+    """Write the card into the folder of a finished run."""
     (run_folder / CARD_FILE).write_text(str(model_card(run_folder)), encoding="utf-8")
 
 
 def _metadata(run: FinishedRun, name: str, dataset_id: str | None, license: str | None) -> ModelCardData:
     source = run.source
-    stated = {"license": license or source.license}
+    stated: dict[str, Any] = {"license": license or source.license}
     if license is None and source.license_name is not None:
         stated |= {"license_name": source.license_name, "license_link": source.license_link}
     dataset = dataset_id or (source.slug if source.on_the_hub else None)
@@ -212,7 +214,7 @@ def _metadata(run: FinishedRun, name: str, dataset_id: str | None, license: str 
 
 
 def _facts(run: FinishedRun) -> dict[str, Any]:
-    """What the template says of the model and its training."""
+    """Fill the template's sentences on the model and its training."""
     settings, metrics = run.settings, run.metrics
     sizes = {name: run.config.get(f"{name}_feature_size") for name in ("video", "audio")}
     inputs = [f"`{name}_features` of shape (frames, {size})" for name, size in sizes.items() if size is not None]
@@ -236,7 +238,7 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
         + (f" x {count}" if (count := settings.gradient_accumulation_steps) > 1 else "")
         + f", seed {metrics['seed']}.",
         _choice(run),
-        "All settings stand in `metrics.json`.",
+        "All settings are in `metrics.json`.",
     ]
     return {
         "amess": settings.model == "amess",
@@ -255,9 +257,9 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
 
 
 def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[FinishedRun]) -> dict[str, Any]:
-    """What the template says of results; all in percent."""
+    """Fill the template's section on results, in percent."""
     splits = {split: run.metrics[split] for split in ("validation", "test") if run.metrics.get(split)}
-    found = {
+    results: dict[str, Any] = {
         "split": run.split,
         "accuracy": percent(run.results["accuracy"]),
         "seeds_note": f", the mean of {len(seeds)} seeds {_mean(seeds, 'accuracy')} %" if len(seeds) > 1 else "",
@@ -277,19 +279,19 @@ def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[Finis
         "out_of_scope": None,
     }
     if len(seeds) > 1:
-        found["seeds_sentence"] = (
+        results["seeds_sentence"] = (
             f"The published weights are those of seed {run.metrics['seed']}. The last row is the 95 % interval of the "
             f"mean, by bootstrap over the {run.num_samples} samples and the {len(seeds)} seeds."
         )
     if "calibration" in run.metrics:
-        found["calibration"] = calibration_section(run)
+        results["calibration"] = calibration_section(run)
     if run.split in run.metrics.get("out_of_scope", {}):
-        found["out_of_scope"] = out_of_scope_section(run)
-    return found
+        results["out_of_scope"] = out_of_scope_section(run)
+    return results
 
 
 def _tested_split(run: FinishedRun) -> str:
-    """The data set's split that the results are of."""
+    """Split of the data set that the results are of."""
     if run.settings.cross_validation_folds is not None:
         return "train"
     return "validation" if run.settings.test_from_validation else run.split
@@ -360,11 +362,11 @@ def _choice(run: FinishedRun) -> str:
 def _base_models(run: FinishedRun) -> list[str]:
     encoders = run.config.get("media_encoder") or {}
     names = [run.settings.text_model, *(encoders[key]["name"] for key in ("video", "audio") if encoders.get(key))]
-    return [found for name in dict.fromkeys(names) if (found := _hub_id(name))]
+    return [hub_id for name in dict.fromkeys(names) if (hub_id := _hub_id(name))]
 
 
 def _hub_id(name: str) -> str | None:
-    """The Hub id of an encoder; `None` for a folder or for one that was never there."""
+    """Hub id of an encoder; `None` for a folder."""
     if name in _HUB_IDS:
         return _HUB_IDS[name]
     try:

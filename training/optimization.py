@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""AdamW with two learning rates, and the schedule."""
+"""AdamW with two learning rates, and the schedule of the learning rates."""
 
 from __future__ import annotations
 
@@ -12,8 +12,14 @@ from .arguments import TrainingSettings
 
 
 def create_optimizer(model: nn.Module, new_parameter_names: set[str], settings: TrainingSettings) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters: `learning_rate` for pretrained and `new_learning_rate` for new ones, weight
-    decay for matrices only. Vectors and scalars (biases, normalisation weights, temperatures) have none.
+    """Create AdamW with `learning_rate` for pretrained and `new_learning_rate` for new parameters.
+
+    Matrices have weight decay; vectors and scalars (biases, normalisation weights, temperatures) have none.
+
+    Args:
+        model: Model whose trainable parameters are optimised.
+        new_parameter_names: Names of the parameters that do not start from pretrained weights.
+        settings: Settings of the run.
     """
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -27,18 +33,27 @@ def create_optimizer(model: nn.Module, new_parameter_names: set[str], settings: 
         }
         for (is_new, is_matrix), parameters in sorted(groups.items())
     ]
-    # One pass over the weights: several times faster than the default on a CPU, where small models feel it.
+    # Fused: one pass over the weights, several times faster on a CPU, which matters for small models.
     return torch.optim.AdamW(parameter_groups, fused=True)
 
 
 def create_scheduler(
     optimizer: torch.optim.Optimizer, num_training_steps: int, settings: TrainingSettings
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """Raise the learning rate linearly for `warmup_steps`, then lower it linearly to 0.
+    """Create the schedule: the learning rate rises linearly for `warmup_steps`, then falls linearly to 0.
 
-    The rate is 0 at the last step, or with a `decay_ratio` below 1 at that share of the steps; a warm-up that is given
-    as a share shrinks alike.
+    The rate is 0 at the last step, or with a `decay_ratio` below 1 at that share of the steps; a warm-up given as a
+    share shrinks alike.
+
+    Args:
+        optimizer: Optimizer whose rates are set.
+        num_training_steps: Optimizer steps of the run.
+        settings: Settings of the run.
     """
     length = settings.decay_ratio * num_training_steps
     warmup = settings.warmup_steps if settings.warmup_steps >= 1 else settings.warmup_steps * length
-    return get_linear_schedule_with_warmup(optimizer, round(warmup), round(length))
+    # transformers does not annotate this function.
+    schedule: torch.optim.lr_scheduler.LRScheduler = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
+        optimizer, round(warmup), round(length)
+    )
+    return schedule

@@ -17,7 +17,7 @@ from accelerate.scheduler import AcceleratedScheduler
 from accelerate.utils import set_seed
 from torch import nn
 from tqdm.auto import tqdm
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from modeling_amess import __version__
 

@@ -1,31 +1,31 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Push a finished run to the Hugging Face Hub, and the demo beside it.
+"""Push the model of a finished run, and a demo, to the Hugging Face Hub.
 
     python -m training.publish runs/sample-amess --repo org/amess-sample --dry_run        # what would be pushed
     python -m training.publish runs/mintrec-amess --repo org/amess-mintrec --tag v1
     python -m training.publish runs/mintrec-amess --repo org/amess-mintrec --space org/amess-demo
     python -m training.publish runs/seed-0 --repo org/amess --other_runs runs/seed-1 runs/seed-2 runs/text-and-audio
 
-One commit holds the weights (the media encoder's with them, where it is attached), config with the label
-descriptions, processor, the model's Python files, metrics.json and the card. `--other_runs` adds tables over seeds and
-modalities to the card. The Space gets the folder space/; the first entry of `preload_from_hub` in its README names
-the model and the commit, and there the app reads them.
+One commit holds the weights (with those of an attached media encoder), the config with the label descriptions, the
+processor, the model's Python files, metrics.json and the card. `--other_runs` adds tables over seeds and modalities to
+the card. The Space gets the folder space/; the app reads model and commit from the first entry of `preload_from_hub`
+in the README there.
 
-Log in with `hf auth login` or set HF_TOKEN. What fails leaves the Hub as it was; give the same command again.
+Log in with `hf auth login` or set HF_TOKEN. A failed push leaves the Hub unchanged; give the same command again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
 from huggingface_hub import RepoCard
 
+from dataset_scripts.errors import run_command
 from dataset_scripts.hub.push import (
     Files,
     HubCommit,
@@ -38,10 +38,10 @@ from dataset_scripts.hub.push import (
 
 from .finished_run import CARD_FILE, METRICS_FILE, MODEL_FOLDER, UnfinishedRunError, read_run
 from .model_card import model_card
-from .project_files import SPACE, MissingPartError, project_file
+from .project_files import SPACE, project_file
 
 
-# A push replaces what an earlier one left of these kinds.
+# A push replaces the files of an earlier push that match these patterns.
 _MODEL_PARTS = ("*.safetensors", "*.json", "*.py", "*.txt", "*.model")
 
 
@@ -57,23 +57,25 @@ def publish(
     space_id: str | None = None,
     space_folder: str | Path | None = None,
 ) -> list[HubCommit]:
-    """Push a run's model, and the Space wired to the commit it became.
+    """Push a run's model, and a Space that shows the pushed commit.
 
     Args:
-        run_folder: folder of a finished run of A-MESS.
-        repo_id: `owner/name` of the model.
-        private: make new repositories private.
-        tag: a name for the model's commit, such as `v1`; the card's examples pin it.
-        other_runs, dataset_id, license: for the card; see [`model_card`].
-        space_id: `owner/name` of the Space; `None` for no Space.
+        run_folder: Folder of a finished run of A-MESS.
+        repo_id: Id of the model, `owner/name`.
+        private: Whether new repositories are private.
+        tag: Tag of the model's commit, such as `v1`; the card's examples pin it.
+        other_runs: More run folders for the card, see [`model_card`].
+        dataset_id: Hub id of the data set for the card.
+        license: Licence id of the weights for the card.
+        space_id: Id of the Space, `owner/name`; `None` for no Space.
         space_folder: Folder with the Space's files; by default the demo of this project.
 
     Returns:
-        The model's commit, then the Space's.
+        The commit of the model, then that of the Space.
 
     Raises:
-        UnfinishedRunError: a folder is not that of a finished run.
-        HubPushError: why nothing was pushed, or what was.
+        UnfinishedRunError: A folder is not of a finished run.
+        HubPushError: The push failed. The message says why, and what was pushed.
         MissingPartError: The installation lacks the card's template or the Space. Nothing was pushed.
     """
     for name in (repo_id, space_id):
@@ -81,7 +83,7 @@ def publish(
             check_repo_id(name)
     files = model_files(run_folder, repo_id, tag=tag, other_runs=other_runs, dataset_id=dataset_id, license=license)
     if space_id is not None:
-        # What is wrong with the Space's folder is to show before the model is pushed.
+        # A defect of the Space's folder must show before the model is pushed.
         demo = space_folder or project_file(SPACE)
         space_files(demo, repo_id, "0" * 40, list(files))
     message = f"Publish {Path(run_folder).name}"
@@ -114,17 +116,20 @@ def model_files(
     dataset_id: str | None = None,
     license: str | None = None,
 ) -> dict[str, Path | bytes]:
-    """The files of the model's repository: path -> a file of the run, or content made for publishing (the card, and JSON
-    without the paths of this machine).
+    """Collect the files of the model's repository. See [`publish`] for the arguments.
+
+    Returns:
+        By path, a file of the run or content made for publishing: the card, and JSON without the paths of this
+        machine.
 
     Raises:
-        UnfinishedRunError: not a finished run, or one of a baseline.
+        UnfinishedRunError: The run is not finished, or one of a baseline.
     """
     run = read_run(run_folder)
     if "auto_map" not in run.config:
         raise UnfinishedRunError(
-            f"{run.path} is a run of the baseline {run.settings.model}, which does not load on another machine. "
-            "Only runs of A-MESS can be published."
+            f"{run.path} is a run of the baseline {run.settings.model}, which other machines cannot load. Publish a "
+            "run of A-MESS."
         )
     folder = run.path / MODEL_FOLDER
     files: dict[str, Path | bytes] = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
@@ -141,27 +146,33 @@ def model_files(
 def space_files(
     folder: str | Path, model_id: str, revision: str, model_paths: Sequence[str]
 ) -> dict[str, Path | bytes]:
-    """The files of a Space that shows a model at a commit. Its README's metadata names both: the first entry of
-    `preload_from_hub`, "<model> <files> <commit>", is what the app loads, and what the Space is built with.
+    """Collect the files of a Space that shows a model at a commit.
+
+    The metadata of its README name both: the app loads the first entry of `preload_from_hub`, "<model> <files>
+    <commit>", and the image of the Space is built with it.
 
     Args:
-        folder: `app.py`, `README.md` with the Space's metadata, and what else the app needs.
-        model_paths: the model repository's files, which the Space's image is built with.
+        folder: Folder with `app.py`, `README.md` with the Space's metadata, and other files of the app.
+        model_id: Id of the model, `owner/name`.
+        revision: Commit of the model.
+        model_paths: Files of the model's repository.
 
     Raises:
-        HubPushError: the folder is not that of a Space.
+        HubPushError: The folder is not of a Space.
     """
     folder = Path(folder)
     for name in ("app.py", CARD_FILE):
         if not (folder / name).is_file():
-            raise HubPushError(f"{folder} holds no {name}, which a Space needs. Nothing was pushed.")
+            raise HubPushError(
+                f"{folder} holds no {name}, which a Space needs. Nothing was pushed. Give another --space_folder."
+            )
     files: dict[str, Path | bytes] = {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(folder).parts)
     }
     card = RepoCard((folder / CARD_FILE).read_text(encoding="utf-8"))
-    # Beside what the folder's README names already, such as a model for speech.
+    # The folder's README may name other models already, such as one for speech.
     card.data["models"] = list(dict.fromkeys([model_id, *card.data.get("models", [])]))
     loaded = ",".join(path for path in sorted(model_paths) if path not in (CARD_FILE, METRICS_FILE))
     card.data["preload_from_hub"] = [f"{model_id} {loaded} {revision}", *card.data.get("preload_from_hub", [])]
@@ -174,7 +185,7 @@ def _json(value: Any) -> bytes:
 
 
 def _without_local_paths(value: Any) -> Any:
-    """The same with absolute paths cut to their last part: nobody else has those folders, and they may name people."""
+    """Cut absolute paths to their last part: nobody else has those folders, and they may name people."""
     if isinstance(value, dict):
         return {key: _without_local_paths(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -185,7 +196,14 @@ def _without_local_paths(value: Any) -> Any:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command. What the user can mend is told without a traceback."""
+    """Run the command.
+
+    Args:
+        arguments: Command line without the program's name; that of the process by default.
+
+    Raises:
+        UserError: Something that the user can correct; the message says how.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m training.publish", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -206,22 +224,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "dataset_id": given.dataset,
         "license": given.license,
     }
-    try:
-        if given.dry_run:
-            print(_dry_run(given, card))
-            return
-        commits = publish(
-            given.run_folder,
-            given.repo,
-            private=given.private,
-            space_id=given.space,
-            space_folder=given.space_folder,
-            **card,
-        )
-    except (HubPushError, MissingPartError, UnfinishedRunError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+    if given.dry_run:
+        print(_dry_run(given, card))
+        return
+    commits = publish(
+        given.run_folder,
+        given.repo,
+        private=given.private,
+        space_id=given.space,
+        space_folder=given.space_folder,
+        **card,
+    )
     for commit in commits:
-        print(f"{'Pushed' if commit.changed else 'Nothing to push, it is there'}: {commit.url}")
+        print(f"{'Pushed' if commit.changed else 'Nothing to push, all files are there'}: {commit.url}")
     print(f'Load it with revision="{commits[0].revision}".')
 
 
@@ -237,4 +252,4 @@ def _dry_run(given: argparse.Namespace, card: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

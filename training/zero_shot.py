@@ -191,7 +191,7 @@ def leave_out(call: list[str], number: int, draw: int, output: Path, shares: Seq
     write_json(texts, {name: described[name] for name in kept})
     folder = output / f"run-{draw}"
     train_unless_finished([*call, "--dataset", str(data), "--label_descriptions", str(texts)], folder)
-    tested = {name: splits[name] for name in ("validation", "test") if name in splits}
+    tested: dict[str, datasets.Dataset] = {name: splits[name] for name in ("validation", "test") if name in splits}
     return {"held_out": held_out, **evaluate(folder, tested, described, kept, shares)}
 
 
@@ -261,8 +261,8 @@ def evaluate(
     config = read_run(folder).config
     if not config.get("use_semantic_synchronization"):
         raise SettingsError(
-            f"{folder} holds a model without semantic synchronization, which reads no descriptions: give a run of A-MESS "
-            "with model_config.use_semantic_synchronization true."
+            f"{folder} holds a model without semantic synchronization, which reads no descriptions: give a run of "
+            "A-MESS with model_config.use_semantic_synchronization true."
         )
     tested = {name: IntentRows(split, settings.modality_names) for name, split in splits.items()}
     # Labels may differ by split; their embedded descriptions serve all shares.
@@ -284,6 +284,7 @@ def evaluate(
             if model is None:
                 tokens = torch.as_tensor(encoder.encode(rows.column("text")))
             else:
+                assert isinstance(model, AmessForIntentClassification)  # the only model with semantic synchronization
                 tokens = semantic_embeddings(model, processor, rows)
             similarity = mean_description_similarity(description_similarity(tokens, embeddings), mask)
             is_seen = np.array([label in seen for label in rows.label_names])
