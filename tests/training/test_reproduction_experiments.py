@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from dataset_scripts.registry import DATASETS
 from training.arguments import SENTENCE_METHODS, parse_settings
 from training.baselines import MODELS
 from training.model_setup import model_config_fields
+from training.reproduce import choose_reference, choose_rows, create_parser, find_experiment, split_setting
 from training.reproduction.experiments import (
     ENCODERS,
     EXPERIMENTS,
@@ -23,7 +26,11 @@ from training.reproduction.experiments import (
     table,
 )
 from training.reproduction.jobs import Job
+from training.reproduction.pages import read_reading
 from training.reproduction.runs import Run, command_words, preset_settings
+
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @cache
@@ -241,6 +248,31 @@ def test_tables_share_the_runs_of_rows_that_they_have_in_common():
     numbers = ["descriptions", "eight descriptions", "utterances"]
     amess = [f"A-MESS, {number} as samples" for number in ("descriptions", "utterances")]
     assert clips == [*(f"{regression} {number}" for number in numbers), "nearest description", *amess]
+
+
+def documented_commands():
+    for page in [*DOCS.glob("*.md"), *DOCS.glob("*/*.md")]:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in text.splitlines():
+            if line.startswith("    python -m training.reproduce "):
+                yield pytest.param(shlex.split(line)[3:], id=f"{page.stem}: {line.strip()[28:]}")
+
+
+@pytest.mark.parametrize("words", list(documented_commands()))
+def test_documented_commands_make_tables(words):
+    options = create_parser().parse_args(words)
+    if options.run is None:
+        experiment = choose_rows(find_experiment(options), options.rows)
+        assert choose_reference(experiment, options.reference).rows
+        parse_settings([word for pair in options.settings for word in split_setting(pair)])
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "experiments").glob("*.md")), ids=lambda page: page.stem)
+def test_pages_of_experiments_have_a_table_first_a_reading_and_an_entry_in_the_results(page):
+    text = page.read_text(encoding="utf-8")
+    assert text.splitlines()[0].startswith("# ") and text.splitlines()[2].startswith("| ")
+    assert read_reading(page)
+    assert f"experiments/{page.name}" in (DOCS / "results.md").read_text(encoding="utf-8")
 
 
 def test_experiments_that_a_data_set_cannot_have_are_refused():

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from ..significance import Comparison
@@ -28,10 +29,10 @@ def markdown(experiment: Experiment, results: Sequence[RowResults]) -> str:
 
 def explanation(experiment: Experiment) -> str:
     """How to read the table, and what differs from the paper's setting."""
-    text = EXPLANATION.format(tested_on=experiment.tested_on)
+    parts = [EXPLANATION.format(tested_on=experiment.tested_on)]
     if experiment.differences:
-        text += f"\n\nWhat differs from the paper's setting: {experiment.differences}"
-    return text
+        parts.append(f"What differs from the paper's setting: {experiment.differences}")
+    return "\n\n".join(textwrap.fill(part, 119, break_on_hyphens=False) for part in parts)
 
 
 def table_text(experiment: Experiment, results: Sequence[RowResults]) -> str:
