@@ -183,8 +183,8 @@ DATASETS: dict[str, DatasetEntry] = {
         labels=_MINTREC_LABELS,
         description_file="mintrec.json",
         published_configs=CONFIG_NAMES,
-        compared_with_paper="our own 500 clips with rendered speakers, so that the paper's figures are a reminder, "
-        "not a goal",
+        compared_with_paper="our own 500 clips with rendered speakers; the paper's columns are of MIntRec and no goal "
+        "here",
         terms=LicenseTerms(
             title="the A-MESS sample",
             slug="amess-sample",
@@ -229,8 +229,8 @@ DATASETS: dict[str, DatasetEntry] = {
         labels=_MINTREC_LABELS,
         description_file="mintrec.json",
         configs=("features", "text", "label_descriptions"),
-        compared_with_paper="video and audio are synthetic and carry the label by construction, so that the paper's "
-        "figures are a reminder, not a goal",
+        compared_with_paper="video and audio are synthetic and carry the label by construction; the paper's columns "
+        "are of MIntRec and no goal here",
         terms=_PLANTED_OVER_SAMPLE,
         texts={"sample": _PLANTED_OVER_SAMPLE, "mintrec": _PLANTED_OVER_MINTREC},
     ),

@@ -38,7 +38,7 @@ def eager_attention_forward(
 class AmessAttentionProjection(nn.Linear):
     """A query, key or value projection of the fusion. A class of its own because it is initialised wider than BERT's
     layers (Xavier, as torch's own attention): at BERT's 0.02 the attention starts all but uniform over the frames, and
-    the fusion takes about twice as many epochs to find anything (docs/results.md).
+    the fusion takes about twice as many epochs to find anything (docs/log.md).
     """
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Make a table or a figure: train what is missing of it, then write Markdown, CSV and a picture into the output folder.
+"""Make a table or a figure: train the runs that are missing, then write Markdown, CSV and a picture.
 
     python -m training.reproduce --table 1 --dataset mintrec --data_dir data/mintrec --preset bert-large
     python -m training.reproduce --table 2 --dataset mintrec2 --data_dir data/mintrec2     # with out-of-scope
@@ -11,37 +11,49 @@
     python -m training.reproduce --figure shots --dataset mintrec --data_dir data/mintrec --seeds 0 1 2 3 4
     python -m training.reproduce --run runs/sample-amess                                   # confusions of a run
 
-Tables with a data set and a recipe of their own (training/reproduction/experiments.py):
+Some tables have a data set and settings of their own:
 
     python -m training.reproduce --experiment mintrec_text --data_dir data/mintrec --seeds 0 1 2 3 4
     python -m training.reproduce --experiment planted --data_dir data/mintrec      # is attention wired right?
     python -m training.reproduce --experiment planted_deep --data_dir data/mintrec --rows full text_only
 
-A run that is finished is not repeated, an interrupted command goes on when it is given again, and tables on the same
-data set and size of encoder share their runs. `--jobs 2` trains two side by side: on the CPU with one thread each, on
-GPUs with a device each. `--print_jobs` writes what is missing as a Slurm array script instead of running it:
+A finished run is not repeated. An interrupted command continues when you give it again. Tables on the same data set
+and size of encoder share their runs. `--jobs 2` trains two runs side by side: on the CPU with one thread each, on GPUs
+with one device each. `--page` also writes a page with the table, the command, the settings, the versions and the date.
+`--print_jobs` trains nothing and writes the missing runs as a Slurm array script:
 
     python -m training.reproduce --table 1 --dataset mintrec --data_dir data/mintrec --preset bert-large \
         --seeds 0 1 2 3 4 --print_jobs > table1.sh && sbatch table1.sh
 
-and the same command without --print_jobs makes the table when the array is done.
+When the array is done, the same command without --print_jobs makes the table.
 """
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dataset_scripts.registry import DATASETS
 from training.arguments import SettingsError
 from training.finished_run import UnfinishedRunError, read_predictions
-from training.reproduction.experiments import EXPERIMENTS, FIGURES, TABLES, Experiment, figure, named_experiment, table
-from training.reproduction.figures import draw, draw_confusion_matrix, draw_intents
+from training.reproduction.experiments import (
+    ENCODERS,
+    EXPERIMENTS,
+    FIGURES,
+    TABLES,
+    Experiment,
+    figure,
+    named_experiment,
+    table,
+)
 from training.reproduction.jobs import Job, OtherRunError, check_folders, slurm_script
+from training.reproduction.pages import read_reading, write_page
+from training.reproduction.pictures import draw, draw_confusion_matrix, draw_intents
 from training.reproduction.results import read_row
-from training.reproduction.rows import DATASETS, PRESETS
 from training.reproduction.runner import run_missing
 from training.reproduction.tables import csv_text, markdown
 
@@ -50,10 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
     Args:
-        arguments: the command line without the program's name; `sys.argv` by default.
+        arguments: Command line without the program's name; `sys.argv` by default.
 
     Returns:
-        The exit status: 1 where a run failed and the table has a gap.
+        Exit status: 1 where a run failed, so that the table has a gap.
     """
     parser = create_parser()
     options = parser.parse_args(arguments)
@@ -62,21 +74,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             describe_run(options.run)
             return 0
         experiment = choose_reference(choose_rows(find_experiment(options), options.rows), options.reference)
-        settings = tuple(word for pair in options.settings for word in split_setting(pair))
+        overrides = tuple(word for pair in options.settings for word in split_setting(pair))
+        if options.page is not None:
+            read_reading(options.page)  # A page that cannot be written is refused before the training.
         # Seed by seed, so that an interrupted table already compares all rows.
         jobs = [
-            Job(row, seed, options.output, options.data_dir, settings)
+            Job(row, seed, options.output, options.data_dir, overrides)
             for seed in options.seeds
             for row in experiment.rows
         ]
-        # Rows that show several decisions of one model share its runs.
+        # Rows that show several decisions of one model share its run.
         runs = list({job.folder: job for job in jobs}.values())
         check_folders(runs)
         if options.print_jobs:
             print(slurm_script(experiment.name, runs), end="")
             return 0
         failed = [] if options.finished_only else run_missing(runs, options.jobs, options.keep_weights)
-        write_results(experiment, jobs, options.output)
+        write_results(experiment, jobs, options.output, options.page, shown_command(parser, options))
     except (OtherRunError, SettingsError, UnfinishedRunError, ValueError) as error:
         parser.exit(2, f"{error}\n")
     if failed:
@@ -87,32 +101,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def create_parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Create the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m training.reproduce",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--table", choices=TABLES, help="a table of the paper, or one like it")
+    what.add_argument("--table", choices=TABLES, help="a table of the paper, or a table like it")
     what.add_argument("--figure", choices=FIGURES, help="a figure of the paper, or the few-shot curve")
-    what.add_argument("--experiment", choices=EXPERIMENTS, help="a table with a data set and recipe of its own")
-    what.add_argument("--run", type=Path, help="confusion matrix and bars by intent of a finished run folder")
+    what.add_argument("--experiment", choices=EXPERIMENTS, help="a table with a data set and settings of its own")
+    what.add_argument("--run", type=Path, help="draw confusion matrix and F1 by intent of a finished run")
     parser.add_argument("--dataset", choices=DATASETS, help="for --table and --figure")
-    parser.add_argument("--preset", choices=PRESETS, default="minilm", help="size of the encoder and its recipe")
+    parser.add_argument(
+        "--preset", choices=ENCODERS, default="minilm", help="size of the encoder, with the settings for it"
+    )
     parser.add_argument("--data_dir", help="folder with the released files (mintrec, mintrec2, planted)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--rows", nargs="+", help="only these rows")
-    parser.add_argument("--reference", metavar="ROW", help="compare with this row, or curve of a figure, instead")
-    parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
-    parser.add_argument("--output", type=Path, default=Path("runs/reproduce"), help="runs and results")
+    parser.add_argument("--reference", metavar="ROW", help="compare all rows with this row, or curve of a figure")
+    parser.add_argument("--jobs", type=int, default=1, help="number of runs side by side")
+    parser.add_argument("--output", type=Path, default=Path("runs/reproduce"), help="folder of the runs and results")
     parser.add_argument(
         "--settings", nargs="+", default=[], metavar="KEY=VALUE", help="settings of training/train.py for every row"
     )
+    parser.add_argument("--page", type=Path, metavar="FILE", help="also write a page; its hand-written part is kept")
     parser.add_argument("--keep_weights", action="store_true", help="keep the trained models of finished runs")
     instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--finished_only", action="store_true", help="run nothing: a table of what is finished")
-    instead.add_argument("--print_jobs", action="store_true", help="run nothing: print a Slurm array script")
+    instead.add_argument(
+        "--finished_only", action="store_true", help="train nothing: make the table of the finished runs"
+    )
+    instead.add_argument("--print_jobs", action="store_true", help="train nothing: print a Slurm array script")
     return parser
 
 
@@ -120,10 +139,13 @@ def find_experiment(options: argparse.Namespace) -> Experiment:
     """The table or figure that the options name."""
     if options.experiment is not None:
         if options.dataset is not None or options.preset != "minilm":
-            raise ValueError(f"--experiment {options.experiment} has a data set and a recipe of its own.")
+            raise ValueError(
+                f"--experiment {options.experiment} has a data set and settings of its own: leave out --dataset and "
+                "--preset."
+            )
         return named_experiment(options.experiment)
     if options.dataset is None:
-        raise ValueError(f"--dataset is missing: one of {', '.join(DATASETS)}.")
+        raise ValueError(f"--dataset is missing. Give one of {', '.join(DATASETS)}.")
     if options.table is not None:
         return table(options.table, options.dataset, options.preset)
     return figure(options.figure, options.dataset, options.preset)
@@ -134,46 +156,74 @@ def choose_rows(experiment: Experiment, titles: Sequence[str] | None) -> Experim
     known = [row.title for row in experiment.rows]
     unknown = sorted(set(titles or ()) - set(known))
     if unknown:
-        raise ValueError(f"No such rows: {', '.join(unknown)}; {experiment.name} has {', '.join(known)}.")
+        raise ValueError(
+            f"--rows: {experiment.name} has no row {', '.join(unknown)}. Choose from: {'; '.join(known)}."
+        )
     return replace(experiment, rows=tuple(row for row in experiment.rows if not titles or row.title in titles))
 
 
 def choose_reference(experiment: Experiment, reference: str | None) -> Experiment:
-    """The experiment with another row, or curve, that all others are compared with."""
+    """The experiment with another row, or curve, as the reference of all comparisons."""
     if reference is None:
         return experiment
     known = dict.fromkeys(name for row in experiment.rows for name in (row.title, row.curve) if name)
     if reference not in known:
-        raise ValueError(f"--reference {reference}: no such row among those shown: {', '.join(known)}.")
+        raise ValueError(f"--reference {reference}: the table shows no such row. Choose from: {'; '.join(known)}.")
     return replace(experiment, reference=reference)
 
 
 def split_setting(pair: str) -> tuple[str, str]:
-    """`key=value` as the words of train.py's command line."""
+    """Words of train.py's command line for `key=value`."""
     key, equals, value = pair.partition("=")
     if not equals:
-        raise ValueError(f"--settings {pair}: settings are given as key=value, e.g. num_train_epochs=2.")
+        raise ValueError(f"--settings {pair}: not of the form key=value. Write for example num_train_epochs=2.")
     return f"--{key.removeprefix('--')}", value
 
 
-def write_results(experiment: Experiment, jobs: Sequence[Job], output: Path) -> None:
-    """Read the runs, write the table as Markdown and CSV and the picture, and print the table."""
+def shown_command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
+    """The command that makes the table, without options that say where and how it runs."""
+    words = ["python", "-m", "training.reproduce"]
+    for name in ("table", "figure", "experiment", "dataset", "preset", "data_dir", "rows", "reference", "settings"):
+        value = getattr(options, name)
+        if value != parser.get_default(name):
+            words += [f"--{name}", *(value if isinstance(value, list) else [value])]
+    return shlex.join([*words, "--seeds", *(str(seed) for seed in options.seeds)])
+
+
+def write_results(
+    experiment: Experiment, jobs: Sequence[Job], output: Path, page: Path | None = None, command: str = ""
+) -> None:
+    """Read the runs, write Markdown, CSV and the picture, and print the table.
+
+    Args:
+        experiment: Table or figure.
+        jobs: Jobs of all rows and seeds.
+        output: Folder of the results.
+        page: Page to write as well.
+        command: Command that the page shows.
+    """
     results = [read_row([job for job in jobs if job.row is row]) for row in experiment.rows]
-    text = markdown(experiment, results)
-    picture = output / f"{experiment.name}.png"
-    if experiment.name.startswith("figure_5"):
-        text += write_planes(experiment, next((job for job in jobs if job.finished), None), picture)
+    picture, distances = output / f"{experiment.name}.png", ""
+    if experiment.shows_planes:
+        distances = write_planes(experiment, next((job for job in jobs if job.finished), None), picture)
     else:
         draw(experiment, results, picture)
+    text = markdown(experiment, results) + distances
     (output / f"{experiment.name}.md").write_text(text, encoding="utf-8")
     (output / f"{experiment.name}.csv").write_text(csv_text(experiment, results), encoding="utf-8")
-    print(f"\n{text}\nWritten: {output / experiment.name}.md, .csv, .png")
+    print(f"\n{text}\nResults are in {output / experiment.name}.md, .csv and .png.")
+    if page is not None:
+        # The picture of a table says the same as the table.
+        shown = picture if (experiment.axis or experiment.shows_planes) and picture.is_file() else None
+        write_page(page, experiment, results, jobs, command, distances, shown)
+        print(f"The page is {page}.")
 
 
 def write_planes(experiment: Experiment, job: Job | None, picture: Path) -> str:
-    """Figure 5's picture, of the first seed that is finished, and the Markdown of its distances."""
+    """Draw figure 5 from the first finished run, and return the Markdown of its distances."""
     if job is None:
         return ""
+    # Late: it loads transformers, which the other tables do without.
     from training.reproduction.description_plane import distance_table, draw_planes, semantic_tokens
 
     tokens = semantic_tokens(job.folder)
@@ -182,7 +232,7 @@ def write_planes(experiment: Experiment, job: Job | None, picture: Path) -> str:
 
 
 def describe_run(folder: Path) -> None:
-    """Write `confusion_matrix.png` and `intents.png` into a run folder."""
+    """Draw `confusion_matrix.png` and `intents.png` into a run folder."""
     predictions = read_predictions(folder)
     draw_confusion_matrix(predictions, folder / "confusion_matrix.png")
     draw_intents(predictions, folder / "intents.png")

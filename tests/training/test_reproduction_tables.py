@@ -7,18 +7,22 @@ from __future__ import annotations
 import csv
 import io
 import re
+import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from training import reporting
 from training.finished_run import read_predictions
 from training.reproduction.experiments import Experiment
-from training.reproduction.figures import confusion_matrix, draw, draw_confusion_matrix, draw_intents
 from training.reproduction.jobs import Job
+from training.reproduction.pages import END_OF_READING, READING, read_reading, write_page
+from training.reproduction.pictures import confusion_matrix, draw, draw_confusion_matrix, draw_intents
 from training.reproduction.results import compare, read_row
-from training.reproduction.rows import Row
-from training.reproduction.tables import csv_text, markdown
+from training.reproduction.runs import Run, TableRow
+from training.reproduction.tables import csv_text, markdown, table_text
 
 from .run_folders import write_run
 
@@ -32,6 +36,11 @@ def mistaken(number, start=0):
     return [NAMES[(NAMES.index(name) + (start <= i < start + number)) % 3] for i, name in enumerate(GOLD)]
 
 
+def row_of(name, title="", **shown):
+    """A table row of a run of the sample preset."""
+    return TableRow(title or name, Run.of_preset(name, "sample"), **shown)
+
+
 def jobs(tmp_path, row, seeds):
     return [Job(row, seed, tmp_path) for seed in seeds]
 
@@ -40,12 +49,12 @@ def jobs(tmp_path, row, seeds):
 def table(tmp_path):
     """Two rows with two seeds each, and a third row of which one seed is missing."""
     rows = (
-        Row("pool/first", "sample", title="first", published={"accuracy": 71.5}),
-        Row("pool/second", "sample", title="second|row"),
-        Row("pool/third", "sample", title="third"),
+        row_of("pool/first", "first", published={"accuracy": 71.5}),
+        row_of("pool/second", "second|row"),
+        row_of("pool/third", "third"),
     )
     for row, seed, mistakes in ((0, 0, 45), (0, 1, 27), (1, 0, 18), (1, 1, 9), (2, 1, 0)):
-        write_run(tmp_path / rows[row].folder / f"seed-{seed}", NAMES, GOLD, mistaken(mistakes))
+        write_run(tmp_path / rows[row].run.name / f"seed-{seed}", NAMES, GOLD, mistaken(mistakes))
     experiment = Experiment("some-table", "Some table", rows, differences="the data.", reference="third")
     return experiment, [read_row(jobs(tmp_path, row, (0, 1))) for row in rows]
 
@@ -88,22 +97,22 @@ def test_csv_has_a_line_for_every_row_and_metric(table):
 
 
 def test_runs_on_other_test_samples_are_not_compared(tmp_path):
-    write_run(tmp_path / "a" / "seed-0", NAMES, GOLD, mistaken(5))
-    write_run(tmp_path / "b" / "seed-0", NAMES, GOLD[:60], mistaken(5)[:60])
-    first, second = (read_row(jobs(tmp_path, Row(name, "sample"), (0,))) for name in "ab")
+    write_run(tmp_path / "pool" / "a" / "seed-0", NAMES, GOLD, mistaken(5))
+    write_run(tmp_path / "pool" / "b" / "seed-0", NAMES, GOLD[:60], mistaken(5)[:60])
+    first, second = (read_row(jobs(tmp_path, row_of(f"pool/{name}"), (0,))) for name in "ab")
     assert compare(first, second, "accuracy") is None
     assert compare(first, first, "accuracy").p_value == 1
 
 
 def test_folds_count_as_one_run_that_was_tested_on_all_samples(tmp_path):
     for name, mistakes in (("a", 30), ("b", 12)):
-        write_run(tmp_path / "whole" / name / "seed-0", NAMES, GOLD, mistaken(mistakes))
+        write_run(tmp_path / "whole" / "pool" / name / "seed-0", NAMES, GOLD, mistaken(mistakes))
         for fold in (0, 1, 2):
             part = slice(30 * fold, 30 * fold + 30)
-            folder = tmp_path / "folds" / name / f"seed-{fold}"
+            folder = tmp_path / "folds" / "pool" / name / f"seed-{fold}"
             write_run(folder, NAMES, GOLD[part], mistaken(mistakes)[part], first_id=30 * fold)
     whole, folds = (
-        [read_row(jobs(tmp_path / kind, Row(name, "sample"), seeds)) for name in "ab"]
+        [read_row(jobs(tmp_path / kind, row_of(f"pool/{name}"), seeds)) for name in "ab"]
         for kind, seeds in (("whole", (0,)), ("folds", (0, 1, 2)))
     )
     for one, other in zip(whole, folds, strict=True):
@@ -113,8 +122,8 @@ def test_folds_count_as_one_run_that_was_tested_on_all_samples(tmp_path):
     assert compared.difference == pytest.approx(20) and compared.test == "paired bootstrap"
     assert 10 < compared.low < 20 < compared.high < 30 and compared.p_value < 0.01
     # Seeds that share some of their samples and not all are neither.
-    write_run(tmp_path / "folds" / "a" / "seed-3", NAMES, GOLD[:30], mistaken(30)[:30])
-    mixed = read_row(jobs(tmp_path / "folds", Row("a", "sample"), (0, 1, 3)))
+    write_run(tmp_path / "folds" / "pool" / "a" / "seed-3", NAMES, GOLD[:30], mistaken(30)[:30])
+    mixed = read_row(jobs(tmp_path / "folds", row_of("pool/a"), (0, 1, 3)))
     assert mixed.interval("accuracy") is None
 
 
@@ -122,12 +131,12 @@ def test_out_of_scope_metrics_are_those_of_the_rows_decision(tmp_path):
     gold = [*GOLD, *["UNK"] * 30]
     closed = [*mistaken(9), *["Greet"] * 30]
     decisions = [*mistaken(9), *["UNK"] * 20, *["Greet"] * 10]
-    own = {"accuracy": 101 / 120, "f1_in_scope": 0.8, "f1_out_of_scope": 0.8, "f1": 0.8}
+    judged = {"accuracy": 101 / 120, "f1_in_scope": 0.8, "f1_out_of_scope": 0.8, "f1": 0.8}
     energy = {"accuracy": 0.5, "f1_in_scope": 0.4, "f1_out_of_scope": 0.6, "f1": 0.45}
-    outside = {"open_intent": {"doc": own, "energy": energy}, "ood_detection": {"energy": {"auroc": 0.75}}}
-    write_run(tmp_path / "run" / "seed-0", NAMES, gold, closed, decisions, out_of_scope={"test": outside})
+    outside = {"open_intent": {"doc": judged, "energy": energy}, "ood_detection": {"energy": {"auroc": 0.75}}}
+    write_run(tmp_path / "pool" / "run" / "seed-0", NAMES, gold, closed, decisions, out_of_scope={"test": outside})
     results = {
-        decision: read_row(jobs(tmp_path, Row("run", "sample", decision=decision), (0,)))
+        decision: read_row(jobs(tmp_path, row_of("pool/run", decision=decision), (0,)))
         for decision in ("doc", "energy")
     }
     assert results["doc"].values("accuracy") == [pytest.approx(90)]  # of the 90 that have an intent
@@ -136,7 +145,7 @@ def test_out_of_scope_metrics_are_those_of_the_rows_decision(tmp_path):
     assert low < 80 < high
     assert results["energy"].values("open_accuracy") == [50]
     assert results["energy"].values("auroc") == [75]
-    # Its decisions stand nowhere sample by sample.
+    # No file holds its decisions utterance by utterance.
     assert results["energy"].interval("open_accuracy") is None
     assert results["doc"].values("auroc") == []
 
@@ -145,8 +154,8 @@ def test_a_figure_compares_curves_at_the_same_place_only(tmp_path):
     rows = []
     for place, mistakes in (("1", 40), ("2", 20)):
         for curve, fewer in (("A-MESS", 10), ("text_only", 0)):
-            rows.append(Row(f"pool/{curve}{place}", "sample", title=f"{curve}, {place}", place=place, curve=curve))
-            write_run(tmp_path / rows[-1].folder / "seed-0", NAMES, GOLD, mistaken(mistakes - fewer))
+            rows.append(row_of(f"pool/{curve}{place}", f"{curve}, {place}", place=place, curve=curve))
+            write_run(tmp_path / rows[-1].run.name / "seed-0", NAMES, GOLD, mistaken(mistakes - fewer))
     experiment = Experiment("f", "F", tuple(rows), ("accuracy",), reference="A-MESS", axis="samples")
     results = [read_row(jobs(tmp_path, row, (0,))) for row in rows]
     lines = list(csv.DictReader(io.StringIO(csv_text(experiment, results))))
@@ -165,6 +174,75 @@ def test_the_confusion_matrix_counts_samples_and_pictures_are_small(tmp_path, ta
     np.testing.assert_array_equal(confusion_matrix(predictions), [[21, 9, 0], [0, 21, 9], [9, 0, 21]])
     for name in ("table", "confusion", "intents"):
         assert_is_a_picture(tmp_path / f"{name}.png")
+
+
+def test_a_page_says_how_the_table_was_made_and_keeps_what_a_person_wrote(tmp_path, table):
+    experiment, results = table
+    made = [job for row in experiment.rows for job in jobs(tmp_path, row, (0, 1))]
+    page = tmp_path / "docs" / "page.md"
+    write_page(page, experiment, results, made, "python -m training.reproduce --table 1")
+    text = page.read_text()
+    assert text.startswith(f"# Some table\n\n{table_text(experiment, results)}\n\n{READING}")
+    assert "    python -m training.reproduce --table 1\n" in text
+    assert "| seeds | 0, 1 |" in text and "| test utterances | 90 |" in text
+    assert "| commit of the code | not recorded |" in text
+    assert "| first | sample.yaml | none |" in text
+    page.write_text(text.replace(READING, f"{READING}\nThe third row is the best.\n\n- By far."))
+    for _ in range(2):
+        write_page(page, experiment, results, made, "another command")
+        assert read_reading(page) == "The third row is the best.\n\n- By far."
+    assert "another command" in page.read_text() and page.read_text().count(END_OF_READING) == 1
+
+
+def test_a_page_names_versions_device_and_the_settings_that_differ(tmp_path):
+    run = Run.of_preset(
+        "pool/run", "sample", model_config={"num_anchors": 4}, held_out_intents=0.33, out_of_scope="none"
+    )
+    row = TableRow("four anchors", replace(run, seeded=("held_out_seed",)))
+    versions = {"torch": "2.13", "commit": "a" * 40}
+    write_run(
+        tmp_path / "pool" / "run" / "seed-1",
+        NAMES,
+        GOLD,
+        mistaken(5),
+        versions=versions,
+        device="cpu",
+        wall_seconds=2.4,
+    )
+    made = jobs(tmp_path, row, (1,))
+    experiment = Experiment("some-figure", "Some figure", (row,), axis="anchors")
+    results = [read_row(made)]
+    draw(experiment, results, tmp_path / "picture.png")
+    write_page(tmp_path / "page.md", experiment, results, made, "command", picture=tmp_path / "picture.png")
+    text = (tmp_path / "page.md").read_text()
+    for line in (
+        f"commit of the code | {'a' * 40}",
+        "versions | torch 2.13",
+        "device | cpu",
+        "seconds per run | 2 to 2",
+    ):
+        assert f"| {line} |" in text
+    assert "`--model_config.num_anchors 4`" in text and "`--held_out_seed`: the seed" in text
+    assert "![Some figure](page.png)" in text
+    assert_is_a_picture(tmp_path / "page.png")
+
+
+def test_a_page_that_a_person_wrote_as_a_whole_is_not_overwritten(tmp_path, table):
+    experiment, results = table
+    page = tmp_path / "page.md"
+    page.write_text("# By hand\n")
+    with pytest.raises(ValueError, match="--page"):
+        write_page(page, experiment, results, [], "command")
+    assert page.read_text() == "# By hand\n"
+
+
+def test_versions_name_the_commit_of_a_checkout(tmp_path, monkeypatch):
+    commit = reporting.versions().get("commit")
+    assert commit is None or re.fullmatch(r"[0-9a-f]{40}(-dirty)?", commit)
+    # A copy that the checkout around it does not track.
+    monkeypatch.setattr(reporting, "__file__", str(tmp_path / "reporting.py"))
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    assert "commit" not in reporting.versions()
 
 
 def assert_is_a_picture(file):

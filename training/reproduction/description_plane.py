@@ -1,10 +1,9 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's figure 5: where the semantic tokens of an intent lie, before and after synchronization, in relation to the
-plane of that intent's descriptions.
+"""The paper's figure 5: semantic tokens of an intent beside the plane of the intent's descriptions.
 
-Before is the plain mean of E_f, after is T_f. Eq. 15 sees directions alone (cosines), so that all vectors are brought
-to length one first; distances are between 0 and 2.
+"Before" synchronization is the plain mean of E_f, "after" is T_f. Eq. 15 reads directions alone (cosines), so all
+vectors get length one first. Distances are between 0 and 2.
 """
 
 from __future__ import annotations
@@ -17,14 +16,15 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch.utils.data import DataLoader
-from transformers import AutoModelForSequenceClassification, AutoProcessor
+from transformers import AutoModelForSequenceClassification
 
+from modeling_amess import AmessProcessor
 from modeling_amess.modeling_amess import masked_mean
 
 from ..data import IntentCollator, load_splits
 from ..finished_run import MODEL_FOLDER, read_run
 from ..row_selection import select_rows
-from .figures import COLOURS
+from .pictures import COLOURS
 
 
 FIGURE_5_LABELS = ("Agree", "Joke", "Criticize", "Oppose")
@@ -32,38 +32,40 @@ FIGURE_5_LABELS = ("Agree", "Joke", "Criticize", "Oppose")
 
 @dataclass(frozen=True)
 class SemanticTokens:
-    """Semantic tokens of a test split, all of length one."""
+    """Semantic tokens of a test split and descriptions of its labels, all of length one."""
 
     before: np.ndarray  # (samples, size): mean of E_f
     after: np.ndarray  # (samples, size): T_f
     labels: np.ndarray  # (samples,)
-    descriptions: dict[str, np.ndarray]  # of each described label (descriptions, size)
+    descriptions: dict[str, np.ndarray]  # label -> (descriptions, size)
     label_names: list[str]
 
     def distances(self, label: str) -> tuple[float, float]:
-        """Mean distance of a label's tokens to its descriptions' plane, before and after."""
+        """Mean distance of a label's tokens to the plane of its descriptions, before and after."""
         chosen, points = self.labels == self.label_names.index(label), self.descriptions[label]
-        return tuple(float(plane_distances(part[chosen], points).mean()) for part in (self.before, self.after))
+        before, after = (float(plane_distances(part[chosen], points).mean()) for part in (self.before, self.after))
+        return before, after
 
 
 def semantic_tokens(folder: Path) -> SemanticTokens:
     """Run a trained A-MESS over its test split.
 
     Args:
-        folder: of a finished run that kept its weights.
+        folder: Run folder of a finished run that kept its weights.
 
     Raises:
-        UnfinishedRunError: the folder is not that of a finished run.
-        ValueError: a model whose semantic token and hidden states differ in size and cannot lie in one plane.
+        UnfinishedRunError: The folder does not hold a finished run.
+        ValueError: Descriptions and hidden states of the model differ in size, so they cannot lie in one plane.
     """
     settings = read_run(folder).settings
     model = AutoModelForSequenceClassification.from_pretrained(folder / MODEL_FOLDER).eval()
     if model.config.description_size != model.config.hidden_size:
         raise ValueError(
-            f"The descriptions of {folder} have size {model.config.description_size}, its hidden states "
-            f"{model.config.hidden_size}: figure 5 needs a description encoder of the text encoder's size."
+            f"The descriptions in {folder} have size {model.config.description_size}, the hidden states "
+            f"{model.config.hidden_size}, and figure 5 draws both in one plane. Train with a --description_model of "
+            "the text encoder's size."
         )
-    processor = AutoProcessor.from_pretrained(folder / MODEL_FOLDER)
+    processor = AmessProcessor.from_pretrained(folder / MODEL_FOLDER)
     rows = select_rows(load_splits(settings), settings, num_processes=1)["test"]
     collator = IntentCollator(processor, settings.modality_names)
     before, after, labels = [], [], []
@@ -85,18 +87,27 @@ def semantic_tokens(folder: Path) -> SemanticTokens:
 
 
 def plane_distances(vectors: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Euclidean distances of `vectors (samples, size)` to the plane through `points (points, size)`: three points span a
-    plane, more of them the smallest flat space that holds them all.
+    """Euclidean distances of vectors to the plane through some points.
+
+    Three points span a plane, more points the smallest flat space that holds all of them.
+
+    Args:
+        vectors (`(samples, size)`): Vectors to measure.
+        points (`(points, size)`): Points of the plane.
+
+    Returns:
+        Distances `(samples,)`.
     """
     origin = points[0]
     _, lengths, directions = np.linalg.svd(points[1:] - origin, full_matrices=False)
     directions = directions[lengths > 1e-6 * max(lengths.max(initial=0.0), 1e-12)]
     offsets = vectors - origin
-    return np.linalg.norm(offsets - offsets @ directions.T @ directions, axis=-1)
+    distances: np.ndarray = np.linalg.norm(offsets - offsets @ directions.T @ directions, axis=-1)
+    return distances
 
 
 def project(*parts: np.ndarray) -> list[np.ndarray]:
-    """Each part `(samples, size)` on the two principal components of all parts together, `(samples, 2)`."""
+    """Project each part `(samples, size)` on the two principal components of all parts together, `(samples, 2)`."""
     everything = np.concatenate(parts)
     mean = everything.mean(0)
     components = np.linalg.svd(everything - mean, full_matrices=False)[2][:2]
@@ -104,10 +115,10 @@ def project(*parts: np.ndarray) -> list[np.ndarray]:
 
 
 def distance_table(tokens: SemanticTokens) -> str:
-    """Mean distance to the plane by intent, and over all intents (each counts the same), as Markdown."""
+    """Markdown table of the mean distance to the plane by intent, and over all intents (each counts the same)."""
     rows = {name: tokens.distances(name) for name in tokens.descriptions if name in _present(tokens)}
     means = np.mean(list(rows.values()), axis=0)
-    lines = ["| intent | samples | before | after |", "|---|---|---|---|"]
+    lines = ["| intent | utterances | before | after |", "|---|---|---|---|"]
     for name, (before, after) in rows.items():
         samples = int((tokens.labels == tokens.label_names.index(name)).sum())
         lines.append(f"| {name} | {samples} | {before:.3f} | {after:.3f} |")
@@ -116,9 +127,9 @@ def distance_table(tokens: SemanticTokens) -> str:
 
 
 def draw_planes(tokens: SemanticTokens, title: str, file: Path) -> None:
-    """A panel for each of the paper's four intents that the data have: tokens, descriptions, and their triangle."""
+    """Draw tokens, descriptions and their triangle, one panel per intent of the paper's four that the data have."""
     labels = [name for name in FIGURE_5_LABELS if name in tokens.descriptions and name in _present(tokens)]
-    with matplotlib.rc_context({"font.size": 9}):
+    with matplotlib.rc_context(rc={"font.size": 9}):
         figure = Figure(figsize=(3.2 * len(labels), 3.4), layout="constrained")
         panels = figure.subplots(1, len(labels), squeeze=False)[0]
         for panel, name in zip(panels, labels, strict=True):
@@ -142,4 +153,5 @@ def _present(tokens: SemanticTokens) -> set[str]:
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    unit: np.ndarray = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return unit

@@ -1,22 +1,22 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of the A-MESS paper (arXiv 2503.19474), in percent; F1, P and R are macro averages.
+"""The results of the A-MESS paper (arXiv 2503.19474), in percent; F1, P and R are macro averages.
 
-MulT's and MAG-BERT's rows of Table I equal those of MIntRec's own results, which are means over ten seeds. How many
-seeds the others are means of is not stated.
+The rows of MulT and MAG-BERT in Table I equal MIntRec's own results, which are means over ten seeds. The paper does
+not say how many seeds the other rows are means of.
 """
 
 _CLASSIFICATION = ("accuracy", "macro_f1", "macro_precision", "macro_recall")
 _OPEN = ("open_accuracy", "f1_in_scope", "f1_out_of_scope", "open_f1")
 
 
-def _figures(names: tuple[str, ...], rows: dict[str, tuple[float, ...]]) -> dict[str, dict[str, float]]:
+def _metrics(names: tuple[str, ...], rows: dict[str, tuple[float, ...]]) -> dict[str, dict[str, float]]:
     return {row: dict(zip(names, values, strict=False)) for row, values in rows.items()}
 
 
-# data set -> row -> metric -> figure
+# data set -> row -> metric -> metric, in percent
 TABLE_1 = {
-    "mintrec": _figures(
+    "mintrec": _metrics(
         _CLASSIFICATION,
         {
             "MulT": (72.52, 69.25, 70.25, 69.24),
@@ -26,7 +26,7 @@ TABLE_1 = {
             "A-MESS": (74.12, 70.49, 72.95, 69.94),
         },
     ),
-    "mintrec2": _figures(
+    "mintrec2": _metrics(
         _CLASSIFICATION,
         {
             "MulT": (60.66, 54.12, 58.02, 53.77),
@@ -36,8 +36,8 @@ TABLE_1 = {
         },
     ),
 }
-# MIntRec2.0 with its out-of-scope utterances as a 31st class. The F1 of A-MESS is as printed; its parts give 49.49.
-TABLE_2 = _figures(
+# MIntRec2.0 with its out-of-scope utterances as a 31st class. A-MESS's F1 is the printed one; its parts give 49.49.
+TABLE_2 = _metrics(
     _OPEN,
     {
         "MAG-BERT": (56.20, 47.52, 62.47, 48.00),
@@ -46,7 +46,7 @@ TABLE_2 = _figures(
     },
 )
 # MIntRec.
-TABLE_3 = _figures(
+TABLE_3 = _metrics(
     _CLASSIFICATION,
     {
         "w/o both": (71.95, 68.34, 68.78, 69.08),
@@ -55,6 +55,6 @@ TABLE_3 = _figures(
         "full": (74.12, 70.49, 72.95, 69.94),
     },
 )
-TABLE_4 = _figures(
+TABLE_4 = _metrics(
     _CLASSIFICATION, {"2": (73.83, 70.11), "3": (74.12, 70.49), "5": (74.07, 70.29), "8": (73.78, 70.07)}
 )

@@ -1,32 +1,34 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The finished runs of a row read back, and what they say: mean, deviation, interval, comparison with another row."""
+"""The results of a row's finished runs: mean, deviation, interval, comparison with another row."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
-from ..finished_run import Predictions as LabelledPredictions
-from ..finished_run import read_decisions, read_metrics, read_predictions
+from ..finished_run import METRICS_FILE, Predictions, read_decisions, read_metrics, read_predictions
 from ..significance import Comparison, bootstrap_metrics, interval, mcnemar, paired_bootstrap
 from .jobs import Job
-from .rows import Row
+from .runs import TableRow
 
 
 @dataclass(frozen=True)
 class Metric:
-    """Attributes:
-    title: its column.
-    place: keys that lead to it in metrics.json; `{decision}` is the row's.
-    resampled: its name among `bootstrap_metrics`; "" where predictions do not give it.
-    open: whether it judges the decisions between intents and out-of-scope, not the predicted labels.
+    """A metric and where it is in a run folder.
+
+    Attributes:
+        title: Title of its column.
+        place: Keys that lead to it in metrics.json; `{decision}` is replaced by the row's decision.
+        resampled: Name among the results of `bootstrap_metrics`; "" where the predictions do not give the metric.
+        open: Whether it judges the decisions between intents and out-of-scope, not the predicted labels.
     """
 
     title: str
@@ -42,7 +44,7 @@ METRICS = {
     "macro_f1": Metric("F1", ("test", "macro_f1"), "macro_f1"),
     "macro_precision": Metric("P", ("test", "macro_precision"), "macro_precision"),
     "macro_recall": Metric("R", ("test", "macro_recall"), "macro_recall"),
-    # With out-of-scope utterances, the label for them counted as one more.
+    # With out-of-scope utterances, whose label counts as one more.
     "open_accuracy": Metric("ACC", (*_OPEN_INTENT, "accuracy"), "accuracy", open=True),
     "f1_in_scope": Metric("F1-IS", (*_OPEN_INTENT, "f1_in_scope"), "f1_in_scope", open=True),
     "f1_out_of_scope": Metric("F1-OOS", (*_OPEN_INTENT, "f1_out_of_scope"), "f1_out_of_scope", open=True),
@@ -53,47 +55,49 @@ METRICS = {
     "fpr95": Metric("FPR95", (*_DETECTION, "fpr95")),
     "eer": Metric("EER", (*_DETECTION, "eer")),
 }
-# The decisions that predictions.parquet holds; those by a score with a threshold stand in metrics.json alone.
+# Decisions in predictions.parquet; of those by a score with a threshold, only metrics.json holds the metrics.
 _STORED_DECISIONS = ("argmax", "doc")
 
 
 @dataclass(frozen=True, eq=False)
 class RowResults:
-    """What the finished runs of a row say.
+    """The finished runs of a row.
 
     Attributes:
-        row: what was trained.
-        contents: metrics.json by seed.
-        predictions: of the test split by seed, over the samples that have one of the model's labels.
-        decisions: between intents and out-of-scope, over all samples, by seed; empty where there were none to make.
-        missing: seeds without a finished run.
+        row: Row of the table.
+        contents: Content of metrics.json by seed.
+        finished: Time at which each run was finished, by seed.
+        predictions: Predictions on the test split by seed, of the utterances with one of the model's labels.
+        decisions: Decisions between intents and out-of-scope by seed, of all utterances; empty where a run makes none.
+        missing: Seeds without a finished run.
     """
 
-    row: Row
+    row: TableRow
     contents: Mapping[int, Mapping[str, Any]]
-    predictions: Mapping[int, LabelledPredictions]
-    decisions: Mapping[int, LabelledPredictions]
+    finished: Mapping[int, datetime]
+    predictions: Mapping[int, Predictions]
+    decisions: Mapping[int, Predictions]
     missing: tuple[int, ...]
-    _resampled: dict[tuple, dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
+    _resampled: dict[tuple[tuple[int, ...], bool], dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """The seeds that are finished."""
+        """Seeds with a finished run."""
         return tuple(self.contents)
 
     def by_seed(self, metric: str) -> dict[int, float]:
-        """A metric of `METRICS` by seed, in percent; without the seeds whose runs do not have it."""
-        found = {}
+        """A metric of `METRICS` by seed, in percent; seeds whose runs do not have the metric are left out."""
+        percent = {}
         for seed, content in self.contents.items():
             value: Any = content
             for key in METRICS[metric].place:
                 value = (value or {}).get(key.format(decision=self.row.decision))
             if value is not None:
-                found[seed] = 100 * value
-        return found
+                percent[seed] = 100 * value
+        return percent
 
     def values(self, metric: str) -> list[float]:
-        """`by_seed` without the seeds."""
+        """The values of `by_seed`."""
         return list(self.by_seed(metric).values())
 
     def mean(self, metric: str) -> float | None:
@@ -107,13 +111,13 @@ class RowResults:
         return statistics.stdev(values) if len(values) > 1 else None
 
     def interval(self, metric: str) -> tuple[float, float] | None:
-        """The 95 % interval of the mean in percent, by bootstrap; `None` where predictions do not give it."""
+        """95 % interval of the mean in percent, by bootstrap; `None` where the predictions do not give it."""
         resampled = self.resampled(metric, tuple(self.samples(metric)))
         mean = self.mean(metric)
         return None if resampled is None or mean is None else interval(100 * resampled, mean)
 
-    def samples(self, metric: str) -> Mapping[int, LabelledPredictions]:
-        """By seed the predictions that a metric judges; empty where they were not kept."""
+    def samples(self, metric: str) -> Mapping[int, Predictions]:
+        """Predictions that a metric judges, by seed; empty where the run folders do not hold them."""
         if not METRICS[metric].resampled:
             return {}
         if METRICS[metric].open:
@@ -121,8 +125,12 @@ class RowResults:
         return self.predictions
 
     def resampled(self, metric: str, seeds: tuple[int, ...]) -> np.ndarray | None:
-        """The metric on resampled samples and seeds, as a fraction; the folds of a cross-validation count as one seed
-        that was tested on all samples. `None` where there is none, or seeds share a part of their test samples only.
+        """The metric on resampled utterances and seeds, as a fraction.
+
+        The folds of a cross-validation count as one seed that was tested on all utterances.
+
+        Returns:
+            The values; `None` where there are none, or where seeds share only a part of their test utterances.
         """
         known = METRICS[metric]
         if (seeds, known.open) not in self._resampled:
@@ -132,12 +140,17 @@ class RowResults:
 
 
 def read_row(jobs: Sequence[Job]) -> RowResults:
-    """Read the runs of one row, a job for each seed."""
+    """Read the runs of one row.
+
+    Args:
+        jobs: One job per seed.
+    """
     finished = [job for job in jobs if job.finished]
     decisions = {job.seed: read_decisions(job.folder) for job in finished}
     return RowResults(
         row=jobs[0].row,
         contents={job.seed: read_metrics(job.folder) for job in finished},
+        finished={job.seed: _finished_at(job) for job in finished},
         predictions={job.seed: read_predictions(job.folder) for job in finished},
         decisions={seed: part for seed, part in decisions.items() if part is not None},
         missing=tuple(job.seed for job in jobs if not job.finished),
@@ -145,31 +158,35 @@ def read_row(jobs: Sequence[Job]) -> RowResults:
 
 
 def compare(first: RowResults, second: RowResults, metric: str) -> Comparison | None:
-    """`second` minus `first` in percentage points, on the seeds and samples that both have.
+    """`second` minus `first` in percentage points, on the seeds and utterances that both have.
 
     Returns:
-        The paired bootstrap's comparison, for the accuracy of one seed with McNemar's p-value; `None` where there is
-        no common seed or the test samples differ.
+        The comparison by paired bootstrap, for the accuracy of one seed with McNemar's p-value; `None` where the rows
+        have no seed in common or different test utterances.
     """
     one, other = first.samples(metric), second.samples(metric)
     seeds = tuple(seed for seed in one if seed in other)
-    resampled = [part.resampled(metric, seeds) for part in (first, second)]
-    if any(values is None for values in resampled) or not all(_same_samples(one[seed], other[seed]) for seed in seeds):
+    before, after = first.resampled(metric, seeds), second.resampled(metric, seeds)
+    if before is None or after is None or not all(_same_samples(one[seed], other[seed]) for seed in seeds):
         return None
-    values = [[part.by_seed(metric)[seed] for seed in seeds] for part in (first, second)]
-    difference = statistics.mean(values[1]) - statistics.mean(values[0])
-    found = paired_bootstrap(100 * resampled[0], 100 * resampled[1], difference)
+    means = [statistics.mean(part.by_seed(metric)[seed] for seed in seeds) for part in (first, second)]
+    bootstrap = paired_bootstrap(100 * before, 100 * after, means[1] - means[0])
     if len(seeds) == 1 and METRICS[metric].resampled == "accuracy":
         right = [np.array(part[seeds[0]].predicted) == np.array(part[seeds[0]].labels) for part in (one, other)]
-        return replace(found, p_value=mcnemar(*right), test="McNemar")
-    return found
+        return replace(bootstrap, p_value=mcnemar(*right), test="McNemar")
+    return bootstrap
 
 
-def _same_samples(first: LabelledPredictions, second: LabelledPredictions) -> bool:
+def _finished_at(job: Job) -> datetime:
+    # A run writes metrics.json last.
+    return datetime.fromtimestamp((job.folder / METRICS_FILE).stat().st_mtime, UTC)
+
+
+def _same_samples(first: Predictions, second: Predictions) -> bool:
     return (first.ids, first.labels, first.label_names) == (second.ids, second.labels, second.label_names)
 
 
-def _resample(parts: Sequence[LabelledPredictions]) -> dict[str, np.ndarray]:
+def _resample(parts: Sequence[Predictions]) -> dict[str, np.ndarray]:
     parts = _joined_folds(parts)
     if not parts or not all(_same_samples(parts[0], part) for part in parts):
         return {}
@@ -180,12 +197,16 @@ def _resample(parts: Sequence[LabelledPredictions]) -> dict[str, np.ndarray]:
     return bootstrap_metrics(labels, predicted, len(names), out_of_scope=ids.get(OUT_OF_SCOPE_LABEL))
 
 
-def _joined_folds(parts: Sequence[LabelledPredictions]) -> Sequence[LabelledPredictions]:
-    """Runs that share no test sample, the folds of a cross-validation, as one that saw them all."""
+def _joined_folds(parts: Sequence[Predictions]) -> Sequence[Predictions]:
+    """Join runs that share no test utterance, the folds of a cross-validation, into one that was tested on all."""
     ids = [sample for part in parts for sample in part.ids]
     if len(parts) < 2 or len(set(ids)) < len(ids) or len({part.label_names for part in parts}) > 1:
         return parts
-    columns = [
-        tuple(value for part in parts for value in getattr(part, name)) for name in ("ids", "labels", "predicted")
+    return [
+        Predictions(
+            ids=tuple(ids),
+            labels=tuple(label for part in parts for label in part.labels),
+            predicted=tuple(label for part in parts for label in part.predicted),
+            label_names=parts[0].label_names,
+        )
     ]
-    return [LabelledPredictions(*columns, parts[0].label_names)]

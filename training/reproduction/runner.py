@@ -1,10 +1,10 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs what is missing, several jobs side by side: on the CPU with one thread each, on GPUs with one device each.
+"""Run the jobs that are not finished, several side by side: one thread each on the CPU, one device each on GPUs.
 
-The command may be killed at any moment and given again. A finished run is not repeated. A run writes its output to
-a log that is locked for as long as one of its processes lives, also after the death of the command that started it,
-so that no run is started twice at the same time: whoever comes second waits and finds it finished.
+The command may be killed at any moment and given again. A finished run is not repeated. A run writes its output to a
+log, which stays locked for as long as a process of the run lives, also after the death of the command that started it.
+So no run is started twice at the same time: a second command waits for the lock and then sees a finished run.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import IO
+
+import torch
 
 from ..finished_run import CHECKPOINT_FOLDER, METRICS_FILE
 from .jobs import Job
 
 
 def run_missing(jobs: Sequence[Job], workers: int, keep_weights: bool = False) -> list[Job]:
-    """Run the jobs that are not finished, a line of progress for each.
+    """Run the jobs that are not finished, and print one line of progress per job.
 
     Args:
-        jobs: in the order to run them in.
-        workers: how many at a time.
-        keep_weights: keep the trained weights of every run, not only of the rows that need them.
+        jobs: Jobs in the order to run them in.
+        workers: Number of jobs that run at a time.
+        keep_weights: Whether all runs keep the trained weights; otherwise only those that a picture needs do.
 
     Returns:
         The jobs that failed.
@@ -49,15 +52,13 @@ def run_missing(jobs: Sequence[Job], workers: int, keep_weights: bool = False) -
                 failed.append(job)
             print(f"[{number}/{len(jobs)}] {line}", flush=True)
     finally:
-        # After an interruption, too: those that run get it from the terminal themselves, the others do not start.
+        # After an interruption too: the terminal interrupts the running jobs itself, and no other job starts.
         pool.shutdown(cancel_futures=True)
     return failed
 
 
 def visible_gpus() -> list[str]:
     """Names for CUDA_VISIBLE_DEVICES of the GPUs that this process may use."""
-    import torch
-
     if not torch.cuda.is_available():
         return []
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -65,19 +66,19 @@ def visible_gpus() -> list[str]:
 
 
 def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool) -> str:
-    """Run a job unless it is finished; what to tell of it."""
+    """Run a job unless it is finished, and return its line of progress."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("a") as log:
         try:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"{_name(job)}: another process is training it; waiting for that", flush=True)
+            print(f"{_name(job)}: another process trains this run; waiting for it", flush=True)
             fcntl.flock(log, fcntl.LOCK_EX)
         if not job.finished:
             _train(job, log, devices)
         if not job.finished:
             return f"{_name(job)}: FAILED ({_last_line(job)}); see {job.log}"
-        if not (keep_weights or job.row.keep_weights):
+        if not (keep_weights or job.row.run.keep_weights):
             delete_weights(job)
     content = json.loads((job.folder / METRICS_FILE).read_text(encoding="utf-8"))
     scores = ", ".join(
@@ -87,7 +88,7 @@ def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool) -
     return f"{_name(job)}: {scores}{seconds}"
 
 
-def _train(job: Job, log, devices: queue.SimpleQueue[str | None]) -> None:
+def _train(job: Job, log: IO[str], devices: queue.SimpleQueue[str | None]) -> None:
     command = job.command()
     log.truncate(0)
     log.write(f"$ {shlex.join(command)}\n")
@@ -95,21 +96,21 @@ def _train(job: Job, log, devices: queue.SimpleQueue[str | None]) -> None:
     device = devices.get()
     try:
         variables = {"OMP_NUM_THREADS": "1"} if device is None else {"CUDA_VISIBLE_DEVICES": device}
-        # The lock belongs to the open file, which the child has as its output.
+        # The lock belongs to the open file, which the child process has as its output.
         subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **variables})
     finally:
         devices.put(device)
 
 
 def delete_weights(job: Job) -> None:
-    """Trained models and checkpoints of all runs would fill the disk; tables need the numbers alone."""
+    """Delete the model and the checkpoints: those of all runs fill a disk, and tables need only the metrics."""
     for weights in job.folder.rglob("*.safetensors"):
         weights.unlink()
     shutil.rmtree(job.folder / CHECKPOINT_FOLDER, ignore_errors=True)
 
 
 def _name(job: Job) -> str:
-    return f"{job.row.title or job.row.folder}, seed {job.seed}"
+    return f"{job.row.title}, seed {job.seed}"
 
 
 def _last_line(job: Job) -> str:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 
 from ..significance import Comparison
 from .experiments import Experiment
@@ -14,15 +15,28 @@ from .results import METRICS, RowResults, compare
 
 
 EXPLANATION = (
-    "In percent, on {tested_on}: mean ± standard deviation over the seeds (n - 1), [95 % interval of the mean by "
-    "bootstrap over test samples and seeds; too narrow where a few seeds differ much]. Differences are paired: the "
-    "same samples and seeds; p is two-sided, of the paired bootstrap or, for one seed's accuracy, McNemar's exact "
-    "test."
+    "In percent, on {tested_on}. A cell holds the mean ± standard deviation over the seeds (n - 1), and in brackets "
+    "the 95 % interval of the mean, by bootstrap over test utterances and seeds. The interval is too narrow where a "
+    "few seeds differ much. Differences are paired: both rows are compared on the same utterances and seeds. p is "
+    "two-sided, from the paired bootstrap or, for the accuracy of one seed, from McNemar's exact test."
 )
 
 
 def markdown(experiment: Experiment, results: Sequence[RowResults]) -> str:
-    """The table with its heading, what differs from the paper, and what is missing."""
+    """The table under its heading, with how to read it."""
+    return f"# {experiment.title}\n\n{explanation(experiment)}\n\n{table_text(experiment, results)}\n"
+
+
+def explanation(experiment: Experiment) -> str:
+    """How to read the table, and what differs from the paper's setting."""
+    parts = [EXPLANATION.format(tested_on=experiment.tested_on)]
+    if experiment.differences:
+        parts.append(f"What differs from the paper's setting: {experiment.differences}")
+    return "\n\n".join(textwrap.fill(part, 119, break_on_hyphens=False) for part in parts)
+
+
+def table_text(experiment: Experiment, results: Sequence[RowResults]) -> str:
+    """The table, and the runs that it lacks."""
     main = experiment.metrics[0]
     published = any(result.row.published for result in results)
     header = ["row", *(METRICS[metric].title for metric in experiment.metrics)]
@@ -33,30 +47,29 @@ def markdown(experiment: Experiment, results: Sequence[RowResults]) -> str:
         header.append(f"{experiment.reference} against this row")
     header.append("seeds")
 
-    lines = [_line(header), _line(["---"] * len(header))]
+    rows = []
     for index, result in enumerate(results):
-        cells = [result.row.title, *(_figure(result, metric) for metric in experiment.metrics)]
+        cells = [result.row.title, *(_result(result, metric) for metric in experiment.metrics)]
         if published:
-            figures = result.row.published
-            cells += [f"{figures[metric]:.2f}" if metric in figures else "" for metric in experiment.metrics]
+            papers = result.row.published
+            cells += [f"{papers[metric]:.2f}" if metric in papers else "" for metric in experiment.metrics]
         cells.append(_comparison(compare_with_above(results, index, main)))
         if experiment.reference:
             cells.append(_comparison(compare_with_reference(experiment, results, index, main)))
         cells.append(", ".join(str(seed) for seed in result.seeds) or "none")
-        lines.append(_line(cells))
-
-    parts = [f"# {experiment.title}", EXPLANATION.format(tested_on=experiment.tested_on)]
-    if experiment.differences:
-        parts.append(f"What differs from the paper's setting: {experiment.differences}")
-    parts.append("\n".join(lines))
+        rows.append(cells)
+    text = markdown_table(header, rows)
     missing = [f"{result.row.title}, seed {seed}" for result in results for seed in result.missing]
-    if missing:
-        parts.append("Missing: " + "; ".join(missing) + ".")
-    return "\n\n".join(parts) + "\n"
+    return text + (f"\n\nMissing: {'; '.join(missing)}." if missing else "")
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join(_line(cells) for cells in (header, ["---"] * len(header), *rows))
 
 
 def csv_text(experiment: Experiment, results: Sequence[RowResults]) -> str:
-    """One line for every row and metric."""
+    """The results as CSV, one line per row and metric."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     comparison = ("difference", "low", "high", "p", "test")
@@ -86,7 +99,7 @@ def csv_text(experiment: Experiment, results: Sequence[RowResults]) -> str:
 
 
 def compare_with_above(results: Sequence[RowResults], index: int, metric: str) -> Comparison | None:
-    """A row minus the one above it; among curves only at the same place, where the models alone differ."""
+    """Compare a row with the row above it; in a figure with curves only at the same place, where the models differ."""
     if index == 0 or (results[index].row.curve and results[index - 1].row.place != results[index].row.place):
         return None
     return compare(results[index - 1], results[index], metric)
@@ -95,7 +108,7 @@ def compare_with_above(results: Sequence[RowResults], index: int, metric: str) -
 def compare_with_reference(
     experiment: Experiment, results: Sequence[RowResults], index: int, metric: str
 ) -> Comparison | None:
-    """The reference, among curves at the same place, minus a row; `None` for the reference itself."""
+    """Compare the reference, among curves its point at the same place, with a row; `None` for the reference itself."""
     row = results[index].row
     for other in results:
         named = other.row.title == experiment.reference
@@ -104,26 +117,27 @@ def compare_with_reference(
     return None
 
 
-def _figure(result: RowResults, metric: str) -> str:
+def _result(result: RowResults, metric: str) -> str:
     mean, deviation, bounds = result.mean(metric), result.deviation(metric), result.interval(metric)
     if mean is None:
-        # DOC decides without a score, so it has none of a score's metrics.
+        # DOC decides without a score, so it has no metric of a score.
         return "" if result.seeds else "missing"
     spread = f" ± {deviation:.1f}" if deviation is not None else ""
     return f"{mean:.1f}{spread}" + (f" [{bounds[0]:.1f}, {bounds[1]:.1f}]" if bounds else "")
 
 
-def _comparison(found: Comparison | None) -> str:
-    if found is None:
+def _comparison(comparison: Comparison | None) -> str:
+    if comparison is None:
         return ""
-    p_value = "p < 0.001" if found.p_value < 0.001 else f"p = {found.p_value:.3f}"
-    return f"{found.difference:+.1f} [{found.low:+.1f}, {found.high:+.1f}], {p_value}"
+    p_value = "p < 0.001" if comparison.p_value < 0.001 else f"p = {comparison.p_value:.3f}"
+    return f"{comparison.difference:+.1f} [{comparison.low:+.1f}, {comparison.high:+.1f}], {p_value}"
 
 
-def _comparison_cells(found: Comparison | None) -> list[str]:
-    if found is None:
+def _comparison_cells(comparison: Comparison | None) -> list[str]:
+    if comparison is None:
         return [""] * 5
-    return [_number(found.difference), _number(found.low), _number(found.high), f"{found.p_value:.4g}", found.test]
+    numbers = [_number(value) for value in (comparison.difference, comparison.low, comparison.high)]
+    return [*numbers, f"{comparison.p_value:.4g}", comparison.test]
 
 
 def _number(value: float | None) -> str:

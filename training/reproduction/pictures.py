@@ -1,29 +1,32 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Results as pictures: rows as points with intervals, curves, a confusion matrix, bars by intent."""
+"""Pictures of results: rows as points with intervals, curves, a confusion matrix, bars by intent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..finished_run import Predictions as LabelledPredictions
+from ..finished_run import Predictions
 from .experiments import Experiment
 from .results import METRICS, RowResults
 
 
-# A palette that readers with colour blindness tell apart (Okabe and Ito).
+# Readers with colour blindness can tell these colours apart (Okabe and Ito).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-_STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110}
+_PUBLISHED: dict[str, Any] = {"marker": "D", "color": "grey", "markerfacecolor": "none", "markersize": 5}
+_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110}
 
 
 def draw(experiment: Experiment, results: Sequence[RowResults], file: Path) -> None:
-    """A figure's curves, or a table's rows as points, one panel a metric; the paper's figures as hollow diamonds."""
-    with matplotlib.rc_context(_STYLE):
+    """Draw a figure's curves, or a table's rows as points, one panel per metric; the paper's values are diamonds."""
+    with matplotlib.rc_context(rc=_STYLE):
         number = len(experiment.metrics)
         height = 3.2 if experiment.axis else 0.9 + 0.3 * len(results)
         width = 1.6 + (3.6 if experiment.axis else 2.4) * number
@@ -41,16 +44,16 @@ def draw(experiment: Experiment, results: Sequence[RowResults], file: Path) -> N
         if several:
             figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
         published = any(result.row.published for result in results)
-        figure.suptitle(experiment.title + ("  (◇ the paper's)" if published else ""))
+        figure.suptitle(experiment.title + ("  (◇ the paper)" if published else ""))
         figure.savefig(file)
 
 
-def draw_confusion_matrix(predictions: LabelledPredictions, file: Path) -> None:
-    """Rows are the gold intents, columns the predicted ones; colours are shares of the row, numbers are samples."""
+def draw_confusion_matrix(predictions: Predictions, file: Path) -> None:
+    """Draw gold intents as rows and predicted intents as columns; numbers are utterances, colours their share."""
     counts = confusion_matrix(predictions)
     names = predictions.label_names
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    with matplotlib.rc_context(_STYLE | {"axes.spines.top": True, "axes.spines.right": True}):
+    with matplotlib.rc_context(rc=_STYLE | {"axes.spines.top": True, "axes.spines.right": True}):
         side = 2 + 0.28 * len(names)
         figure = Figure(figsize=(side, side), layout="constrained")
         panel = figure.subplots()
@@ -65,13 +68,13 @@ def draw_confusion_matrix(predictions: LabelledPredictions, file: Path) -> None:
         figure.savefig(file)
 
 
-def draw_intents(predictions: LabelledPredictions, file: Path) -> None:
-    """F1 of every intent as bars, the best above, with the number of its test samples."""
+def draw_intents(predictions: Predictions, file: Path) -> None:
+    """Draw the F1 of every intent as a bar, the best on top, with the number of its test utterances."""
     counts = confusion_matrix(predictions)
     support, predicted = counts.sum(1), counts.sum(0)
     f1 = 200 * counts.diagonal() / np.maximum(support + predicted, 1)
     order = np.argsort(f1, kind="stable")
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(rc=_STYLE):
         figure = Figure(figsize=(5.5, 1 + 0.22 * len(order)), layout="constrained")
         panel = figure.subplots()
         panel.barh(range(len(order)), f1[order], color=COLOURS[0])
@@ -79,12 +82,12 @@ def draw_intents(predictions: LabelledPredictions, file: Path) -> None:
             range(len(order)), [f"{predictions.label_names[index]} ({support[index]})" for index in order]
         )
         panel.set_xlim(0, 100)
-        panel.set_xlabel("F1 (%); in brackets the number of test samples")
+        panel.set_xlabel("F1 (%); in brackets the number of test utterances")
         figure.savefig(file)
 
 
-def confusion_matrix(predictions: LabelledPredictions) -> np.ndarray:
-    """Samples by gold (rows) and predicted label (columns), `(labels, labels)`."""
+def confusion_matrix(predictions: Predictions) -> np.ndarray:
+    """Count the utterances by gold label (rows) and predicted label (columns), `(labels, labels)`."""
     ids = {name: index for index, name in enumerate(predictions.label_names)}
     counts = np.zeros((len(ids), len(ids)), dtype=int)
     gold, predicted = ([ids[name] for name in column] for column in (predictions.labels, predictions.predicted))
@@ -92,7 +95,7 @@ def confusion_matrix(predictions: LabelledPredictions) -> np.ndarray:
     return counts
 
 
-def _draw_rows(panel, results: Sequence[RowResults], metric: str) -> None:
+def _draw_rows(panel: Axes, results: Sequence[RowResults], metric: str) -> None:
     for place, result in enumerate(results):
         mean, bounds = result.mean(metric), result.interval(metric)
         if mean is not None:
@@ -100,28 +103,25 @@ def _draw_rows(panel, results: Sequence[RowResults], metric: str) -> None:
                 panel.plot(bounds, (place, place), color=COLOURS[0], linewidth=1.5)
             panel.plot(mean, place, "o", color=COLOURS[0], markersize=5)
         if metric in result.row.published:
-            panel.plot(result.row.published[metric], place, "D", color="grey", markerfacecolor="none", markersize=5)
+            panel.plot(result.row.published[metric], place, **_PUBLISHED)
     panel.set_yticks(range(len(results)), [result.row.title for result in results])
     panel.set_ylim(len(results) - 0.5, -0.5)
     panel.grid(axis="x", color="0.9")
 
 
-def _draw_curves(panel, results: Sequence[RowResults], metric: str) -> None:
+def _draw_curves(panel: Axes, results: Sequence[RowResults], metric: str) -> None:
     places = list(dict.fromkeys(result.row.place for result in results))
     for number, curve in enumerate(dict.fromkeys(result.row.curve for result in results)):
         colour, line = COLOURS[number % len(COLOURS)], "o-" if number < len(COLOURS) else "s--"
-        points = [result for result in results if result.row.curve == curve and result.mean(metric) is not None]
-        where = [places.index(result.row.place) for result in points]
-        panel.plot(where, [result.mean(metric) for result in points], line, color=colour, markersize=4, label=curve)
-        bounded = [
-            (x, *result.interval(metric)) for x, result in zip(where, points, strict=True) if result.interval(metric)
-        ]
+        points = [result for result in results if result.row.curve == curve]
+        means = [(places.index(point.row.place), mean) for point in points if (mean := point.mean(metric)) is not None]
+        panel.plot([x for x, _ in means], [mean for _, mean in means], line, color=colour, markersize=4, label=curve)
+        bounded = [(places.index(point.row.place), *bounds) for point in points if (bounds := point.interval(metric))]
         if bounded:
             x, low, high = zip(*bounded, strict=True)
             panel.fill_between(x, low, high, color=colour, alpha=0.1, linewidth=0)
     for result in results:
         if metric in result.row.published:
-            figure = result.row.published[metric]
-            panel.plot(places.index(result.row.place), figure, "D", color="grey", markerfacecolor="none", markersize=5)
+            panel.plot(places.index(result.row.place), result.row.published[metric], **_PUBLISHED)
     panel.set_xticks(range(len(places)), places)
     panel.grid(axis="y", color="0.9")
