@@ -14,6 +14,7 @@ import pytest
 from dataset_scripts.registry import DATASETS
 from training.arguments import SENTENCE_METHODS, parse_settings
 from training.baselines import MODELS
+from training.finished_run import write_settings
 from training.model_setup import model_config_fields
 from training.reproduce import choose_reference, choose_rows, create_parser, find_experiment, split_setting
 from training.reproduction.experiments import (
@@ -25,7 +26,7 @@ from training.reproduction.experiments import (
     named_experiment,
     table,
 )
-from training.reproduction.jobs import Job
+from training.reproduction.jobs import Job, OtherRunError, check_folders
 from training.reproduction.pages import read_reading
 from training.reproduction.runs import Run, command_words, preset_settings
 
@@ -222,6 +223,18 @@ def test_folds_and_draws_take_the_number_of_the_seed(tmp_path):
     draws = table("held_out", "mintrec2", "minilm").rows[0]
     assert [Job(folds, seed, tmp_path).settings.cross_validation_fold for seed in (0, 3)] == [0, 3]
     assert [Job(draws, seed, tmp_path).settings.held_out_seed for seed in (0, 3)] == [0, 3]
+
+
+def test_a_folder_of_another_method_is_refused(tmp_path):
+    rows = {row.curve: row for row in figure("shots", "sample", "minilm").rows if row.place == "1"}
+    setfit = Job(rows["SetFit"], 0, tmp_path)
+    setfit.folder.mkdir(parents=True)
+    write_settings(setfit.folder, setfit.settings)
+    check_folders([setfit])
+    assert (setfit.settings.model, setfit.settings.modalities) == ("setfit", "text")
+    write_settings(setfit.folder, replace(setfit.settings, model="logistic"))
+    with pytest.raises(OtherRunError, match="model was 'logistic' and is 'setfit'"):
+        check_folders([setfit])
 
 
 def test_weights_are_kept_where_a_picture_needs_the_model():
