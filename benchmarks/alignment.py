@@ -44,8 +44,8 @@ def main() -> None:
     modules = {}
     for kind in KINDS:
         config.alignment = kind
-        video = AmessAlignment(config, FEATURE_SIZES["video"], MAX_LENGTHS["video"])
-        audio = AmessAlignment(config, FEATURE_SIZES["audio"], MAX_LENGTHS["audio"])
+        video = AmessAlignment(config.alignment, FEATURE_SIZES["video"], MAX_LENGTHS["video"], config.max_text_length)
+        audio = AmessAlignment(config.alignment, FEATURE_SIZES["audio"], MAX_LENGTHS["audio"], config.max_text_length)
         modules[kind] = torch.nn.ModuleList([video, audio]).to(arguments.device)
         parameters = list(modules[kind].parameters())
         if parameters:  # the optimizer skips parameters without a gradient: those of the other kinds

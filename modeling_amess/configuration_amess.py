@@ -102,8 +102,8 @@ class AmessMediaEncoderConfig(AmessVersionedConfig):
             if not _describes_media_encoder(config_dict):
                 raise ValueError(
                     f"This config.json describes {config_dict.get('architectures') or 'an A-MESS model'}, not a media "
-                    "encoder. Load it with AmessForIntentClassification.from_pretrained(...); an attached encoder is its "
-                    "amess.media_encoder."
+                    "encoder. Load it with AmessForIntentClassification.from_pretrained(...); an attached encoder is "
+                    "its amess.media_encoder."
                 )
             fields = ("architectures", "video_config", "audio_config", "dtype", "transformers_version")
             record = config_dict.get("media_encoder")
@@ -279,12 +279,9 @@ class AmessConfig(AmessVersionedConfig):
         if self.video_config is None and self.audio_config is None:
             return None
         # Copies: a configuration that becomes part of another takes over some of its settings.
-        return AmessMediaEncoderConfig(
-            video_config=copy.deepcopy(self.video_config),
-            audio_config=copy.deepcopy(self.audio_config),
-            record=self.media_encoder,
-            attn_implementation=self._attn_implementation,
-        )
+        fields: dict[str, Any] = copy.deepcopy({"video_config": self.video_config, "audio_config": self.audio_config})
+        fields |= {"record": self.media_encoder, "attn_implementation": self._attn_implementation}
+        return AmessMediaEncoderConfig(**fields)
 
     @property
     def hidden_size(self) -> int:
@@ -315,8 +312,17 @@ class AmessConfig(AmessVersionedConfig):
     @property
     def modalities(self) -> tuple[str, ...]:
         """The modalities that the model has parts for; text is always one of them."""
-        sizes = {"text": self.hidden_size, "video": self.video_feature_size, "audio": self.audio_feature_size}
-        return tuple(name for name, size in sizes.items() if size is not None)
+        return ("text", *(name for name, size in self.feature_sizes.items() if size is not None))
+
+    @property
+    def feature_sizes(self) -> dict[str, int | None]:
+        """Size of one feature by modality; `None` for a modality that the model has no part for."""
+        return {"video": self.video_feature_size, "audio": self.audio_feature_size}
+
+    @property
+    def label_names(self) -> list[str]:
+        """Names of the labels in the order of their ids."""
+        return [label for _, label in sorted((int(index), label) for index, label in (self.id2label or {}).items())]
 
     def is_out_of_scope(self, label: str, score: float, threshold: float | None = None) -> bool:
         """Judge whether an answer means none of the intents that the model knows.
@@ -361,10 +367,10 @@ class AmessConfig(AmessVersionedConfig):
             raise ValueError(
                 f"description_template={self.description_template!r} has no {{description}}, where the text goes."
             )
-        labels = [str(label) for label in self.label2id or {}]
-        if self.out_of_scope_label is not None and self.out_of_scope_label not in labels:
+        if self.out_of_scope_label is not None and self.out_of_scope_label not in (self.label2id or {}):
             raise ValueError(
-                f"out_of_scope_label={self.out_of_scope_label!r} is not a label of this model: {sorted(labels)}."
+                f"out_of_scope_label={self.out_of_scope_label!r} is not a label of this model: "
+                f"{sorted(self.label_names)}."
             )
 
 

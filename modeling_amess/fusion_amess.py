@@ -1,9 +1,10 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Anchor-based Multimodal Embedding (A-ME): alignment, anchor selection and the cross attentions of eq. 4 to 13."""
+"""Anchor-based Multimodal Embedding (A-ME, eq. 4 to 13): attention, alignment, choice of anchors, and the fusion."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,9 +22,9 @@ def eager_attention_forward(
     attention_mask: torch.Tensor | None,
     scaling: float,
     dropout: float = 0.0,
-    **kwargs,
+    **kwargs: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention with its weights: `(batch, heads, queries, keys)` beside the output."""
+    """Compute attention and its weights `(batch, heads, queries, keys)`."""
     weights = torch.matmul(query, key.transpose(2, 3)) * scaling
     if attention_mask is not None:
         if attention_mask.dtype == torch.bool:
@@ -36,17 +37,19 @@ def eager_attention_forward(
 
 
 class AmessAttentionProjection(nn.Linear):
-    """A query, key or value projection of the fusion. A class of its own because it is initialised wider than BERT's
-    layers (Xavier, as torch's own attention): at BERT's 0.02 the attention starts all but uniform over the frames, and
-    the fusion takes about twice as many epochs to find anything (docs/log.md).
+    """Query, key or value projection of the fusion.
+
+    A class of its own, because it is initialised wider than BERT's layers (Xavier, as torch's own attention): at
+    BERT's 0.02 the attention starts all but uniform over the frames, and the fusion takes about twice as many epochs
+    to learn anything (docs/log.md).
     """
 
 
 class AmessAttention(nn.Module):
-    """Multi-head attention of one sequence to another, which may have vectors of another size.
+    """Multi-head attention of one sequence to another, whose vectors may have another size.
 
-    Keys and values have no bias: in the scores it is a constant of each query, which the softmax takes out, and in the
-    output, as the weights add up to one, what the bias of the linear layer that follows adds anyway.
+    Keys and values have no bias. In the scores a bias is a constant per query, which the softmax takes out; in the
+    output, as the weights add up to one, it is what the bias of the next linear layer adds anyway.
     """
 
     def __init__(self, config: AmessConfig, key_size: int, project_value: bool = True):
@@ -58,19 +61,21 @@ class AmessAttention(nn.Module):
         self.is_causal = False
         self.q_proj = AmessAttentionProjection(config.hidden_size, config.hidden_size)
         self.k_proj = AmessAttentionProjection(key_size, config.hidden_size, bias=False)
+        # Any: a projection has weights to compute with, an identity has none.
+        self.v_proj: Any = nn.Identity()
         if project_value:
             self.v_proj = AmessAttentionProjection(key_size, config.hidden_size, bias=False)
-        else:
-            self.v_proj = nn.Identity()
 
     def forward(
         self, query: torch.Tensor, key: torch.Tensor, key_mask: torch.Tensor, output_attentions: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Args:
-            query (`torch.Tensor` of shape `(batch, queries, hidden_size)`).
-            key (`torch.Tensor` of shape `(batch, keys, key_size)`): keys and values.
-            key_mask (`torch.BoolTensor` of shape `(batch, keys)`).
-            output_attentions (`bool`): also return the weights, whatever the attention implementation.
+        """Let the queries read from the keys.
+
+        Args:
+            query (`(batch, queries, hidden_size)`): Queries.
+            key (`(batch, keys, key_size)`): Keys and values.
+            key_mask (`(batch, keys)`): Booleans, true for real keys.
+            output_attentions: Whether to return the weights too, whatever the attention implementation.
 
         Returns:
             `(batch, queries, hidden_size)`, zero in rows without any real key, and the weights
@@ -106,11 +111,11 @@ class AmessAttention(nn.Module):
         key_mask: torch.Tensor,
         output_attentions: bool,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Attention by the configured implementation, all `(batch, heads, sequence, size)`; every row has a key."""
+        """Run the configured implementation on `(batch, heads, sequence, size)`; every row has a key."""
         attention_mask = create_bidirectional_mask(
             config=self.config, inputs_embeds=query[:, 0], attention_mask=key_mask, encoder_hidden_states=key[:, 0]
         )
-        attention_interface: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
+        attention_interface: Callable[..., Any] = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation, eager_attention_forward
         )
         if output_attentions:
@@ -127,12 +132,13 @@ class AmessAttention(nn.Module):
         return output, weights if output_attentions else None
 
     def _unprojected_is_faster(self, query: torch.Tensor, key: torch.Tensor) -> bool:
-        """Whether to leave the keys as they are, and project the queries into their space and what was read out of it:
-        q (W k)^T = (q W) k^T. A few tokens that read hundreds of frames save most of the products so.
+        """Whether to project the queries into the space of the keys, and the result out of it, instead of the keys.
+
+        q (W k)^T = (q W) k^T. A few tokens that read hundreds of frames save most of the products in this way.
         """
         for layer in (self.k_proj, self.v_proj):
-            # Adapters take a layer's place, quantization and tensor parallelism its weight's, and offloaded weights
-            # are there in their layer's own forward only.
+            # Adapters replace a layer, quantization and tensor parallelism its weight, and offloaded weights are there
+            # in the forward pass of their layer only.
             if not isinstance(layer, AmessAttentionProjection) or type(layer.weight) is not nn.Parameter:
                 return False
             if layer.weight.is_meta:
@@ -150,23 +156,29 @@ class AmessAttention(nn.Module):
 
 
 class AmessAlignment(nn.Module):
-    """Align: brings a sequence of frames to `max_text_length` steps (eq. 4 and 6). The paper refers to MAG-BERT, by which
-    the field means the alignment net of its benchmark code.
+    """Align: brings a sequence of frames to `num_steps` steps (eq. 4 and 6).
 
-    - `"ctc"`: a two-layer LSTM gives each frame a distribution over the target steps and a blank; the output is the
-      unnormalised weighted sum over time. No CTC loss is involved.
-    - `"conv1d"`: a learned matrix that mixes time steps.
-    - `"avg_pool"`: means of contiguous windows over the real frames.
-    - `"none"`: the frames themselves.
+    The paper refers to MAG-BERT, by which the field means the alignment net of its benchmark code. Padded frames never
+    count, so no kind depends on how far a batch is padded. (The benchmark code ignores the mask, and its average
+    pooling averages strided frames.)
 
-    Padded frames never count, so none of the four depends on how far a batch is padded. (The benchmark code ignores
-    the mask, and its average pooling averages strided frames.)
+    Args:
+        kind: Method of `AmessConfig.alignment`:
+
+            - `"ctc"`: a two-layer LSTM gives each frame a distribution over the target steps and a blank; the output
+              is the unnormalised weighted sum over time. No CTC loss is involved.
+            - `"conv1d"`: a learned matrix that mixes time steps.
+            - `"avg_pool"`: means of contiguous windows over the real frames.
+            - `"none"`: the frames themselves.
+        feature_size: Size of the feature of one frame.
+        max_length: Largest number of frames.
+        num_steps: Number of steps of the result.
     """
 
-    def __init__(self, config: AmessConfig, feature_size: int, max_length: int):
+    def __init__(self, kind: str, feature_size: int, max_length: int, num_steps: int):
         super().__init__()
-        self.kind = config.alignment
-        self.target_length = config.max_text_length
+        self.kind = kind
+        self.target_length = num_steps
         self.max_length = max_length
         if self.kind == "ctc":
             self.lstm = nn.LSTM(feature_size, self.target_length + 1, num_layers=2, batch_first=True)
@@ -174,15 +186,17 @@ class AmessAlignment(nn.Module):
             self.mixing = nn.Linear(max_length, self.target_length, bias=False)
 
     def forward(self, features: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Args:
-            features (`torch.Tensor` of shape `(batch, frames, feature_size)`).
-            mask (`torch.BoolTensor` of shape `(batch, frames)`).
+        """Align features.
+
+        Args:
+            features (`(batch, frames, feature_size)`): Features of the frames.
+            mask (`(batch, frames)`): Booleans, true for real frames.
 
         Returns:
             The aligned features `(batch, steps, feature_size)` and their mask `(batch, steps)`.
 
         Raises:
-            ValueError: for `"conv1d"`, where there are more frames than the configured maximum.
+            ValueError: There are more frames than `max_length`, for `"conv1d"`.
         """
         if self.kind == "none":
             return features, mask
@@ -193,8 +207,9 @@ class AmessAlignment(nn.Module):
         elif self.kind == "conv1d":
             if features.shape[1] > self.max_length:
                 raise ValueError(
-                    f"alignment='conv1d' has weights for {self.max_length} steps, got {features.shape[1]}: truncate "
-                    "the features (the processor does) or raise max_video_length / max_audio_length."
+                    f"The features have {features.shape[1]} frames, but alignment='conv1d' has weights for "
+                    f"{self.max_length}. Truncate them (the processor does), or train with a higher max_video_length "
+                    "or max_audio_length."
                 )
             weight = self.mixing.weight[:, : features.shape[1]]
             aligned = torch.matmul(weight, features)
@@ -210,18 +225,19 @@ class AmessAlignment(nn.Module):
         start = steps * lengths // self.target_length
         end = ((steps + 1) * lengths + self.target_length - 1) // self.target_length
         end = torch.maximum(end, start + 1).clamp(max=features.shape[1])
-        # Differences of running sums cost one pass whatever the windows are; float32 keeps them exact enough.
+        # Differences of running sums cost one pass for any windows; float32 keeps them exact enough.
         sums = nn.functional.pad(features.float().cumsum(1), (0, 0, 1, 0))
         index = torch.stack([start, end]).unsqueeze(-1).expand(-1, -1, -1, features.shape[-1])
         totals = sums.gather(1, index[1]) - sums.gather(1, index[0])
-        return totals / (end - start).clamp(min=1).unsqueeze(-1)
+        means: torch.Tensor = totals / (end - start).clamp(min=1).unsqueeze(-1)
+        return means
 
 
 class AmessCrossAttention(nn.Module):
     """CrossAttn and TCAttn (eq. 4, 6, 11 and 12).
 
-    Departure from the paper: with `attention_residual` the query is added and the sum normalised. Printed as they are,
-    the equations pass no text on but through attention weights, and such a model does not train on real text
+    Departure from the paper: with `attention_residual` the query is added and the sum normalised. As printed, the
+    equations pass text on through attention weights only, and such a model does not train on real text
     (docs/design-decisions.md).
     """
 
@@ -237,17 +253,17 @@ class AmessCrossAttention(nn.Module):
     def forward(
         self, query: torch.Tensor, key: torch.Tensor, key_mask: torch.Tensor, output_attentions: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Shapes as in [`AmessAttention`]."""
+        """Let the queries read from the keys; shapes as in [`AmessAttention`]."""
         attended, weights = self.attention(query, key, key_mask, output_attentions)
         attended = self.dropout(self.output(attended))
         return (self.layer_norm(query + attended) if self.residual else attended), weights
 
 
 class AmessAnchorAttention(nn.Module):
-    """AnCAttn and the feed-forward that follows it (eq. 8 to 10): one modality's anchors read the other's.
+    """AnCAttn and its feed-forward layer (eq. 8 to 10): one modality's anchors read the other's.
 
-    Which way "a to v" flows is printed in two ways; this is the formula's (audio into the video anchors), not the
-    sentence's. FF is a Transformer's feed-forward.
+    The paper prints the direction of "a to v" in two ways; this is the formula's (audio into the video anchors), not
+    the sentence's. FF is a Transformer's feed-forward layer.
     """
 
     def __init__(self, config: AmessConfig):
@@ -261,26 +277,28 @@ class AmessAnchorAttention(nn.Module):
         )
 
     def forward(self, anchors: torch.Tensor, other: torch.Tensor, other_mask: torch.Tensor) -> torch.Tensor:
-        """`(batch, anchors, hidden_size)` each; rows in which the other modality has no anchor keep theirs."""
+        """Let anchors read `other`'s, `(batch, anchors, hidden_size)` each; rows without any there do not change."""
         attended, _ = self.attention(anchors, other, other_mask)
-        return anchors + self.feed_forward(attended) * other_mask.any(-1)[:, None, None]
+        enhanced: torch.Tensor = anchors + self.feed_forward(attended) * other_mask.any(-1)[:, None, None]
+        return enhanced
 
 
 @torch.no_grad()
 def select_anchors(
     text: torch.Tensor, fused: torch.Tensor, mask: torch.Tensor, num_anchors: int, score: str = "ratio"
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """AnSelect (eq. 5 and 7): the tokens whose nearest fused token stands out most from the second-nearest. The choice is
-    discrete, so no gradient flows through it.
+    """AnSelect (eq. 5 and 7): choose the tokens whose nearest fused token is much nearer than the second.
 
-    Padding is never chosen. With fewer real tokens than anchors the last slots are masked; with `num_anchors` at or
-    above the length every token is an anchor. Equal scores go to the earlier token.
+    The choice is discrete, so no gradient flows through it. Padding is never chosen. With fewer real tokens than
+    anchors the last slots are masked; with `num_anchors` at or above the length every token is an anchor. Of equal
+    scores the earlier token's comes first.
 
     Args:
-        text, fused (`torch.Tensor` of shape `(batch, text, hidden_size)`): E_text and E_fused.
-        mask (`torch.BoolTensor` of shape `(batch, text)`): real tokens.
-        num_anchors (`int`): k.
-        score (`str`): see `AmessConfig.anchor_score`.
+        text (`(batch, text, hidden_size)`): E_text.
+        fused (`(batch, text, hidden_size)`): E_fused.
+        mask (`(batch, text)`): Booleans, true for real tokens.
+        num_anchors: Number of anchors, the paper's k.
+        score: Kind of score, see `AmessConfig.anchor_score`.
 
     Returns:
         Positions, scores and mask, each `(batch, min(k, text))`, the best first.
@@ -318,12 +336,12 @@ def select_anchors(
 
 @dataclass
 class AmessAnchors:
-    """The anchors of one modality.
+    """Anchors of one modality.
 
     Attributes:
-        indices (`(batch, anchors)`): text positions at which the fused tokens were taken.
-        scores (`(batch, anchors)`): their reliability, best first; 0 in masked slots.
-        mask (`(batch, anchors)`): false where the slot is empty.
+        indices (`(batch, anchors)`): Text positions of the fused tokens.
+        scores (`(batch, anchors)`): Reliability of the tokens, best first; 0 in masked slots.
+        mask (`(batch, anchors)`): Booleans, false for empty slots.
     """
 
     indices: torch.Tensor
@@ -332,12 +350,12 @@ class AmessAnchors:
 
 
 class AmessModalityBranch(nn.Module):
-    """The parts of A-ME that one nonverbal modality owns."""
+    """Parts of A-ME that belong to one nonverbal modality."""
 
     def __init__(self, config: AmessConfig, feature_size: int, max_length: int, exchanges_anchors: bool):
         super().__init__()
         self.config = config
-        self.alignment = AmessAlignment(config, feature_size, max_length)
+        self.alignment = AmessAlignment(config.alignment, feature_size, max_length, config.max_text_length)
         self.cross_attention = AmessCrossAttention(config, feature_size)
         if config.use_anchor_embedding:
             self.temporal_attention = AmessCrossAttention(config, config.hidden_size)
@@ -347,14 +365,15 @@ class AmessModalityBranch(nn.Module):
     def fuse(
         self, text: torch.Tensor, features: torch.Tensor, mask: torch.Tensor, output_attentions: bool
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """E_fused (eq. 4 / 6), `(batch, text, hidden_size)`, and on request its attention weights."""
+        """Compute E_fused (eq. 4 / 6), `(batch, text, hidden_size)`, and on request its attention weights."""
         aligned, aligned_mask = self.alignment(features, mask)
-        return self.cross_attention(text, aligned, aligned_mask, output_attentions)
+        fused, weights = self.cross_attention(text, aligned, aligned_mask, output_attentions)
+        return fused, weights
 
     def select(
         self, text: torch.Tensor, fused: torch.Tensor, text_mask: torch.Tensor, present: torch.Tensor
     ) -> tuple[torch.Tensor, AmessAnchors]:
-        """A (eq. 5 / 7), `(batch, anchors, hidden_size)`, and where they are; none in rows without the modality."""
+        """Choose anchors A (eq. 5 / 7), `(batch, anchors, hidden_size)`; none in rows without the modality."""
         indices, scores, mask = select_anchors(
             text, fused, text_mask & present[:, None], self.config.num_anchors, self.config.anchor_score
         )
@@ -363,10 +382,10 @@ class AmessModalityBranch(nn.Module):
 
 
 class AmessFusion(nn.Module):
-    """A-ME as a whole: E_m from the text, the video frames and the audio steps (eq. 4 to 13).
+    """Whole A-ME: E_m from the text, the video frames and the audio steps (eq. 4 to 13).
 
     Departure from the paper: with `fusion_residual` the text itself stays in the sum of eq. 13, as the caption of the
-    paper's figure 2 has it (docs/design-decisions.md holds the figures for both).
+    paper's figure 2 has it (docs/design-decisions.md has the numbers for both).
     """
 
     def __init__(self, config: AmessConfig):
@@ -386,12 +405,15 @@ class AmessFusion(nn.Module):
         text_mask: torch.Tensor,
         features: dict[str, tuple[torch.Tensor, torch.Tensor]],
         output_attentions: bool = False,
-    ) -> tuple[torch.Tensor, dict[str, AmessAnchors], dict[str, torch.Tensor]]:
-        """Args:
-            text (`torch.Tensor` of shape `(batch, text, hidden_size)`): E_text.
-            text_mask (`torch.BoolTensor` of shape `(batch, text)`).
-            features: for `"video"`, `"audio"` or both: `(batch, frames, feature_size)` and `(batch, frames)`.
-            output_attentions (`bool`): return the weights of eq. 4 and 6.
+    ) -> tuple[torch.Tensor, dict[str, AmessAnchors], dict[str, torch.Tensor | None]]:
+        """Fuse a batch.
+
+        Args:
+            text (`(batch, text, hidden_size)`): E_text.
+            text_mask (`(batch, text)`): Booleans, true for real tokens.
+            features: Features `(batch, frames, feature_size)` and their mask `(batch, frames)` by modality:
+                `"video"`, `"audio"` or both.
+            output_attentions: Whether to return the weights of eq. 4 and 6.
 
         Returns:
             E_m `(batch, text, hidden_size)`, the anchors and the attention weights by modality.
@@ -399,20 +421,20 @@ class AmessFusion(nn.Module):
         present = {name: mask.any(-1) for name, (_, mask) in features.items()}
         fused, weights, anchors, places = {}, {}, {}, {}
         for name, (values, mask) in features.items():
-            fused[name], weights[name] = getattr(self, name).fuse(text, values, mask, output_attentions)
+            fused[name], weights[name] = self._branch(name).fuse(text, values, mask, output_attentions)
 
         embeddings = fused
         if self.config.use_anchor_embedding:
             for name in features:
-                anchors[name], places[name] = getattr(self, name).select(text, fused[name], text_mask, present[name])
+                anchors[name], places[name] = self._branch(name).select(text, fused[name], text_mask, present[name])
             embeddings = {}
             for name in features:
                 enhanced = anchors[name]
                 for other in features:
                     if other == name:
                         continue
-                    enhanced = getattr(self, name).anchor_attention(enhanced, anchors[other], places[other].mask)
-                embeddings[name], _ = getattr(self, name).temporal_attention(fused[name], enhanced, places[name].mask)
+                    enhanced = self._branch(name).anchor_attention(enhanced, anchors[other], places[other].mask)
+                embeddings[name], _ = self._branch(name).temporal_attention(fused[name], enhanced, places[name].mask)
 
         total = sum(embeddings[name] * present[name][:, None, None] for name in features)
         total = text + total if self.config.fusion_residual else total
@@ -420,3 +442,6 @@ class AmessFusion(nn.Module):
         # A row that has text alone is that text: it must not depend on what the other rows of its batch bring along.
         has_any = torch.stack(list(present.values())).any(0)
         return torch.where(has_any[:, None, None], mixed, text), places, weights
+
+    def _branch(self, name: str) -> AmessModalityBranch:
+        return self.video if name == "video" else self.audio

@@ -83,7 +83,7 @@ class AmessMediaEncoder(PreTrainedModel):
 
     config: AmessMediaEncoderConfig
     main_input_name = "pixel_values"
-    input_modalities = ["video", "audio"]  # noqa: RUF012 (the base class annotates it)
+    input_modalities = ["video", "audio"]
     _supports_sdpa = True
     frames_per_forward = 32
 
@@ -327,7 +327,7 @@ def fitted_media_encoder(config: AmessConfig, encoder: AmessMediaEncoder) -> Ame
         if modality not in config.modalities:
             continue
         model = encoder.video_model if modality == "video" else encoder.audio_model
-        needed = config.video_feature_size if modality == "video" else config.audio_feature_size
+        needed = config.feature_sizes[modality]
         if model.config.hidden_size != needed:
             raise ValueError(
                 f"The media encoder's {modality} features are of size {model.config.hidden_size}, but this model's "

@@ -325,7 +325,7 @@ class IntentRecognitionPipeline(Pipeline):
         text = utterance.text
         reasons = explanation(outputs, outputs["token_ids"].tolist(), self.processor.tokenizer, config, utterance.clip)
         if candidates is None:
-            labels, logits = [config.id2label[index] for index in range(config.num_labels)], outputs["logits"].float()
+            labels, logits = config.label_names, outputs["logits"].float()
         else:
             labels = candidates.labels
             similarity = description_similarity(outputs["semantic_embedding"][None], candidates.embeddings)
@@ -403,7 +403,7 @@ def _whole_sound(parts: dict[str, Any], clip: Clip | None, limits: MediaLimits |
     # Of a file A-MESS may have read no sound, or at a lower rate.
     if clip is not None and clip.waveform is not None and (not is_file or clip.sampling_rate >= _WHISPER_RATE):
         return resampled_waveform(clip.waveform, clip.sampling_rate, _WHISPER_RATE)
-    if not is_file:
+    if source is None or not is_file:
         return None
     # A late import, because it loads FFmpeg, which texts and features do without.
     from .media_amess import decode_clip
@@ -443,9 +443,10 @@ def explanation(
     similarity: dict[str, float] = {}
     if config.label_descriptions is not None and outputs.get("description_similarity") is not None:
         values = outputs["description_similarity"].float().tolist()
-        labels = {int(index): label for index, label in (config.id2label or {}).items()}
-        similarity = {labels[index]: value for index, value in enumerate(values)}
-        similarity = {label: value for label, value in similarity.items() if label in config.label_descriptions}
+        described = config.label_descriptions
+        similarity = {
+            label: value for label, value in zip(config.label_names, values, strict=True) if label in described
+        }
     return {
         "tokens": tokens,
         "video_anchors": _anchors("video", outputs, tokens, config, clip),

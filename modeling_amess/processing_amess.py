@@ -331,8 +331,9 @@ class AmessProcessor(ProcessorMixin):
         else:
             clip = self._empty_clip()
         if picture_size is not None and clip.pictures is None and clip.frames is not None and len(clip.frames):
-            shape = picture_shape(*clip.frames.shape[1:3], picture_size)
-            clip = replace(clip, pictures=resized_frames(clip.frames, shape))
+            height, width = clip.frames.shape[1:3]
+            pictures = resized_frames(clip.frames, picture_shape(height, width, picture_size))
+            clip = replace(clip, pictures=pictures)
         if isinstance(audio, (np.ndarray, torch.Tensor)):
             if sampling_rate is None:
                 raise ValueError("audio is an array: give its sampling_rate in Hz.")

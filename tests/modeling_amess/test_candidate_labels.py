@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import types
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,10 +16,17 @@ import torch
 from transformers import pipeline
 
 from modeling_amess import AmessProcessor
-from modeling_amess.descriptions_amess import DescriptionEncoderError, load_description_encoder
+from modeling_amess.descriptions_amess import (
+    MINILM_PACKAGE,
+    MINILM_SHA256,
+    DescriptionEncoderError,
+    load_description_encoder,
+)
 from tests.training.tiny import make_sentence_encoder, make_text_model
+from training.model_setup import resolve_text_model
 
-from .test_pipeline_amess import HIDE, TASK
+from .processes import run_python
+from .test_pipeline_amess import TASK
 from .tiny import DESCRIPTIONS, tiny_model, tiny_tokenizer
 
 
@@ -148,6 +156,16 @@ def test_what_stands_in_the_way_is_said(tmp_path):
         recognizer(description_encoder=missing)(text="oh", candidate_labels=CANDIDATES)
 
 
+@pytest.mark.parametrize("resolve", [load_description_encoder, resolve_text_model])
+def test_minilm_is_checked_wherever_it_is_loaded(resolve, tmp_path, monkeypatch):
+    """A package with other weights than the published ones."""
+    (tmp_path / "model.safetensors").write_bytes(b"not the published weights")
+    package = types.SimpleNamespace(get_model_path=lambda: tmp_path)
+    monkeypatch.setitem(sys.modules, MINILM_PACKAGE, package)
+    with pytest.raises(ValueError, match=MINILM_SHA256):
+        resolve("minilm")
+
+
 def test_without_sentence_transformers_the_remedy_is_named(tmp_path):
     (tmp_path / "sentence_transformers.py").write_text("raise ImportError('not here')")
     code = (
@@ -163,10 +181,9 @@ def test_without_sentence_transformers_the_remedy_is_named(tmp_path):
 
 
 REMOTE = """
-import importlib.util, json, sys
-assert importlib.util.find_spec("modeling_amess") is None, "the package must not be importable here"
+import json, sys
 from transformers import pipeline
-recognize = pipeline("multimodal-intent-recognition", model=sys.argv[1], trust_remote_code=True)
+recognize = pipeline("multimodal-intent-recognition", model=sys.argv[1], **trust)
 print(json.dumps(recognize(text="oh, well.", candidate_labels=json.loads(sys.argv[2]))))
 """
 
@@ -180,17 +197,8 @@ def test_a_saved_folder_and_its_encoder_are_enough_where_the_package_is_not_impo
     folder = tmp_path / "pretrained"
     here = pipeline(TASK, model=model, processor=AmessProcessor(tiny_tokenizer()), device="cpu")
     here.save_pretrained(folder)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    environment |= {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
-    run = subprocess.run(
-        [sys.executable, "-c", HIDE + REMOTE, str(folder), json.dumps(CANDIDATES)],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
-    there, expected = json.loads(run.stdout), here(text="oh, well.", candidate_labels=CANDIDATES)
+    output = run_python(REMOTE, folder, json.dumps(CANDIDATES), home=tmp_path / "home", with_package=False)
+    there, expected = json.loads(output.splitlines()[-1]), here(text="oh, well.", candidate_labels=CANDIDATES)
     assert there["label"] == expected["label"]
     assert there["score"] == pytest.approx(expected["score"], abs=1e-5)
     similarity = load_description_encoder(encoder).encode(["Reassure: To calm someone."])

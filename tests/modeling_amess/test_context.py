@@ -99,7 +99,7 @@ def test_logits_do_not_depend_on_the_context_of_other_rows(rows):
 @pytest.mark.parametrize(
     ("context_utterances", "inputs", "message"),
     [
-        (0, {"text": "no", "context": "oh"}, "model that reads none.*--context_utterances"),
+        (0, {"text": "no", "context": "oh"}, "context_utterances"),
         (2, {"context": "oh", "video_features": torch.zeros(2, 6)}, "context was given without text"),
         (2, {"text": ["no", "way"], "context": "oh"}, "2 texts but one string context"),
         (2, {"text": ["no", "way"], "context": [["oh"]]}, "2 texts but 1 context"),
@@ -141,5 +141,5 @@ def test_the_pipeline_takes_what_was_said_before():
 
 def test_context_alone_is_no_input():
     recognize = pipeline("multimodal-intent-recognition", model=tiny_model(), processor=processor(), device="cpu")
-    with pytest.raises(ValueError, match="An input is empty"):
+    with pytest.raises(ValueError, match="empty"):
         recognize({"context": "no way"})

@@ -10,9 +10,10 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-import training.model_setup
+import modeling_amess.descriptions_amess
+from modeling_amess.descriptions_amess import MINILM_SHA256, DescriptionEncoderError, verify_sha256
 from training.baselines import MODELS
-from training.model_setup import MINILM_SHA256, TextModelError, model_config_fields, resolve_text_model, verify_sha256
+from training.model_setup import TextModelError, model_config_fields, resolve_text_model
 
 from . import tiny
 
@@ -55,14 +56,14 @@ def test_the_embedded_minilm_is_the_published_one():
 
 def test_changed_weights_are_refused_with_both_hashes(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"not the published weights")
-    with pytest.raises(TextModelError, match=MINILM_SHA256):
+    with pytest.raises(DescriptionEncoderError, match=MINILM_SHA256):
         verify_sha256(tmp_path / "model.safetensors", MINILM_SHA256)
-    with pytest.raises(TextModelError, match="missing"):
+    with pytest.raises(DescriptionEncoderError, match="missing"):
         verify_sha256(tmp_path / "other.safetensors", MINILM_SHA256)
 
 
 def test_without_the_package_the_remedy_is_named(monkeypatch):
-    monkeypatch.setattr(training.model_setup, "MINILM_PACKAGE", "a_package_that_is_not_installed")
+    monkeypatch.setattr(modeling_amess.descriptions_amess, "MINILM_PACKAGE", "a_package_that_is_not_installed")
     with pytest.raises(TextModelError, match=r'pip install -e "\.\[sample\]"'):
         resolve_text_model("minilm")
 

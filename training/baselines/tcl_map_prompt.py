@@ -3,7 +3,6 @@
 """TCL-MAP's input sequences, and the prompt that it makes of video and audio for each utterance."""
 
 import math
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import torch
@@ -71,8 +70,7 @@ class SimilarityAlignment(nn.Module):
 
     def __init__(self, feature_size: int, hidden_size: int, max_length: int, num_tokens: int):
         super().__init__()
-        config = SimpleNamespace(alignment="ctc", max_text_length=num_tokens)
-        self.alignment = AmessAlignment(config, feature_size, max_length)
+        self.alignment = AmessAlignment("ctc", feature_size, max_length, num_tokens)
         self.step_projection = nn.Linear(feature_size, SIMILARITY_SIZE)
         self.token_projection = nn.Linear(hidden_size, SIMILARITY_SIZE)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))

@@ -3,7 +3,6 @@
 """Alignment of video and audio to the tokens of the text: one vector per token."""
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 
 import torch
 from torch import nn
@@ -35,8 +34,7 @@ class TokenAlignment(nn.Module):
         self.max_length = max_length
         self.num_tokens = num_tokens
         if kind in ("ctc", "conv1d"):
-            config = SimpleNamespace(alignment=kind, max_text_length=num_tokens)
-            self.alignment = AmessAlignment(config, feature_size, max_length)
+            self.alignment = AmessAlignment(kind, feature_size, max_length, num_tokens)
 
     def forward(self, features: torch.Tensor, mask: torch.Tensor, text_mask: torch.Tensor) -> torch.Tensor:
         """Align a batch.
