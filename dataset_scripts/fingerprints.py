@@ -11,31 +11,31 @@ from pathlib import Path
 
 
 PACKAGE = Path(__file__).parent
-# Feature pickles have gigabytes. Of a file longer than this, only size, time, head and tail count.
+# Feature pickles have gigabytes. For a longer file than this, only size, time, head and tail count.
 _WHOLE_FILE_BYTES = 4 * 1024 * 1024
 _SAMPLED_BYTES = 64 * 1024
 
 
 def code_files(module: str | Path) -> list[Path]:
-    """The files of this package that a module imports, itself included, in order of their paths.
+    """Return the files of this package that a module imports, itself included, in order of their paths.
 
     The imports are read from the source, those inside functions too, and followed through the package. A module that
     is renamed, split or newly imported therefore counts without anybody having to list it.
 
     Args:
-        module: `__file__` of a module of `dataset_scripts`.
+        module: Path of a module of `dataset_scripts`, its `__file__`.
     """
-    found: set[Path] = set()
+    files: set[Path] = set()
     waiting = [Path(module).resolve()]
     while waiting:
         file = waiting.pop()
-        if file in found:
+        if file in files:
             continue
-        found.add(file)
+        files.add(file)
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom):
                 waiting += _imported_files(node, file)
-    return sorted(found)
+    return sorted(files)
 
 
 def _imported_files(node: ast.ImportFrom, file: Path) -> list[Path]:
@@ -54,15 +54,15 @@ def _imported_files(node: ast.ImportFrom, file: Path) -> list[Path]:
 
 
 def fingerprint_files(files: Iterable[str | Path], module: str | Path, names: Iterable[str] = ()) -> str:
-    """A fingerprint of data files and of the code that reads them, for the `hash=` of a builder.
+    """Return a fingerprint of data files and of the code that reads them, for the `hash=` of a builder.
 
     `datasets` keys its cache by path and settings alone, so that a file changed in place would give stale rows.
     Small files count by content; large ones by size, time of change, head and tail. A missing file counts as missing.
 
     Args:
-        files: The data files.
-        module: `__file__` of the module that reads them.
-        names: Names that count as they are, such as those of clips, of which only the path goes into a row.
+        files: Data files.
+        module: Path of the module that reads them, its `__file__`.
+        names: Names that count by themselves, such as those of clips, whose content is no part of a row.
     """
     digest = hashlib.sha256()
     for path in [*code_files(module), *map(Path, files)]:

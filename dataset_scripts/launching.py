@@ -38,8 +38,8 @@ def check_launch(environment: Mapping[str, str], script: str) -> None:
     rendezvous = "MASTER_ADDR" in environment and "MASTER_PORT" in environment
     if launched and rendezvous and not any(name in environment for name in _WORLD_SIZE_VARIABLES):
         raise LaunchError(
-            "accelerate launch was asked for several processes but started only this one: on the CPU it leaves them to "
-            "mpirun.\n"
+            "accelerate launch was asked for several processes but started only this one: on the CPU it leaves them "
+            "to mpirun.\n"
             f"{_HOW_TO_LAUNCH.format(script=script)}\n"
             "(If you want one process and your shell exports MASTER_ADDR and MASTER_PORT, unset them.)"
         )

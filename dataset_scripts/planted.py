@@ -1,7 +1,8 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The planted-anchor benchmark: synthetic features over real texts that test, on a CPU in minutes, what A-MESS claims.
+"""The planted-anchor benchmark: synthetic features over real texts that test the claims of A-MESS.
 
+A run takes minutes on a CPU.
 Three generators:
 
 * `groups`: texts of four related intents are pooled into a group; within the group the label is drawn at random and is
@@ -9,12 +10,12 @@ Three generators:
   the prototype of the bit, beside a distractor event that shows the other prototype without the cue. Every clip holds
   the cue and both prototypes once, so the mean over time tells nothing. Text alone is capped at one in four, video and
   audio alone at about one in five.
-* `token_cue`: as above, but there are several events, each with a cue of its own (a slot) and half of them with either
-  prototype; which slot counts is told by a marker word in front of the text ("red: oh, great."). Only a model that
-  relates that one token to the matching frames can do better than chance.
+* `token_cue`: as above, but there are several events, each with its own cue (a slot) and half of them with either
+  prototype. A marker word in front of the text ("red: oh, great.") says which slot counts. Only a model that relates
+  that one token to the matching frames does better than chance.
 * `noise`: real text/label pairs with pure noise features, fixed by id: a model should lose nothing by them.
 
-The gap to text-only and to mean fusion is there by construction: it shows that cross attention is wired right.
+The gap to text-only and to mean fusion exists by construction: it shows that cross attention is wired right.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import datasets
 import numpy as np
 
-from .labels import MINTREC_LABELS, normalize_label
-from .synthetic_features import Event, orthonormal_vectors, place_events, render_events, stable_seed
+from .builders import row_features
+from .errors import UserError
+from .labels import MINTREC_LABELS, check_choice, normalize_label
+from .seeds import stable_seed
+from .synthetic_features import Event, orthonormal_vectors, place_events, render_events
 
 
 # Related intents, which only face and voice would tell apart: reproach, self and others in a good light, warmth,
@@ -40,7 +43,7 @@ PLANTED_GROUPS: tuple[tuple[str, str, str, str], ...] = (
     ("Advise", "Arrange", "Prevent", "Ask for help"),
 )
 GENERATORS: tuple[str, ...] = ("groups", "token_cue", "noise")
-# Words that BERT's vocabularies hold whole, one a slot.
+# Words that BERT's vocabularies hold whole, one per slot.
 MARKER_WORDS: tuple[str, ...] = ("red", "blue", "green", "black", "white", "gold", "silver", "purple")
 
 _PLACE_OF_LABEL = {
@@ -53,18 +56,22 @@ class PlantedSettings:
     """Settings of the benchmark.
 
     Attributes:
-        generator: `groups`, `token_cue` or `noise`.
-        seed: draws labels, events and noise; another seed is another data set over the same texts.
-        video_feature_size, audio_feature_size: size of a frame.
-        max_video_length, max_audio_length: longest clip in frames (L).
-        min_length_fraction: valid lengths are uniform in [min_length_fraction * L, L].
-        video_event_length, audio_event_length: consecutive frames of one event.
-        amplitude: length of the vectors added in an event frame (cue and prototype each); along such a vector the
-            noise has standard deviation 1.
-        num_slots: events with a cue of their own per modality in `token_cue`; even, so that half can show either bit.
-        fresh_clips: train draws new clips every epoch; False keeps a row's clip and label and draws another text of
-            its group instead, which is harder since noise can then be memorised.
-        rows_per_text: rows of `train` for each text, for sources with few texts such as the sample.
+        generator: Kind of benchmark, `groups`, `token_cue` or `noise`.
+        seed: Seed of labels, events and noise. Another seed is another data set over the same texts.
+        video_feature_size: Size of a video frame's features.
+        audio_feature_size: Size of an audio step's features.
+        max_video_length: Length L of the longest clip in video frames.
+        max_audio_length: Length L of the longest clip in audio steps.
+        min_length_fraction: Lower bound of lengths, which are uniform in [min_length_fraction * L, L].
+        video_event_length: Number of consecutive frames in a video event.
+        audio_event_length: Number of consecutive steps in an audio event.
+        amplitude: Length of the vectors in an event frame (cue and prototype each). Along such a vector the noise has
+            standard deviation 1.
+        num_slots: Number of events per modality in `token_cue`, each with its own cue. It is even, so that half of
+            them can show either bit.
+        fresh_clips: Whether train draws new clips every epoch. False keeps a row's clip and label and draws another
+            text of its group instead, which is harder, since a model can then memorise the noise.
+        rows_per_text: Number of rows of `train` per text, for sources with few texts such as the sample.
     """
 
     generator: Literal["groups", "token_cue", "noise"] = "groups"
@@ -82,57 +89,58 @@ class PlantedSettings:
     rows_per_text: int = 1
 
     def __post_init__(self) -> None:
-        if self.generator not in GENERATORS:
-            raise ValueError(f"unknown generator {self.generator!r}; one of {', '.join(GENERATORS)}")
+        check_choice("generator", self.generator, GENERATORS)
         if not 0 < self.min_length_fraction <= 1:
-            raise ValueError(f"min_length_fraction must be in (0, 1], not {self.min_length_fraction}")
+            raise UserError(f"min_length_fraction={self.min_length_fraction} must be in (0, 1].")
         if self.rows_per_text < 1:
-            raise ValueError(f"rows_per_text must be 1 or more, not {self.rows_per_text}")
+            raise UserError(f"rows_per_text={self.rows_per_text} must be 1 or more.")
         if not 2 <= self.num_slots <= len(MARKER_WORDS) or self.num_slots % 2:
-            raise ValueError(f"num_slots must be even and from 2 to {len(MARKER_WORDS)}, not {self.num_slots}")
+            raise UserError(f"num_slots={self.num_slots} must be even and from 2 to {len(MARKER_WORDS)}.")
         for modality in ("video", "audio"):
             shortest = self.length_range(modality)[0]
             needed = self.num_events * self.event_length(modality)
             if self.generator != "noise" and shortest < needed:
-                raise ValueError(
-                    f"the shortest {modality} clip has {shortest} frames but {self.num_events} events need {needed}; "
-                    f"raise max_{modality}_length or lower {modality}_event_length"
+                raise UserError(
+                    f"The shortest {modality} clip has {shortest} frames, but {self.num_events} events need {needed}. "
+                    f"Raise max_{modality}_length or lower {modality}_event_length."
                 )
 
     @property
     def num_events(self) -> int:
-        """Events in a clip of one modality, the one that counts included."""
+        """Number of events per modality in a clip, with the one that counts."""
         return self.num_slots if self.generator == "token_cue" else 2
 
     @property
     def num_cues(self) -> int:
-        """Distinct cue vectors of one modality."""
+        """Number of distinct cue vectors per modality."""
         return self.num_slots if self.generator == "token_cue" else 1
 
     def length_range(self, modality: str) -> tuple[int, int]:
-        """The shortest and longest clip in frames."""
+        """Return the length of the shortest and of the longest clip in frames."""
         longest = self.max_video_length if modality == "video" else self.max_audio_length
         return max(1, round(self.min_length_fraction * longest)), longest
 
     def event_length(self, modality: str) -> int:
-        """Frames of one event."""
+        """Return the number of frames in an event."""
         return self.video_event_length if modality == "video" else self.audio_event_length
 
     def feature_size(self, modality: str) -> int:
-        """Size of a frame."""
+        """Return the size of a frame's features."""
         return self.video_feature_size if modality == "video" else self.audio_feature_size
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlantedClip:
-    """How a row was made.
+    """The plan of a row.
 
     Attributes:
-        label: label id.
-        text: the text, with its marker word if any.
-        video_events, audio_events: the first event is the one that counts; its second vector is the bit (0 or 1).
-            Vectors 0 and 1 of the table are the prototypes, the others the cues.
-        video_length, audio_length: frames.
+        label: Label id.
+        text: Text, with its marker word if any.
+        video_events: Events of the video. The first one counts; its second vector is the bit (0 or 1). Vectors 0 and 1
+            of the table are the prototypes, the others the cues.
+        audio_events: Events of the audio, likewise.
+        video_length: Number of video frames.
+        audio_length: Number of audio steps.
     """
 
     label: int
@@ -144,11 +152,22 @@ class PlantedClip:
 
 
 class PlantedDataset:
-    """One split of the benchmark, map-style; rows are made when asked for and are the same in every process.
+    """One split of the benchmark, map-style. Rows are drawn on access and are the same in every process.
 
     A row has `id`, `text`, `label` (id), `video_features` float32 `(frames, video_feature_size)` and `audio_features`.
     The train split is a pure function of (seed, epoch, index); `set_epoch` chooses the epoch. The other splits are
     fixed.
+
+    Args:
+        split: Name of the split: `train`, `validation` or `test`. Only train changes by epoch.
+        rows: Texts as (id, text, label name). Except for `noise`, a text that occurs with labels of several groups is
+            left out, since it cannot tell its group.
+        settings: Settings of the benchmark, by default `PlantedSettings()`.
+        with_features: Whether rows have features.
+
+    Raises:
+        UserError: There are no rows.
+        UnknownLabelError: A label is not one of MIntRec's.
     """
 
     def __init__(
@@ -159,19 +178,6 @@ class PlantedDataset:
         *,
         with_features: bool = True,
     ):
-        """Make a split from texts.
-
-        Args:
-            split: `train`, `validation` or `test`; only train changes by epoch.
-            rows: (id, text, label name) of the texts to use. Except for `noise`, a text that occurs with labels of
-                several groups is left out, since it could not tell its group.
-            settings: the benchmark's settings, by default `PlantedSettings()`.
-            with_features: False leaves the feature columns out.
-
-        Raises:
-            ValueError: no rows.
-            UnknownLabelError: a label that is not one of MIntRec's.
-        """
         self.split = split
         self.settings = settings or PlantedSettings()
         self.epoch = 0
@@ -182,7 +188,7 @@ class PlantedDataset:
             copies = range(self.settings.rows_per_text)
             rows = [(f"{row_id}_{copy}", text, label) for copy in copies for row_id, text, label in rows]
         if not rows:
-            raise ValueError(f"planted split {split!r} has no texts that belong to one group")
+            raise UserError(f"The planted split {split!r} has no texts that belong to one group. Give other texts.")
         self._ids = [row_id for row_id, _, _ in rows]
         self._texts = [text for _, text, _ in rows]
         self._labels = [normalize_label(label, MINTREC_LABELS) for _, _, label in rows]
@@ -197,15 +203,8 @@ class PlantedDataset:
             )
             for modality in ("video", "audio")
         }
-        columns: dict[str, object] = {
-            "id": datasets.Value("string"),
-            "text": datasets.Value("string"),
-            "label": datasets.ClassLabel(names=list(MINTREC_LABELS)),
-        }
-        if with_features:
-            columns["video_features"] = datasets.Array2D((None, self.settings.video_feature_size), "float32")
-            columns["audio_features"] = datasets.Array2D((None, self.settings.audio_feature_size), "float32")
-        self.features = datasets.Features(columns)
+        sizes = {modality: self.settings.feature_size(modality) for modality in ("video", "audio")}
+        self.features = row_features(MINTREC_LABELS, sizes if with_features else {})
 
     @property
     def column_names(self) -> list[str]:
@@ -216,14 +215,14 @@ class PlantedDataset:
         return len(self._texts)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch: in `train` every epoch pairs texts and labels anew; other splits stay as they are."""
+        """Choose the epoch. In `train` every epoch pairs texts and labels anew; other splits do not change."""
         self.epoch = epoch
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """One row, see the class.
+        """Return a row; see the class.
 
         Raises:
-            IndexError: no such row.
+            IndexError: The row does not exist.
         """
         index = self._checked(index)
         clip, random = self._draw(index)
@@ -239,20 +238,20 @@ class PlantedDataset:
         return row
 
     def clip(self, index: int) -> PlantedClip:
-        """How row `index` of this epoch was made: what to look for when a model's attention is inspected.
+        """Return the plan of row `index` in this epoch, which says where a model's attention should go.
 
         Raises:
-            IndexError: no such row.
+            IndexError: The row does not exist.
         """
         return self._draw(self._checked(index))[0]
 
     def table(self, modality: str) -> np.ndarray:
-        """The prototypes (rows 0 and 1) and cues (the others) of `video` or `audio`, float32 `(vectors, size)`."""
+        """Return the prototypes (rows 0 and 1) and cues (the others) of a modality, float32 `(vectors, size)`."""
         return self._tables[modality].copy()
 
     def _checked(self, index: int) -> int:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"row {index} of {len(self)}")
+            raise IndexError(f"Row {index} does not exist: the split has {len(self)} rows.")
         return int(index) % len(self)
 
     def _random(self, purpose: str, index: int, epoch: int) -> np.random.Generator:
@@ -303,7 +302,7 @@ class PlantedDataset:
             others = np.array([1 - bit] + [0, 1] * (settings.num_slots // 2 - 1))
             random.shuffle(others)
             other_slots = [other for other in range(settings.num_slots) if other != slot]
-            shown = [(2 + slot, bit)]
+            shown: list[tuple[int, ...]] = [(2 + slot, bit)]
             shown += [(2 + other, int(other_bit)) for other, other_bit in zip(other_slots, others, strict=True)]
         else:
             shown = [(2, bit), (1 - bit,)]  # the distractor has no cue

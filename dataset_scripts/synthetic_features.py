@@ -3,43 +3,45 @@
 """Synthetic feature sequences: noise with short events in it, the same on every machine and in every process.
 
 An event is a run of consecutive frames in which one or more fixed unit vectors (prototypes, cues) are added to
-standard normal noise. The sample data set and the planted-anchor benchmark are both made of these.
+standard normal noise. The planted-anchor benchmark consists of such sequences.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from .errors import UserError
+
 
 class Event(NamedTuple):
-    """A run of consecutive frames, `start` to `start + length`, in which `vectors` (rows of a table) are shown."""
+    """A run of consecutive frames that show some vectors.
+
+    Attributes:
+        start: First frame.
+        length: Number of frames.
+        vectors: Rows of the table of vectors.
+    """
 
     start: int
     length: int
     vectors: tuple[int, ...]
 
 
-def stable_seed(*parts: object) -> int:
-    """A 32-bit seed from names and numbers, equal in every process (Python's own `hash` of a string is not)."""
-    return zlib.crc32("\x1f".join(str(part) for part in parts).encode("utf-8"))
-
-
 def orthonormal_vectors(count: int, size: int, seed: int) -> np.ndarray:
-    """`count` orthonormal random vectors, float32 `(count, size)`.
+    """Draw `count` orthonormal random vectors, float32 `(count, size)`.
 
-    Gram-Schmidt rather than LAPACK's QR, whose signs differ between builds.
+    The method is Gram-Schmidt, because the signs of LAPACK's QR differ between builds.
 
     Raises:
-        ValueError: more vectors than dimensions.
+        UserError: There are more vectors than dimensions.
     """
     if count > size:
-        raise ValueError(
-            f"{count} distinct prototypes and cues do not fit into features of size {size}; "
-            f"use a size of {count} or more"
+        raise UserError(
+            f"{count} distinct prototypes and cues do not fit into features of size {size}. "
+            f"Use a size of {count} or more."
         )
     random = np.random.Generator(np.random.PCG64(seed))
     vectors = random.standard_normal((count, size))
@@ -52,14 +54,14 @@ def orthonormal_vectors(count: int, size: int, seed: int) -> np.ndarray:
 
 
 def place_events(random: np.random.Generator, num_frames: int, lengths: Sequence[int]) -> list[int]:
-    """Uniformly random start frames for events of the given lengths, in the given order, that do not overlap.
+    """Draw uniformly random start frames of events of the given lengths, in the given order, that do not overlap.
 
     Raises:
-        ValueError: the events do not fit into `num_frames`.
+        UserError: The events do not fit into `num_frames`.
     """
     free = num_frames - sum(lengths)
     if free < 0:
-        raise ValueError(f"events of {sum(lengths)} frames in all do not fit into {num_frames} frames")
+        raise UserError(f"Events of {sum(lengths)} frames in all do not fit into {num_frames} frames.")
     # Throw the free frames into the gaps before, between and after the events, and put the events in random order.
     gaps = np.sort(random.integers(0, free + 1, size=len(lengths)))
     starts = [0] * len(lengths)
@@ -73,7 +75,15 @@ def place_events(random: np.random.Generator, num_frames: int, lengths: Sequence
 def render_events(
     random: np.random.Generator, num_frames: int, table: np.ndarray, events: Sequence[Event], amplitude: float
 ) -> np.ndarray:
-    """Standard normal noise with `events` in it, float32 `(num_frames, size)`; `table` is `(vectors, size)`."""
+    """Draw standard normal noise with events in it, float32 `(num_frames, size)`.
+
+    Args:
+        random: Random generator.
+        num_frames: Number of frames.
+        table: Vectors that events may show, `(vectors, size)`.
+        events: Events.
+        amplitude: Length of a vector in an event.
+    """
     features = random.standard_normal((num_frames, table.shape[1]), dtype=np.float32)
     for event in events:
         shown = np.float32(amplitude) * table[list(event.vectors)].sum(axis=0, dtype=np.float32)

@@ -79,7 +79,7 @@ class EndpointChatModel:
                     "endpoint give --base_url, for a model on this machine --local."
                 )
         self.model = model
-        self._options = {"temperature": temperature, "max_tokens": max_tokens}
+        self._options: dict[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
         # The token in plain and as a library quotes it in a header, and the parts of a URL that may hold credentials.
         parts = urlsplit(base_url or "")
         secrets = (token or "", repr(token or "")[1:-1], parts.netloc.rpartition("@")[0], parts.password, parts.query)

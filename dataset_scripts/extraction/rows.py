@@ -104,9 +104,13 @@ def load_dataset_clips(
     Raises:
         UserError: The data set cannot be loaded; see `load_intent_dataset`.
     """
-    from ..loading import load_intent_dataset  # a folder of clips needs no `datasets`
+    # A folder of clips needs no `datasets`.
+    from datasets import DatasetDict
+
+    from ..loading import load_intent_dataset
 
     dataset = load_intent_dataset(name, config_name="clips", data_dir=data_dir, scope=scope, cache_dir=cache_dir)
+    assert isinstance(dataset, DatasetDict), "a data set with clips has a builder"
     labels = tuple(next(iter(dataset.values())).features["label"].names)
     root = Path("." if data_dir is None else data_dir).expanduser().resolve()
     rows = [

@@ -1,18 +1,19 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The speaker in the sample's clips: a flat-coloured head and shoulders with a face and hands that can be posed.
+"""The speaker in the sample's clips: flat-coloured head and shoulders with a face and hands that can be posed.
 
-Coordinates are pixels of a 224 by 224 picture; the head has its own, around its centre, so that it can move and tilt.
+Coordinates are pixels of a 224 by 224 picture. The head has its own, around its centre, so that it can move and tilt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from ..synthetic_features import stable_seed
+from ..seeds import stable_generator
 from .painter import SIZE, Colour, Painter, both, ellipse, outline, shade
 
 
@@ -25,7 +26,7 @@ HAIR_STYLES: tuple[str, ...] = ("short", "bob", "bun", "curls")
 
 @dataclass(frozen=True)
 class Look:
-    """What tells one speaker from another and nothing about the utterance."""
+    """The appearance of a speaker, which says nothing about the utterance."""
 
     skin: Colour
     hair: Colour
@@ -37,7 +38,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Pose:
-    """A moment: where the head is, what the face does, how far the hands of a gesture have come up."""
+    """The speaker at one moment: place of the head, expression of the face, height of the gesture's hands."""
 
     head_x: float = 0.0  # pixels from the middle
     head_y: float = 0.0
@@ -57,7 +58,7 @@ class Pose:
     wave: float = 0.0  # swing of a raised hand, radians
 
 
-# What each expression does to the face at its height; gestures are in `_GESTURES`.
+# The face at the height of each expression; gestures are in `_GESTURES`.
 EXPRESSION_POSES: dict[str, Pose] = {
     "smile": Pose(mouth_curve=1.0, mouth_width=1.35, mouth_open=0.75, eye_joy=1.0, brow_raise=(2, 2), blush=0.8),
     "frown": Pose(
@@ -74,12 +75,13 @@ EXPRESSION_POSES: dict[str, Pose] = {
 
 
 def random_look(row_id: str) -> Look:
-    """The speaker of a row."""
-    random = np.random.Generator(np.random.PCG64(stable_seed("sample look", row_id)))
+    """Draw the speaker of a row at random."""
+    random = stable_generator("sample look", row_id)
 
     def colour(palette: tuple[tuple[int, int, int], ...]) -> Colour:
         chosen = np.array(palette[int(random.integers(len(palette)))], dtype=np.float64)
-        return tuple((chosen + random.uniform(-6, 6, 3)).clip(0, 255).tolist())
+        red, green, blue = (chosen + random.uniform(-6, 6, 3)).clip(0, 255).tolist()
+        return red, green, blue
 
     return Look(
         skin=colour(_SKINS),
@@ -92,7 +94,7 @@ def random_look(row_id: str) -> Look:
 
 
 def draw_poses(look: Look, expression: str, poses: list[Pose]) -> np.ndarray:
-    """The frames of a clip, uint8 `(frames, 224, 224, 3)`; `expression` says which gesture the hands make."""
+    """Draw the frames of a clip, uint8 `(frames, 224, 224, 3)`; the expression chooses the gesture of the hands."""
     backdrop = _draw_backdrop(look)
     frames = np.empty((len(poses), SIZE, SIZE, 3), dtype=np.uint8)
     for frame, pose in zip(frames, poses, strict=True):
@@ -106,7 +108,7 @@ def draw_poses(look: Look, expression: str, poses: list[Pose]) -> np.ndarray:
 
 
 def _draw_backdrop(look: Look) -> np.ndarray:
-    """What does not move: the wall and the shoulders."""
+    """The parts that do not move: the wall and the shoulders."""
     image = np.empty((3, SIZE, SIZE), dtype=np.float32)
     image[:] = np.array(look.background)[:, None, None]
     painter = Painter(image)
@@ -134,7 +136,8 @@ def _draw_head(painter: Painter, look: Look, pose: Pose) -> None:
     painter.ellipse(0, 0, 47, 55, look.skin)
     for side in (-1, 1):
         painter.ellipse(side * 29, 20, 10, 7, (236, 110, 106), 0.55 * pose.blush)
-    _draw_eyes(painter, look, pose)
+    for side in (-1, 1):
+        _draw_eye(painter, pose, side)
     painter.stroke([(0, 6), (3, 13), (-2, 15)], 2.6, shade(look.skin, 0.78))
     _draw_mouth(painter, look, pose)
     _draw_hair_front(painter, look)
@@ -147,31 +150,30 @@ def _draw_head(painter: Painter, look: Look, pose: Pose) -> None:
         painter.stroke([(-6, -3), (0, -5), (6, -3)], 2.4, (60, 60, 70))
 
 
-def _draw_eyes(painter: Painter, look: Look, pose: Pose) -> None:
+def _draw_eye(painter: Painter, pose: Pose, side: int) -> None:
     dark = (46, 38, 44)
-    for side in (-1, 1):
-        x, y = side * 20, -1
-        if pose.eye_joy > 0.6:
-            painter.stroke([(x - 9, y + 3), (x - 5, y - 3), (x, y - 5), (x + 5, y - 3), (x + 9, y + 3)], 4, dark)
-            continue
-        if pose.eye_open < 0.2:
-            painter.stroke([(x - 9, y), (x - 4, y + 3), (x + 4, y + 3), (x + 9, y)], 3.2, dark)
-            continue
-        rx, ry = 10 * pose.eye_size, 10 * pose.eye_size
-        lid = y - ry + 2 * ry * (1 - pose.eye_open)
-        box = (x - rx, y - ry, x + rx, y + ry)
-        white = both(ellipse(x, y, rx, ry), lambda _, v, lid=lid: lid - v)
-        painter.paint(white, box, (252, 252, 252))
-        iris_x = x + 4 * pose.look_aside
-        iris = both(ellipse(iris_x, y + 1, 5.6, 5.6), white)
-        painter.paint(iris, box, dark)
-        painter.ellipse(iris_x + 2, y - 1, 1.6, 1.6, (255, 255, 255), 0.9)
-        if pose.eye_open < 0.95:
-            width = rx * float(np.sqrt(max(0.05, 1 - ((lid - y) / ry) ** 2)))
-            painter.stroke([(x - width - 1, lid), (x + width + 1, lid)], 2.8, dark)
-        else:
-            lashes = both(outline(ellipse(x, y, rx + 0.5, ry + 0.5), 2.4), lambda _, v, y=y: v - y + 3)
-            painter.paint(lashes, (x - rx - 2, y - ry - 2, x + rx + 2, y), dark)
+    x, y = side * 20, -1
+    if pose.eye_joy > 0.6:
+        painter.stroke([(x - 9, y + 3), (x - 5, y - 3), (x, y - 5), (x + 5, y - 3), (x + 9, y + 3)], 4, dark)
+        return
+    if pose.eye_open < 0.2:
+        painter.stroke([(x - 9, y), (x - 4, y + 3), (x + 4, y + 3), (x + 9, y)], 3.2, dark)
+        return
+    rx, ry = 10 * pose.eye_size, 10 * pose.eye_size
+    lid = y - ry + 2 * ry * (1 - pose.eye_open)
+    box = (x - rx, y - ry, x + rx, y + ry)
+    white = both(ellipse(x, y, rx, ry), lambda _, v: lid - v)
+    painter.paint(white, box, (252, 252, 252))
+    iris_x = x + 4 * pose.look_aside
+    iris = both(ellipse(iris_x, y + 1, 5.6, 5.6), white)
+    painter.paint(iris, box, dark)
+    painter.ellipse(iris_x + 2, y - 1, 1.6, 1.6, (255, 255, 255), 0.9)
+    if pose.eye_open < 0.95:
+        width = rx * float(np.sqrt(max(0.05, 1 - ((lid - y) / ry) ** 2)))
+        painter.stroke([(x - width - 1, lid), (x + width + 1, lid)], 2.8, dark)
+    else:
+        lashes = both(outline(ellipse(x, y, rx + 0.5, ry + 0.5), 2.4), lambda _, v: v - y + 3)
+        painter.paint(lashes, (x - rx - 2, y - ry - 2, x + rx + 2, y), dark)
 
 
 def _draw_brows(painter: Painter, look: Look, pose: Pose) -> None:
@@ -326,9 +328,9 @@ _GESTURES: dict[str, Callable[[Painter, Look, Pose], None]] = {
 
 
 def blend(first: Pose, second: Pose, amount: float) -> Pose:
-    """The pose between two: 0 is the first, 1 the second."""
+    """Return the pose between two: an amount of 0 is the first, 1 the second."""
 
-    def mix(a, b):
+    def mix(a: Any, b: Any) -> Any:
         if isinstance(a, tuple):
             return tuple(mix(x, y) for x, y in zip(a, b, strict=True))
         return a + (b - a) * amount

@@ -1,17 +1,16 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The clips of the sample data set: an avatar and a voice, whose face, gesture and tone tell what the text does not.
+"""The clips of the sample: an avatar and a voice whose face, gesture and tone say what the text leaves open.
 
     python -m dataset_scripts.sample.clips --output clips/ --split test
 
-A clip is drawn and sung from its row alone, so that it looks and sounds the same on every machine. Which speaker it
-shows, when the expression comes and how the head moves is drawn from the row's id and tells nothing about the label.
+A clip depends on its row alone, so that it looks and sounds the same on every machine. The speaker, the time of the
+expression and the movements of the head are drawn by the row's id and say nothing about the label.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +19,9 @@ import av
 import numpy as np
 from tqdm.auto import tqdm
 
+from ..files import replacing
 from ..fingerprints import fingerprint_files
-from ..synthetic_features import stable_seed
+from ..seeds import stable_generator
 from .avatar import EXPRESSION_POSES, Pose, blend, draw_poses, random_look
 from .painter import SIZE
 from .rows import SAMPLE_FOLDER, SPLITS, read_sample
@@ -29,26 +29,26 @@ from .voice import SAMPLING_RATE, mouth_openness, plan_speech, render_voice
 
 
 FRAME_RATE = 12
-EVENT_SECONDS = (0.6, 1.0)  # shortest and longest time for which the expression is fully there
-_EASE_SECONDS = 0.16  # in which it comes, and goes
+EVENT_SECONDS = (0.6, 1.0)  # shortest and longest time of the full expression
+_EASE_SECONDS = 0.16  # time in which the expression comes, and goes
 
 
 def event_of(row_id: str, duration: float) -> tuple[float, float]:
-    """When the expression of a row is fully there: start and end in seconds from the start of its clip."""
-    random = np.random.Generator(np.random.PCG64(stable_seed("sample event", row_id)))
+    """Draw the time of a row's full expression: start and end in seconds from the start of its clip."""
+    random = stable_generator("sample event", row_id)
     length = float(random.uniform(*EVENT_SECONDS))
     start = float(random.uniform(_EASE_SECONDS, duration - length - _EASE_SECONDS))
     return start, start + length
 
 
 def render_frames(row: Mapping[str, str]) -> np.ndarray:
-    """The frames of a row's clip, uint8 `(frames, 224, 224, 3)`, 12 a second."""
+    """Render the frames of a row's clip, uint8 `(frames, 224, 224, 3)`, 12 per second."""
     syllables, duration = plan_speech(row["id"], row["text"], row["tone"])
     times = np.arange(round(duration * FRAME_RATE)) / FRAME_RATE
     speaking = mouth_openness(syllables, times)
     start, end = event_of(row["id"], duration)
     amounts = np.minimum(_ease((times - start) / _EASE_SECONDS + 1), _ease((end - times) / _EASE_SECONDS + 1))
-    random = np.random.Generator(np.random.PCG64(stable_seed("sample motion", row["id"])))
+    random = stable_generator("sample motion", row["id"])
     sway_x, sway_y, sway_tilt = (size * _sway(random, times) for size in (3.0, 1.5, 0.03))
     blinks = random.uniform(0, duration, size=1 + int(duration / 2))
     poses = []
@@ -72,38 +72,33 @@ def render_frames(row: Mapping[str, str]) -> np.ndarray:
 
 
 def render_waveform(row: Mapping[str, str]) -> np.ndarray:
-    """The sound of a row's clip, float32 `(samples,)` at 16 kHz."""
+    """Render the sound of a row's clip, float32 `(samples,)` at 16 kHz."""
     syllables, duration = plan_speech(row["id"], row["text"], row["tone"])
     return render_voice(row["id"], syllables, duration, row["tone"])
 
 
-def render_clip(row: Mapping[str, str], path: str | os.PathLike) -> None:
-    """Render the clip of a row of `read_sample` into an MP4 file, without the stream that `row["missing"]` names.
-
-    The file is written beside its place and renamed: a clip that exists is whole.
-    """
-    path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with av.open(str(unfinished), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-            # Both streams come before the first packet: an MP4 file lists them in its header.
-            video = None if row["missing"] == "video" else _add_video(container)
-            audio = None if row["missing"] == "audio" else _add_audio(container)
-            if video is not None:
-                for index, image in enumerate(render_frames(row)):
-                    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-                    frame.pts = index
-                    container.mux(video.encode(frame))
-                container.mux(video.encode())
-            if audio is not None:
-                frame = av.AudioFrame.from_ndarray(render_waveform(row)[None], format="fltp", layout="mono")
-                frame.sample_rate = SAMPLING_RATE
-                frame.pts = 0
-                container.mux(audio.encode(frame))
-                container.mux(audio.encode())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+def render_clip(row: Mapping[str, str], path: str | Path) -> None:
+    """Render the clip of a row of `read_sample` into an MP4 file, without the stream that `row["missing"]` names."""
+    with (
+        # Several processes may need the same clip at a time.
+        replacing(Path(path), shared=True) as partial,
+        av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container,
+    ):
+        # Both streams come before the first packet: an MP4 file lists them in its header.
+        video = None if row["missing"] == "video" else _add_video(container)
+        audio = None if row["missing"] == "audio" else _add_audio(container)
+        if video is not None:
+            for index, image in enumerate(render_frames(row)):
+                frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+                frame.pts = index
+                container.mux(video.encode(frame))
+            container.mux(video.encode())
+        if audio is not None:
+            sound = av.AudioFrame.from_ndarray(render_waveform(row)[None], format="fltp", layout="mono")
+            sound.sample_rate = SAMPLING_RATE
+            sound.pts = 0
+            container.mux(audio.encode(sound))
+            container.mux(audio.encode())
 
 
 def _add_video(container: av.container.OutputContainer) -> av.VideoStream:
@@ -123,8 +118,13 @@ def _add_audio(container: av.container.OutputContainer) -> av.AudioStream:
 def render_sample(
     folder: str | Path, splits: Sequence[str] = SPLITS, limit: int | None = None, progress: bool = True
 ) -> dict[str, Path]:
-    """Render the clips of whole splits, or of the first `limit` rows of each, to `folder/<split>/<id>.mp4`; those that
-    exist are kept.
+    """Render the clips of splits to `folder/<split>/<id>.mp4`. Clips that exist are kept.
+
+    Args:
+        folder: Folder of the clips.
+        splits: Splits to render.
+        limit: Number of rows per split, or None for all.
+        progress: Whether to show a bar.
 
     Returns:
         The path of each row's clip by the row's id.
@@ -141,12 +141,12 @@ def render_sample(
 
 
 def renderer_fingerprint() -> str:
-    """What the clips depend on, in 16 hexadecimal digits: the sample's rows and the code that renders them."""
+    """Return a fingerprint of the sample's rows and of the code that renders them, in 16 hexadecimal digits."""
     return fingerprint_files(sorted(SAMPLE_FOLDER.glob("*.tsv")), module=__file__)[:16]
 
 
 def _ease(position: np.ndarray) -> np.ndarray:
-    """0 up to position 0, 1 from position 1 on, and a soft step between."""
+    """A soft step from 0 at position 0 to 1 at position 1."""
     position = position.clip(0, 1)
     return position * position * (3 - 2 * position)
 
@@ -158,10 +158,14 @@ def _sway(random: np.random.Generator, times: np.ndarray) -> np.ndarray:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command `python -m dataset_scripts.sample.clips`."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_scripts.sample.clips", description="Render the sample.")
-    parser.add_argument("--output", type=Path, required=True, help="folder for <split>/<id>.mp4")
-    parser.add_argument("--split", choices=SPLITS, action="append", help="this split only; may be given several times")
+    """Run `python -m dataset_scripts.sample.clips`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dataset_scripts.sample.clips", description="Render the clips of the sample."
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder of the clips <split>/<id>.mp4")
+    parser.add_argument(
+        "--split", choices=SPLITS, action="append", help="render this split only; may be given several times"
+    )
     options = parser.parse_args(arguments)
     render_sample(options.output, options.split or SPLITS)
 

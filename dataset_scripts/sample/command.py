@@ -1,6 +1,13 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The command `python -m dataset_scripts.prepare_sample`."""
+"""Make the prepared features of the sample anew, after its rows, renderer or encoder have changed.
+
+    python -m dataset_scripts.prepare_sample
+
+The command renders every clip, measures mean and deviation of the untrained encoder's features on the training split
+(`sample/encoder_statistics.json`), and extracts the features with the encoder that is standardised by them
+(`sample/features.parquet`). Both files belong in the repository.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +38,15 @@ def extract_sample(
     limit: int | None = None,
     progress: bool = True,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """The features of the sample's clips by row id and modality, through the extraction that any clips go through.
+    """Extract the features of the sample's clips as those of any clips, and return them by row id and modality.
 
     Args:
-        clips: folder of the rendered clips; those that are missing are rendered.
-        output: folder of the extraction.
-        encoder: the encoder to use.
-        splits: which splits.
-        limit: only the first rows of each split.
+        clips: Folder of the rendered clips. Clips that are missing are rendered.
+        output: Folder of the extraction.
+        encoder: Media encoder.
+        splits: Splits to extract.
+        limit: Number of rows per split, or None for all.
+        progress: Whether to show bars.
     """
     paths = render_sample(clips, splits, limit=limit, progress=progress)
     rows = [
@@ -49,7 +57,7 @@ def extract_sample(
     settings = ExtractionSettings(use_cpu=True, num_workers=0)
     report = extract_features(rows, output, encoder, settings, progress=progress)
     if report.failed:
-        raise RuntimeError(f"{report.failed} of the sample's own clips failed; see {output}/failed.jsonl")
+        raise RuntimeError(f"{report.failed} of the sample's own clips failed. See {output}/failed.jsonl.")
     return {
         row["id"]: {modality: row[f"{modality}_features"] for modality in FEATURE_SIZES}
         for part in load_extracted_features(output).values()
@@ -58,7 +66,7 @@ def extract_sample(
 
 
 def prepare_sample(folder: Path) -> None:
-    """Remake both files; `folder` holds the clips and the extractions on the way."""
+    """Make both files anew. `folder` holds the clips and the extractions on the way."""
     measured = extract_sample(folder / "clips", folder / "measured", sample_media_encoder(False), ("train",))
     statistics = {}
     for modality in FEATURE_SIZES:
@@ -70,15 +78,18 @@ def prepare_sample(folder: Path) -> None:
     STATISTICS_FILE.write_text(json.dumps(statistics) + "\n", encoding="utf-8")
     encoder = sample_media_encoder()
     features = extract_sample(folder / "clips", folder / "features", encoder)
+    assert encoder.record is not None
     write_prepared_features(features, encoder.record, renderer_fingerprint())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command `python -m dataset_scripts.prepare_sample`."""
+    """Run `python -m dataset_scripts.prepare_sample`."""
     parser = argparse.ArgumentParser(
-        prog="python -m dataset_scripts.prepare_sample", description="Make the sample's prepared features anew."
+        prog="python -m dataset_scripts.prepare_sample",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--folder", type=Path, help="where clips and extractions go and stay; else they are deleted")
+    parser.add_argument("--folder", type=Path, help="folder that keeps clips and extractions (a temporary one)")
     options = parser.parse_args(arguments)
     if options.folder is not None:
         prepare_sample(options.folder)

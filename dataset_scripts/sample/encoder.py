@@ -1,19 +1,20 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The media encoder of the sample data set: a tiny Swin and a tiny WavLM that were never trained.
+"""The media encoder of the sample: a tiny Swin and a tiny WavLM that were never trained.
 
-Pretrained encoders are too large to come along, and the sample must work without a network. Random weights do for
-clips as plain as ours (a linear layer reads the expression and the tone from these features), if they are drawn wide
-enough that patches and samples are more than averaged. numpy draws them, by the name of the parameter, so that they
-are the same on every machine. Three things are not random: the filters of the patches have no constant part, the first
-convolution of the sound is a bank of band-pass filters, and the last LayerNorms standardise the features by statistics
-of the training split.
+Pretrained encoders are too large for the repository, and the sample must work without a network. Random weights
+suffice for clips as plain as ours (a linear layer reads the expression and the tone from these features), if they are
+drawn wide enough to do more than average patches and samples. numpy draws them, by the name of the parameter, so that
+they are the same on every machine. Three things are not random: the filters of the patches have no constant part, the
+first convolution of the sound is a bank of band-pass filters, and the last LayerNorms standardise the features by
+statistics of the training split.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from transformers import SwinConfig, SwinModel, WavLMConfig, WavLMModel
 
 from modeling_amess import AmessMediaEncoder
 
-from ..synthetic_features import stable_seed
+from ..seeds import stable_generator
 from .rows import SAMPLE_FOLDER
 
 
@@ -31,17 +32,17 @@ _BAND_PASS_HZ = (60.0, 7000.0)  # the lowest and the highest filter
 
 
 def sample_media_encoder(standardise: bool = True) -> AmessMediaEncoder:
-    """The encoder whose features the sample data set brings along: 64 numbers a frame and 64 a step of 80 ms.
+    """Create the encoder of the sample's prepared features: 64 numbers per frame and 64 per step of 80 ms.
 
     Args:
-        standardise: let the features have mean 0 and deviation 1 on the training split; False gives those of which
-            `encoder_statistics.json` holds the mean and the deviation.
+        standardise: Whether the features have mean 0 and deviation 1 on the training split. Otherwise they have the
+            mean and the deviation in `encoder_statistics.json`.
     """
     video, audio = _video_model(), _audio_model()
     if standardise:
         statistics = json.loads(STATISTICS_FILE.read_text(encoding="utf-8"))
         _standardise(video.layernorm, statistics["video"])
-        _standardise(audio.encoder.layers[-1].final_layer_norm, statistics["audio"])
+        _standardise(cast(Any, audio.encoder.layers[-1]).final_layer_norm, statistics["audio"])
     return AmessMediaEncoder.from_models(
         video,
         audio,
@@ -60,12 +61,12 @@ def _video_model() -> SwinModel:
             num_heads=[2, 2, 4],
             window_size=4,
             mlp_ratio=2.0,
-            # Features are averaged over the picture: without these, where something is would be lost.
+            # Features are averaged over the picture: without these, they would not say where something is.
             use_absolute_embeddings=True,
         )
     )
     _draw_weights(model)
-    # Filters without a constant part answer to edges, not to plain colour, and most trained ones are such. With others
+    # Filters without a constant part answer to edges, not to plain colour, like most trained filters. With other ones
     # the colours of wall, hair and clothes drown everything else.
     patches = model.embeddings.patch_embeddings.projection.weight
     filters = patches.detach().double().numpy()
@@ -80,7 +81,7 @@ def _audio_model() -> WavLMModel:
             num_hidden_layers=1,
             num_attention_heads=4,
             intermediate_size=128,
-            # Loudness relative to the clip's own would be all that the group norm leaves of the filters.
+            # A group norm would leave nothing of the filters but loudness relative to that of the clip.
             feat_extract_norm="layer",
             conv_bias=True,
             conv_dim=[64, 64],
@@ -95,19 +96,20 @@ def _audio_model() -> WavLMModel:
         )
     )
     _draw_weights(model)
-    first, second = (layer.conv for layer in model.feature_extractor.conv_layers)
+    first, second = (cast(nn.Conv1d, layer.conv) for layer in model.feature_extractor.conv_layers)
     _set_(first.weight, _band_pass_filters(first.out_channels, first.kernel_size[0])[:, None])
     # The second convolution mixes the bands and averages over time.
     mixing = _drawn("mixing of the bands", (second.out_channels, second.in_channels)) / second.in_channels**0.5
     window = np.hanning(second.kernel_size[0] + 2)[1:-1]
     _set_(second.weight, mixing[:, :, None] * (window / window.sum()))
     for convolution in (first, second):
+        assert convolution.bias is not None
         nn.init.zeros_(convolution.bias)
     return model.eval()
 
 
 def _draw_weights(model: nn.Module) -> None:
-    """Weights that keep the size of what goes through them, biases of half that, norms that only normalise."""
+    """Draw weights that keep the size of their input, and biases of half that; norms only normalise."""
     parameters = dict(model.named_parameters())
     for name, parameter in parameters.items():
         if "norm" in name or name.endswith("gru_rel_pos_const"):
@@ -127,10 +129,10 @@ def _draw_weights(model: nn.Module) -> None:
 
 
 def _band_pass_filters(count: int, length: int) -> np.ndarray:
-    """Windowed waves of random phase, from low to high, float64 `(count, length)`."""
+    """Windowed waves of random phase, from low to high pitch, float64 `(count, length)`."""
     low, high = _BAND_PASS_HZ
     frequencies = low * (high / low) ** (np.arange(count) / (count - 1))
-    random = np.random.Generator(np.random.PCG64(stable_seed("sample encoder", "phases")))
+    random = stable_generator("sample encoder", "phases")
     phases = random.uniform(0, 2 * np.pi, count)
     times = (np.arange(length) - length / 2) / 16000
     waves = np.cos(2 * np.pi * frequencies[:, None] * times + phases[:, None]) * np.hanning(length)
@@ -144,10 +146,9 @@ def _standardise(norm: nn.LayerNorm, statistics: Mapping[str, Sequence[float]]) 
 
 
 def _drawn(name: str, shape: Sequence[int]) -> np.ndarray:
-    random = np.random.Generator(np.random.PCG64(stable_seed("sample encoder", name)))
-    return random.standard_normal(tuple(shape))
+    return stable_generator("sample encoder", name).standard_normal(tuple(shape))
 
 
 @torch.no_grad()
-def _set_(parameter: nn.Parameter, values: np.ndarray) -> None:
+def _set_(parameter: torch.Tensor, values: np.ndarray) -> None:
     parameter.copy_(torch.from_numpy(np.ascontiguousarray(values)))

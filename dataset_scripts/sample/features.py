@@ -1,9 +1,9 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The prepared features of the sample data set: what the extraction made of its rendered clips.
+"""The prepared features of the sample, which were extracted from its rendered clips.
 
-They come along so that a first training does not begin with rendering and encoding 500 clips. `prepare_sample.py`
-makes the file anew.
+They are part of the repository so that a first training does not begin with rendering and encoding 500 clips.
+`prepare_sample.py` makes the file anew.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _RENDERER_KEY = b"renderer"
 
 
 def sample_encoder_record() -> dict[str, Any]:
-    """The record of the encoders that made the features, as `AmessConfig.media_encoder` holds it."""
-    return json.loads(pq.read_schema(PREPARED_FILE).metadata[_RECORD_KEY])
+    """Return the encoder record of the features, as `AmessConfig.media_encoder` holds it."""
+    return dict(json.loads(pq.read_schema(PREPARED_FILE).metadata[_RECORD_KEY]))
 
 
 def prepared_renderer() -> str:
-    """The fingerprint of the renderer (`sample_clips.renderer_fingerprint`) that drew the clips of the features."""
-    return pq.read_schema(PREPARED_FILE).metadata[_RENDERER_KEY].decode()
+    """Return the fingerprint (`clips.renderer_fingerprint`) of the renderer that drew the clips of the features."""
+    return str(pq.read_schema(PREPARED_FILE).metadata[_RENDERER_KEY], "utf-8")
 
 
 def read_prepared_features() -> dict[str, dict[str, np.ndarray]]:
-    """`{row id: {"video": (frames, 64), "audio": (steps, 64)}}`, float32; zero frames for a missing modality."""
+    """Read `{row id: {"video": (frames, 64), "audio": (steps, 64)}}`, float32; a missing modality has zero frames."""
     table = pq.read_table(PREPARED_FILE)
     columns = {
         modality: [
@@ -53,7 +53,13 @@ def read_prepared_features() -> dict[str, dict[str, np.ndarray]]:
 def write_prepared_features(
     features: Mapping[str, Mapping[str, np.ndarray]], media_encoder: Mapping[str, Any], renderer: str
 ) -> None:
-    """Write the file: features by row id and modality, stored as float16."""
+    """Write the prepared features.
+
+    Args:
+        features: Features by row id and modality. The file holds them as float16.
+        media_encoder: Encoder record.
+        renderer: Fingerprint of the renderer.
+    """
     columns = {"id": pa.array(list(features), pa.string())}
     for modality in FEATURE_SIZES:
         flat = [row[modality].astype(np.float16).reshape(-1) for row in features.values()]

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A painter of plain shapes with smooth edges, for the sample's clips.
 
-A shape is a signed distance (pixels, negative inside), evaluated in a box around it and painted with an edge one pixel
-wide, which is all the smoothing that a drawing needs.
+A shape is a signed distance (pixels, negative inside). It is evaluated in a box around it and painted with an edge
+that is one pixel wide, which is all the smoothing that a drawing needs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 
-SIZE = 224  # of the square picture, in pixels
+SIZE = 224  # width and height of the picture in pixels
 
 Colour = tuple[float, float, float]
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -22,7 +22,7 @@ Box = tuple[float, float, float, float]
 
 
 class Painter:
-    """Paints shapes into a float32 picture `(3, height, width)`; `place` says in which coordinates they are given."""
+    """Painter of shapes into a float32 picture `(3, height, width)`. `place` sets the coordinates of the shapes."""
 
     def __init__(self, image: np.ndarray):
         self.image = image
@@ -30,7 +30,7 @@ class Painter:
         self.cosine, self.sine = 1.0, 0.0
 
     def place(self, x: float = 0.0, y: float = 0.0, tilt: float = 0.0) -> None:
-        """Let following shapes be given in coordinates around `(x, y)`, turned clockwise by `tilt` radians."""
+        """Set the coordinates of the following shapes: around `(x, y)`, turned clockwise by `tilt` radians."""
         self.origin = (x, y)
         self.cosine, self.sine = np.cos(tilt), np.sin(tilt)
 
@@ -54,11 +54,11 @@ class Painter:
         part += coverage * (np.array(colour, dtype=np.float32)[:, None, None] - part)
 
     def ellipse(self, x: float, y: float, rx: float, ry: float, colour: Colour, opacity: float = 1.0) -> None:
-        """An ellipse around `(x, y)` with radii `rx` and `ry`."""
+        """Paint an ellipse around `(x, y)` with radii `rx` and `ry`."""
         self.paint(ellipse(x, y, rx, ry), (x - rx, y - ry, x + rx, y + ry), colour, opacity)
 
     def stroke(self, points: list[tuple[float, float]], width: float, colour: Colour, opacity: float = 1.0) -> None:
-        """A line through `points` with round ends."""
+        """Paint a line through `points` with round ends."""
         xs, ys = [point[0] for point in points], [point[1] for point in points]
         half = width / 2
         box = (min(xs) - half, min(ys) - half, max(xs) + half, max(ys) + half)
@@ -66,10 +66,10 @@ class Painter:
 
 
 def ellipse(cx: float, cy: float, rx: float, ry: float) -> Distance:
-    """The ellipse around `(cx, cy)` with radii `rx` and `ry`."""
+    """Return the ellipse around `(cx, cy)` with radii `rx` and `ry`."""
 
     def distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        # The value over the length of its gradient: a distance near the edge, which is where it matters.
+        # The value over the length of its gradient: a distance near the edge, where it matters.
         u, v = (x - cx) ** 2 / rx**2, (y - cy) ** 2 / ry**2
         return 0.5 * (u + v - 1) / np.sqrt(u / rx**2 + v / ry**2 + 1e-9)
 
@@ -77,32 +77,35 @@ def ellipse(cx: float, cy: float, rx: float, ry: float) -> Distance:
 
 
 def stroke(points: list[tuple[float, float]], width: float) -> Distance:
-    """The line through `points`, with round ends."""
+    """Return the line through `points`, with round ends."""
 
     def distance(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        nearest = None
+        nearest: np.ndarray | None = None
         for (ax, ay), (bx, by) in pairwise(points):
             dx, dy = bx - ax, by - ay
             along = (((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy + 1e-6)).clip(0, 1)
             squared = (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2
             nearest = squared if nearest is None else np.minimum(nearest, squared)
+        assert nearest is not None, "a line has two points"
         return np.sqrt(nearest) - width / 2
 
     return distance
 
 
 def both(first: Distance, second: Distance) -> Distance:
-    """What lies in both shapes."""
+    """Return the intersection of two shapes."""
     return lambda x, y: np.maximum(first(x, y), second(x, y))
 
 
 def outline(shape: Distance, width: float) -> Distance:
-    """The edge of a shape as a line."""
+    """Return the edge of a shape as a line."""
     return lambda x, y: np.abs(shape(x, y)) - width / 2
 
 
 def shade(colour: Colour, factor: float) -> Colour:
-    """Darker below 1, towards white above."""
+    """Return a darker colour for a factor below 1, one closer to white for a factor above 1."""
     if factor <= 1:
-        return tuple(value * factor for value in colour)
-    return tuple(value + (255 - value) * (factor - 1) for value in colour)
+        red, green, blue = (value * factor for value in colour)
+    else:
+        red, green, blue = (value + (255 - value) * (factor - 1) for value in colour)
+    return red, green, blue

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The voice of the sample's clips: syllables in the rhythm of the text, sung by a small formant synthesiser.
 
-The words cannot be understood and are not meant to be; the text comes with the clip. What the voice says is the tone:
-its pitch, loudness, pace, and how tense it is.
+Nobody can understand the words, and nobody has to: the text comes with the clip. The voice carries the tone: pitch,
+loudness, pace and tension.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..synthetic_features import stable_seed
+from ..seeds import stable_generator
 
 
 SAMPLING_RATE = 16000
@@ -32,15 +32,15 @@ _HISSING = set("sfzxcth")
 
 @dataclass(frozen=True)
 class ToneOfVoice:
-    """How a tone sounds. Pitches are multiples of the speaker's own pitch."""
+    """The sound of a tone. Pitches are multiples of the speaker's own pitch."""
 
     pitch: float  # at the start of the utterance
     end_pitch: float  # at its end
-    glide: float  # by what part the pitch goes up (or down) within each syllable
-    melody: float  # by what part it differs from syllable to syllable
+    glide: float  # rise (or fall) of the pitch within each syllable, as a part of it
+    melody: float  # difference of the pitch between syllables, as a part of it
     loudness: float
-    pace: float  # multiples of the usual number of syllables a second
-    voiced: float  # part of a syllable that is voiced: low is clipped speech
+    pace: float  # multiples of the usual number of syllables per second
+    voiced: float  # voiced part of a syllable: low is clipped speech
     tilt: float  # fall of the overtones, in powers of the frequency: high is soft and dull
     breath: float  # loudness of the breath beside the voice
 
@@ -56,7 +56,7 @@ TONES_OF_VOICE: dict[str, ToneOfVoice] = {
 
 @dataclass(frozen=True)
 class Syllable:
-    """One syllable: when it sounds, on which vowel, and whether it starts with a hiss."""
+    """One syllable: its time, its vowel, and whether it starts with a hiss."""
 
     start: float  # seconds
     length: float
@@ -65,8 +65,8 @@ class Syllable:
 
 
 def plan_speech(row_id: str, text: str, tone: str) -> tuple[list[Syllable], float]:
-    """The syllables of an utterance and the length of its clip in seconds."""
-    random = np.random.Generator(np.random.PCG64(stable_seed("sample speech", row_id)))
+    """Plan the syllables of an utterance and the length of its clip in seconds."""
+    random = stable_generator("sample speech", row_id)
     manner = TONES_OF_VOICE[tone]
     usual = 0.135 / manner.pace
     time = float(random.uniform(0.12, 0.3))
@@ -87,7 +87,7 @@ def plan_speech(row_id: str, text: str, tone: str) -> tuple[list[Syllable], floa
 
 
 def mouth_openness(syllables: list[Syllable], times: np.ndarray) -> np.ndarray:
-    """How far the mouth is open at each time, 0 to 1."""
+    """Return how far the mouth is open at each time, 0 to 1."""
     openness = np.zeros_like(times)
     for syllable in syllables:
         position = (times - syllable.start) / syllable.length
@@ -98,8 +98,8 @@ def mouth_openness(syllables: list[Syllable], times: np.ndarray) -> np.ndarray:
 
 
 def render_voice(row_id: str, syllables: list[Syllable], duration: float, tone: str) -> np.ndarray:
-    """The waveform of an utterance, float32 `(samples,)` at 16 kHz within -1 and 1."""
-    random = np.random.Generator(np.random.PCG64(stable_seed("sample voice", row_id)))
+    """Render the waveform of an utterance, float32 `(samples,)` at 16 kHz within -1 and 1."""
+    random = stable_generator("sample voice", row_id)
     manner = TONES_OF_VOICE[tone]
     speaker_pitch = float(random.uniform(135.0, 165.0))
     throat = float(random.uniform(0.95, 1.08))
@@ -154,7 +154,7 @@ def _overtones(
     amplitudes *= (frequencies / 300.0 + 0.3) ** -tilt
     amplitudes[frequencies > 7000] = 0
     amplitudes /= np.sqrt((amplitudes**2).sum(1, keepdims=True)) * 3.5
-    # sin(n x) = 2 cos(x) sin((n - 1) x) - sin((n - 2) x): one multiplication an overtone instead of a sine.
+    # sin(n x) = 2 cos(x) sin((n - 1) x) - sin((n - 2) x): one multiplication per overtone instead of a sine.
     previous, current, twice_cosine = np.zeros_like(phase), np.sin(phase), 2 * np.cos(phase)
     wave = np.zeros_like(phase)
     for index in range(len(number)):

@@ -126,7 +126,7 @@ def test_a_call_in_the_stream_is_refused_by_name_and_never_made(write_pickle, tm
         "torch storage": {"a": _Call(torch.storage._load_from_bytes, pickle.dumps(evil, protocol=2))},
     }[wrap]
     path = write_pickle(content)
-    with pytest.raises(UnsafePickleError, match="refused.*" + ("" if wrap == "torch storage" else name)) as error:
+    with pytest.raises(UnsafePickleError, match="Refused.*" + ("" if wrap == "torch storage" else name)) as error:
         load_feature_pickle(path)
     assert str(path) in str(error.value)
     assert not marker.exists()
@@ -184,7 +184,7 @@ def test_a_forged_dtype_cannot_turn_bytes_into_objects(tmp_path):
     dtype = b"cnumpy\ndtype\n(S'O8'\nI0\nI1\ntR(I3\nS'|'\nNNNI8\nI8\nI0\ntb"
     state = b"(I1\n(I1\nt" + dtype + b"I00\nc_codecs\nencode\n(VAAAAAAAA\nVlatin1\ntRtb"
     path.write_bytes(b"(dS'a'\n" + array + state + b"s.")
-    with pytest.raises(FeaturePickleError, match="object array without its list"):
+    with pytest.raises(FeaturePickleError, match="object array lacks its list"):
         load_feature_pickle(path)
 
 
@@ -202,7 +202,7 @@ def test_every_truncation_is_a_clear_error(tmp_path):
     path = tmp_path / "features.pkl"
     for length in range(0, len(whole) - 1, 7):
         path.write_bytes(whole[:length])
-        with pytest.raises(FeaturePickleError, match="truncated or not a pickle"):
+        with pytest.raises(FeaturePickleError, match="Truncated or not a pickle"):
             load_feature_pickle(path)
 
 
@@ -225,20 +225,20 @@ def test_a_damaged_stream_gives_features_or_our_error_and_nothing_else(tmp_path,
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([FRAMES], "holds a list, not a dict"),
-        ({1: FRAMES}, "id 1: ids are strings, not int"),
-        ({"a": "text"}, "id 'a': an array, tensor or list of arrays is expected, not str"),
-        ({"a": None}, "id 'a': an array, tensor or list of arrays is expected, not NoneType"),
-        ({"a": [1.0, 2.0]}, "id 'a': a list of arrays is expected, but it holds a float"),
-        ({"a": FRAMES[0]}, r"id 'a': shape \(6,\); expected \(T, D\)"),
-        ({"a": np.zeros((2, 3, SIZE), np.float32)}, r"id 'a': shape \(2, 3, 6\)"),
-        ({"a": [FRAMES[:1], FRAMES[:1, :4]]}, "id 'a': the frames differ in shape"),
-        ({"a": np.zeros((2, SIZE), np.int64)}, "id 'a': features of type int64, expected floating-point"),
-        ({"a": np.array(["x"])}, "a numpy dtype 'U1'; features are floating-point"),
-        ({"a": torch.zeros(2, SIZE, dtype=torch.long)}, "a torch tensor of torch.int64"),
-        ({"a": FRAMES, "b": np.array([[0.0] * 5 + [np.nan]])}, "id 'b': a value that is not finite in frame 0"),
-        ({"b": np.full((2, SIZE), 1e300)}, "id 'b': a value that is not finite in frame 0"),
-        ({"a": FRAMES, "b": FRAMES[:, :4]}, "features of size (4, expected 6|6, expected 4)"),
+        ([FRAMES], "a list, not a dict"),
+        ({1: FRAMES}, "id 1: .*strings, not int"),
+        ({"a": "text"}, "id 'a': .*list of arrays, not str"),
+        ({"a": None}, "id 'a': .*list of arrays, not NoneType"),
+        ({"a": [1.0, 2.0]}, "id 'a': .*list of arrays, .* float"),
+        ({"a": FRAMES[0]}, r"id 'a': Shape \(6,\), expected \(T, D\)"),
+        ({"a": np.zeros((2, 3, SIZE), np.float32)}, r"id 'a': Shape \(2, 3, 6\)"),
+        ({"a": [FRAMES[:1], FRAMES[:1, :4]]}, "id 'a': .*differ in shape"),
+        ({"a": np.zeros((2, SIZE), np.int64)}, "id 'a': Features of type int64, expected floating-point"),
+        ({"a": np.array(["x"])}, "numpy dtype is 'U1'"),
+        ({"a": torch.zeros(2, SIZE, dtype=torch.long)}, "torch tensor is of torch.int64"),
+        ({"a": FRAMES, "b": np.array([[0.0] * 5 + [np.nan]])}, "id 'b': .*not finite in frame 0"),
+        ({"b": np.full((2, SIZE), 1e300)}, "id 'b': .*not finite in frame 0"),
+        ({"a": FRAMES, "b": FRAMES[:, :4]}, "Features of size (4, expected 6|6, expected 4)"),
     ],
 )
 def test_wrong_content_is_refused_with_its_id(write_pickle, content, message):
@@ -247,11 +247,11 @@ def test_wrong_content_is_refused_with_its_id(write_pickle, content, message):
 
 
 def test_a_wrong_feature_size_names_both_sizes_and_the_id(write_pickle):
-    with pytest.raises(FeaturePickleError, match="id 'a': features of size 6, expected 256"):
+    with pytest.raises(FeaturePickleError, match="id 'a': Features of size 6, expected 256"):
         load_feature_pickle(write_pickle({"a": FRAMES}), 256)
 
 
 def test_a_file_of_torch_save_says_what_it_is(tmp_path):
     torch.save({"a": torch.zeros(2, SIZE)}, tmp_path / "features.pkl")
-    with pytest.raises(FeaturePickleError, match="zip archive, as torch.save writes it"):
+    with pytest.raises(FeaturePickleError, match="zip archive"):
         load_feature_pickle(tmp_path / "features.pkl")

@@ -204,11 +204,11 @@ def test_rows_per_text_multiplies_train_with_ids_of_its_own():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"generator": "group"}, "unknown generator 'group'"),
-        ({"min_length_fraction": 0.0}, "min_length_fraction must be in"),
-        ({"num_slots": 5}, "num_slots must be even"),
-        ({"rows_per_text": 0}, "rows_per_text must be 1 or more"),
-        ({"max_video_length": 10}, "shortest video clip has 4 frames but 2 events need 8"),
+        ({"generator": "group"}, "generator 'group'"),
+        ({"min_length_fraction": 0.0}, "min_length_fraction"),
+        ({"num_slots": 5}, "num_slots.* even"),
+        ({"rows_per_text": 0}, "rows_per_text"),
+        ({"max_video_length": 10}, "video clip has 4 frames.* 8"),
     ],
 )
 def test_impossible_settings_are_refused(options, message):
@@ -217,7 +217,7 @@ def test_impossible_settings_are_refused(options, message):
 
 
 def test_unknown_labels_and_no_texts_are_refused():
-    with pytest.raises(UnknownLabelError, match="'Greett'.*'Greet'"):
+    with pytest.raises(UnknownLabelError, match=r"'Greett'.*'Greet'"):
         planted(rows=[("a", "hi.", "Greett")])
     with pytest.raises(ValueError, match="no texts"):
         planted(rows=[])

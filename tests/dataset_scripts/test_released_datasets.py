@@ -86,7 +86,7 @@ def test_own_feature_files_and_sizes_and_going_without(mintrec_dir, tmp_path):
 def test_a_wrong_feature_size_is_an_error_that_names_file_and_id(mintrec_dir, tmp_path):
     with pytest.raises(FeaturePickleError) as error:
         load("mintrec", mintrec_dir, tmp_path, audio_feature_size=128)
-    assert "features of size 768, expected 128" in str(error.value)
+    assert "Features of size 768, expected 128" in str(error.value)
     assert "audio_feats.pkl" in str(error.value)
 
 
