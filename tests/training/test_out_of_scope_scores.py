@@ -16,10 +16,11 @@ from scipy.stats import norm
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.metrics import f1_score
 
+from modeling_amess import AmessConfig
 from training.metrics.ood_detection.detection_scores import ood_detection
 from training.out_of_scope.outlier_exposure import uniform_cross_entropy
 from training.out_of_scope.scores import DocDecision, MahalanobisScore, VimScore, energy, max_logit, max_probability
-from training.out_of_scope.threshold import BEST_F1, KEEPS_MOST, fit_threshold
+from training.out_of_scope.threshold import BEST_F1, KEEPS_MOST, Threshold, fit_threshold
 
 
 SIZE, LABELS = 6, 3
@@ -152,6 +153,12 @@ def test_no_other_threshold_that_accepts_a_row_has_a_better_f1(rows):
         threshold.decide(scores, predictions, 2).tolist()
         == np.where(scores >= threshold.value, predictions, 2).tolist()
     )
+
+
+@pytest.mark.parametrize("score", [0.0, 0.4999, 0.5, 0.5001, 1.0])
+def test_a_threshold_decides_as_the_pipeline_does(score):
+    decision = Threshold(0.5, BEST_F1).decide(np.array([score]), np.array([1]), num_intents=2)
+    assert (decision[0] == 2) == AmessConfig(out_of_scope_threshold=0.5).is_out_of_scope("Greet", score)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=200))

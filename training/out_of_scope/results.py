@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ def out_of_scope_results(
     train: Evaluation,
     evaluations: Mapping[str, Evaluation],
     scope: LabelScope,
-    classifier: tuple[np.ndarray, np.ndarray],
+    classifier: Sequence[np.ndarray],
     threshold: Threshold,
 ) -> OutOfScopeResults:
     """Score and judge every split. All scores but `unknown_label` see the logits of the K intents only.

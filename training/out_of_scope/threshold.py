@@ -31,7 +31,7 @@ class Threshold:
     def decide(self, scores: np.ndarray, predictions: np.ndarray, num_intents: int) -> np.ndarray:
         """Replace the predictions whose score is below the threshold by `num_intents`, the id of out of scope.
 
-        This is the pipeline's rule, and the only place in `training` that applies it.
+        This is `AmessConfig.is_out_of_scope`, the pipeline's rule, for arrays and for any score.
 
         Args:
             scores: Scores `(utterances,)`; higher means in scope.
