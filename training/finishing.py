@@ -61,7 +61,7 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
         **{name: evaluation.metrics for name, evaluation in evaluations.items()},
         "out_of_scope_threshold": asdict(threshold),
         "calibration": calibration_figures(evaluations),
-        **({} if outside is None else {"out_of_scope": {"held_out_intents": [*scope.held_out], **outside.figures}}),
+        **({} if outside is None else {"out_of_scope": {"held_out_intents": [*scope.held_out], **outside.metrics}}),
         "seed": settings.seed,
         "best_epoch": state.best_epoch,
         "epochs": state.epoch,

@@ -40,8 +40,8 @@ def test_every_number_equals_scikit_learns(rows):
     )
     for index, row in enumerate(result["per_class"]):
         assert row["label"] == names[index]
-        found = (row["precision"], row["recall"], row["f1"], row["support"])
-        np.testing.assert_allclose(found, [values[index] for values in expected], atol=1e-12)
+        values_of_label = (row["precision"], row["recall"], row["f1"], row["support"])
+        np.testing.assert_allclose(values_of_label, [values[index] for values in expected], atol=1e-12)
 
 
 def test_it_loads_as_an_evaluate_module(tmp_path):

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics of out of scope equal scikit-learn's, or a search over all thresholds."""
+"""The out-of-scope metrics equal scikit-learn's, or a search over all thresholds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pairs = st.lists(st.tuples(ids, ids), min_size=1, max_size=60)
 
 @st.composite
 def scored(draw):
-    """Scores with many ties, and which samples are in scope; both kinds are there."""
+    """Scores with many ties, and which utterances are in scope; both kinds occur."""
     kinds = draw(st.lists(st.booleans(), min_size=0, max_size=50))
     references = np.array([1, 0, *kinds], dtype=int)
     steps = draw(st.lists(st.integers(-8, 8), min_size=len(references), max_size=len(references)))
@@ -37,32 +37,32 @@ def scored(draw):
 @settings(max_examples=100, deadline=None)
 def test_open_intent_equals_scikit_learns_over_fixed_labels(rows):
     predictions, references = zip(*rows, strict=True)
-    found = open_intent(predictions, references, NUM_INTENTS)
+    metrics = open_intent(predictions, references, NUM_INTENTS)
     labels = range(NUM_INTENTS + 1)
     f1 = f1_score(references, predictions, labels=labels, average=None, zero_division=0)
-    assert found["accuracy"] == pytest.approx(accuracy_score(references, predictions), abs=1e-12)
-    assert found["f1_in_scope"] == pytest.approx(f1[:-1].mean(), abs=1e-12)
-    assert found["f1_out_of_scope"] == pytest.approx(f1[-1], abs=1e-12)
-    assert found["f1"] == pytest.approx(
-        (NUM_INTENTS * found["f1_in_scope"] + found["f1_out_of_scope"]) / (NUM_INTENTS + 1), abs=1e-12
+    assert metrics["accuracy"] == pytest.approx(accuracy_score(references, predictions), abs=1e-12)
+    assert metrics["f1_in_scope"] == pytest.approx(f1[:-1].mean(), abs=1e-12)
+    assert metrics["f1_out_of_scope"] == pytest.approx(f1[-1], abs=1e-12)
+    assert metrics["f1"] == pytest.approx(
+        (NUM_INTENTS * metrics["f1_in_scope"] + metrics["f1_out_of_scope"]) / (NUM_INTENTS + 1), abs=1e-12
     )
 
 
 def test_an_intent_that_occurs_nowhere_does_not_shift_the_out_of_scope_class():
-    found = open_intent([0, 4, 4], [0, 4, 1], NUM_INTENTS)
-    assert found["f1_out_of_scope"] == pytest.approx(2 / 3)
-    assert found["f1_in_scope"] == pytest.approx(1 / 4)
+    metrics = open_intent([0, 4, 4], [0, 4, 1], NUM_INTENTS)
+    assert metrics["f1_out_of_scope"] == pytest.approx(2 / 3)
+    assert metrics["f1_in_scope"] == pytest.approx(1 / 4)
 
 
 @given(scored())
 @settings(max_examples=150, deadline=None)
 def test_detection_equals_scikit_learns_and_a_search_over_all_thresholds(sample):
     scores, inside = sample
-    found = ood_detection(scores, inside)
-    assert found["auroc"] == pytest.approx(roc_auc_score(inside, scores), abs=1e-12)
+    metrics = ood_detection(scores, inside)
+    assert metrics["auroc"] == pytest.approx(roc_auc_score(inside, scores), abs=1e-12)
     for name, positives, values in (("aupr_in", inside, scores), ("aupr_out", 1 - inside, -scores)):
         precision, recall, _ = precision_recall_curve(positives, values)
-        assert found[name] == pytest.approx(auc(recall, precision), abs=1e-12)
+        assert metrics[name] == pytest.approx(auc(recall, precision), abs=1e-12)
 
     share = inside.mean()
     rates = []
@@ -70,16 +70,16 @@ def test_detection_equals_scikit_learns_and_a_search_over_all_thresholds(sample)
         accepted = scores >= threshold
         rates.append((accepted[inside == 1].mean(), accepted[inside == 0].mean()))
     enough = [(tpr, fpr) for tpr, fpr in rates if tpr >= 0.95]
-    assert found["fpr95"] == pytest.approx(min(fpr for _, fpr in enough), abs=1e-12)
-    assert found["der"] == pytest.approx(min(share * (1 - t) + (1 - share) * f for t, f in rates), abs=1e-12)
+    assert metrics["fpr95"] == pytest.approx(min(fpr for _, fpr in enough), abs=1e-12)
+    assert metrics["der"] == pytest.approx(min(share * (1 - t) + (1 - share) * f for t, f in rates), abs=1e-12)
     swapped = min((1 - share) * (1 - t) + share * f for t, f in enough)
-    assert found["der_swapped_priors"] == pytest.approx(swapped, abs=1e-12)
+    assert metrics["der_swapped_priors"] == pytest.approx(swapped, abs=1e-12)
 
     fpr, tpr, _ = roc_curve(inside, scores, drop_intermediate=False)
     # A vertical step of the curve has no one height; there the error rate is the step's place.
     if len(np.unique(fpr)) == len(fpr):
         crossing = brentq(lambda x: 1 - x - interp1d(fpr, tpr)(x), 0, 1)
-        assert found["eer"] == pytest.approx(crossing, abs=1e-9)
+        assert metrics["eer"] == pytest.approx(crossing, abs=1e-9)
 
 
 def test_the_equal_error_rate_lies_where_both_errors_are_equal():

@@ -16,10 +16,11 @@ from scipy.stats import norm
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.metrics import f1_score
 
+from modeling_amess import AmessConfig
 from training.metrics.ood_detection.detection_scores import ood_detection
 from training.out_of_scope.outlier_exposure import uniform_cross_entropy
 from training.out_of_scope.scores import DocDecision, MahalanobisScore, VimScore, energy, max_logit, max_probability
-from training.out_of_scope.threshold import BEST_F1, KEEPS_MOST, calibrate_threshold
+from training.out_of_scope.threshold import BEST_F1, KEEPS_MOST, Threshold, fit_threshold
 
 
 SIZE, LABELS = 6, 3
@@ -139,7 +140,7 @@ rows_with_scores = st.lists(
 @settings(max_examples=80, deadline=None)
 def test_no_other_threshold_that_accepts_a_row_has_a_better_f1(rows):
     scores, predictions, references = (np.array(column) for column in zip(*rows, (3, 0, 0), (5, 1, 2), strict=True))
-    threshold = calibrate_threshold(scores, predictions, references, num_intents=2)
+    threshold = fit_threshold(scores, predictions, references, num_intents=2)
 
     def f1(value):
         decisions = np.where(scores >= value, predictions, 2)
@@ -154,11 +155,17 @@ def test_no_other_threshold_that_accepts_a_row_has_a_better_f1(rows):
     )
 
 
+@pytest.mark.parametrize("score", [0.0, 0.4999, 0.5, 0.5001, 1.0])
+def test_a_threshold_decides_as_the_pipeline_does(score):
+    decision = Threshold(0.5, BEST_F1).decide(np.array([score]), np.array([1]), num_intents=2)
+    assert (decision[0] == 2) == AmessConfig(out_of_scope_threshold=0.5).is_out_of_scope("Greet", score)
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=200))
 def test_without_rows_out_of_scope_95_percent_stay_in_scope(scores):
     scores = np.array(scores)
     zeros = np.zeros(len(scores), dtype=int)
-    threshold = calibrate_threshold(scores, zeros, zeros, num_intents=3)
+    threshold = fit_threshold(scores, zeros, zeros, num_intents=3)
     assert threshold.criterion == KEEPS_MOST
     assert (scores >= threshold.value).mean() >= 0.95
     # The next higher score would keep fewer.

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The threshold of a score below which an utterance counts as out of scope, chosen on the validation split."""
+"""The threshold of a score, fitted on the validation split: below it, an utterance counts as out of scope."""
 
 from __future__ import annotations
 
@@ -18,39 +18,51 @@ KEEPS_MOST = f"keeping {100 * KEPT_SHARE:.0f} % of the validation split in scope
 
 @dataclass(frozen=True)
 class Threshold:
-    """Attributes:
-    value: a score below it means out of scope.
-    criterion: what it was chosen for, in words.
+    """A threshold and the reason for its value.
+
+    Attributes:
+        value: Lowest score in scope.
+        criterion: Criterion that chose the value, in words.
     """
 
     value: float
     criterion: str
 
     def decide(self, scores: np.ndarray, predictions: np.ndarray, num_intents: int) -> np.ndarray:
-        """The predictions, and `num_intents` in place of those whose score is below the threshold `(rows,)`."""
+        """Replace the predictions whose score is below the threshold by `num_intents`, the id of out of scope.
+
+        This is `AmessConfig.is_out_of_scope`, the pipeline's rule, for arrays and for any score.
+
+        Args:
+            scores: Scores `(utterances,)`; higher means in scope.
+            predictions: Predicted ids `(utterances,)`.
+            num_intents: Number of intents.
+        """
         return np.where(scores >= self.value, predictions, num_intents)
 
 
-def calibrate_threshold(
-    scores: np.ndarray, predictions: np.ndarray, references: np.ndarray, num_intents: int
-) -> Threshold:
-    """The threshold with the best `open_intent` F1 where there are rows of both kinds, the lowest of equally good ones;
-    otherwise the one that keeps 95 % of the rows in scope. None that would put every row out of scope is considered.
+def fit_threshold(scores: np.ndarray, predictions: np.ndarray, references: np.ndarray, num_intents: int) -> Threshold:
+    """Choose the threshold with the best `open_intent` F1, or the one that keeps 95 % of the utterances in scope.
+
+    The second criterion is for a validation split with utterances of one kind only. Of equally good thresholds the
+    lowest wins; a threshold that would put every utterance out of scope is not considered.
 
     Args:
-        scores: of the validation rows, higher means in scope `(rows,)`.
-        predictions: what an accepted row is taken for, ids from 0 to `num_intents` `(rows,)`.
-        references: gold ids, `num_intents` for out of scope `(rows,)`.
+        scores: Scores of the validation split `(utterances,)`; higher means in scope.
+        predictions: Predicted ids from 0 to `num_intents`, if the score is high enough `(utterances,)`.
+        references: Gold ids, `num_intents` for out of scope `(utterances,)`.
+        num_intents: Number of intents.
     """
     scores = scores.astype(np.float64)
     outside = references == num_intents
     if outside.all() or not outside.any():
         return Threshold(float(np.quantile(scores, 1 - KEPT_SHARE, method="lower")), KEEPS_MOST)
     distinct = np.unique(scores)
-    # Between two scores, so that the last bit of neither decides.
-    candidates = np.append(distinct[0], (distinct[1:] + distinct[:-1]) / 2)
-    f1 = [
-        open_intent(np.where(scores >= value, predictions, num_intents), references, num_intents)["f1"]
-        for value in candidates
-    ]
-    return Threshold(float(candidates[int(np.argmax(f1))]), BEST_F1)
+    # Halfway between two scores, so that the last bit of neither decides.
+    values = np.append(distinct[0], (distinct[1:] + distinct[:-1]) / 2)
+    candidates = [Threshold(float(value), BEST_F1) for value in values]
+    # `max` returns the first of equal ones.
+    return max(
+        candidates,
+        key=lambda item: open_intent(item.decide(scores, predictions, num_intents), references, num_intents)["f1"],
+    )

@@ -9,6 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, BertModel
 
 from training.baselines import BASELINES, MODELS
+from training.model_setup import model_config_fields
 
 from .tiny_baselines import MULTIMODAL, build, config_fields, make_batch, only_row, padded
 
@@ -132,7 +133,7 @@ def test_features_that_do_not_fit_are_refused_in_words(name, text_model):
         model(**{**batch, "audio_attention_mask": torch.ones(3, 9)})
 
 
-@pytest.mark.parametrize("name", [name for name in BASELINES if hasattr(MODELS[name].config_class, "alignment")])
+@pytest.mark.parametrize("name", [name for name in BASELINES if "alignment" in model_config_fields(name)])
 @pytest.mark.parametrize("alignment", ["ctc", "conv1d", "avg_pool", "avg_pool_strided"])
 def test_every_alignment_keeps_to_the_contract(name, alignment, text_model):
     model = build(name, text_model, alignment=alignment)

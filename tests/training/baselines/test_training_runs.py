@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Baselines in the training script: they learn, and what they keep of the training samples is what it should be."""
+"""Baselines in the training script: they learn, and CAGC's bank holds training utterances alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from training.train import main
 from .. import tiny
 
 
-# From the mean of the tokens a random encoder learns in fewer epochs than through its random pooler.
+# A random encoder learns in fewer epochs from the mean of the tokens than through its random pooler.
 CONFIGS = {
     "mag_bert": "{pooling: mean}",
     "mult": "{projection_size: 8, fusion_num_attention_heads: 2, fusion_num_layers: 1}",
@@ -27,7 +27,7 @@ CONFIGS = {
 
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """A run over 64 samples, without its model."""
+    """Settings of a run over 64 utterances, without its model."""
     folder: Path = tmp_path_factory.mktemp("preset")
     file = folder / "tiny.yaml"
     file.write_text(
@@ -58,10 +58,10 @@ def test_a_run_fills_the_bank_of_cagc_from_its_training_split_alone(preset, tmp_
     def means(split: str) -> np.ndarray:
         return np.array([row["video_features"].mean(0) for row in data[split] if len(row["video_features"])])
 
-    def found(bank: np.ndarray, others: np.ndarray) -> np.ndarray:
+    def is_in(bank: np.ndarray, others: np.ndarray) -> np.ndarray:
         return (np.abs(bank[:, None] - others).max(-1) < 1e-5).any(1)
 
     bank = model.bank.features.numpy()
     assert 0 < model.config.bank_size == len(bank) <= 18
-    assert found(bank, means("train")).all()
-    assert not found(bank, means("validation")).any() and not found(bank, means("test")).any()
+    assert is_in(bank, means("train")).all()
+    assert not is_in(bank, means("validation")).any() and not is_in(bank, means("test")).any()

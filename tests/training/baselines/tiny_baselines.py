@@ -26,7 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 def training_rows(rows: int = 9) -> list[dict[str, Any]]:
-    """Samples for a bank; every fourth has no video."""
+    """Utterances for a bank; every fourth has no video."""
     generator = torch.Generator().manual_seed(2)
     return [
         {
@@ -48,7 +48,7 @@ def config_fields(name: str, **fields: Any) -> dict[str, Any]:
 
 
 def build(name: str, text_model: str, **fields: Any) -> BaselinePreTrainedModel:
-    """A model in evaluation mode, its parameters moved away from their start so that every part shows."""
+    """A model in evaluation mode, with parameters away from their start, so that every part has an effect."""
     torch.manual_seed(0)
     model = MODELS[name].model_class.from_text_pretrained(text_model, **config_fields(name, **fields)).eval()
     model.read_training_rows(training_rows())
@@ -74,7 +74,7 @@ def make_batch() -> dict[str, torch.Tensor]:
 
 
 def only_row(batch: dict[str, torch.Tensor], row: int) -> dict[str, torch.Tensor]:
-    """One row by itself, without any padding; what it does not have is absent."""
+    """One row by itself, without any padding; a modality that it lacks is absent."""
     alone = {"labels": batch["labels"][row : row + 1]}
     for values, mask in (
         ("input_ids", "attention_mask"),
