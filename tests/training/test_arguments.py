@@ -22,7 +22,7 @@ from training.arguments import (
     setting,
     settings_of,
 )
-from training.baselines import MODELS
+from training.models import MODELS
 
 
 def test_no_argument_is_the_sample_preset():
