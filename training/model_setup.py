@@ -220,7 +220,8 @@ def create_processor(settings: TrainingSettings, model: TrainableClassifier) -> 
     record = (model.config.media_encoder if isinstance(model, AmessForIntentClassification) else None) or {}
     context = {name: getattr(settings, name) for name in ("context_utterances", "max_context_length")}
     processor = AmessProcessor(tokenizer, **sizes, **context, **record.get("preprocessing", {}))
-    limit = min(model.config.text_config.max_position_embeddings, tokenizer.model_max_length)
+    text_config: Any = model.config.text_config  # a config, once the model is made of it
+    limit = min(text_config.max_position_embeddings, tokenizer.model_max_length)
     if settings.context_utterances and processor.max_text_length + processor.max_context_length > limit:
         raise SettingsError(
             f"max_text_length={processor.max_text_length} and max_context_length={processor.max_context_length} are "
