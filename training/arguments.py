@@ -386,7 +386,7 @@ class TrainingSettings:
             yield f"model={self.model} reads text alone and has no config: add --modalities text --model_config {{}}."
         if self.push_to_hub and self.hub_model_id is None:
             yield "push_to_hub needs the model's id on the Hub: add --hub_model_id owner/name."
-        if self.push_to_hub and not MODELS[self.model].in_pipeline:
+        if self.push_to_hub and (self.model in SENTENCE_METHODS or not MODELS[self.model].in_pipeline):
             yield f"Only A-MESS can be pushed to the Hub, not model={self.model}: leave out --push_to_hub."
 
     @classmethod

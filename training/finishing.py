@@ -54,8 +54,8 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
     outside = None
     if run.train_evaluator is not None:
         train = run.train_evaluator.evaluate(best, has_out_of_scope)
-        layer = tuple(part.detach().float().cpu().numpy() for part in (classifier.weight, classifier.bias))
-        outside = out_of_scope_results(train, evaluations, scope, layer, threshold)
+        weight, bias = (part.detach().float().cpu().numpy() for part in (classifier.weight, classifier.bias))
+        outside = out_of_scope_results(train, evaluations, scope, (weight, bias), threshold)
     content = {
         "model": settings.model,
         **{name: evaluation.metrics for name, evaluation in evaluations.items()},

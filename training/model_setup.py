@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import transformers
 from huggingface_hub.errors import StrictDataclassError
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoTokenizer
 
 from dataset_scripts.errors import UserError
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL, load_label_descriptions
@@ -142,7 +142,7 @@ def create_model(
     return model
 
 
-def freeze_text_layers(model: PreTrainedModel, number: int) -> None:
+def freeze_text_layers(model: TrainableClassifier, number: int) -> None:
     """Exclude the text encoder's embeddings and first layers from training.
 
     Args:
@@ -154,7 +154,7 @@ def freeze_text_layers(model: PreTrainedModel, number: int) -> None:
     """
     if number == 0:
         return
-    text_model: Any = getattr(model.base_model, "text_model", model.base_model)
+    text_model: Any = model.amess.text_model if isinstance(model, AmessForIntentClassification) else model.text_model
     layers = text_model.encoder.layer
     if number > len(layers):
         raise SettingsError(
@@ -177,7 +177,7 @@ def encoder_record(source: FeatureSource, feature_sizes: Mapping[str, int | None
     return {**record, "preprocessing": {key: known[key] for key in keys}}
 
 
-def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> AmessProcessor:
+def create_processor(settings: TrainingSettings, model: TrainableClassifier) -> AmessProcessor:
     """Create the processor of a model, with the tokenizer of its text encoder and the sizes and lengths of its config.
 
     It takes clips, too, where the encoders that made the features are known. The number of context utterances is a
@@ -194,11 +194,13 @@ def create_processor(settings: TrainingSettings, model: PreTrainedModel) -> Ames
         "max_video_length",
         "max_audio_length",
     )
-    sizes = {name: getattr(model.config, name) for name in names if hasattr(model.config, name)}
-    record = getattr(model.config, "media_encoder", None) or {}
+    valid = model_config_fields(settings.model)
+    sizes = {name: getattr(model.config, name) for name in names if name in valid}
+    record = (model.config.media_encoder if isinstance(model, AmessForIntentClassification) else None) or {}
     context = {name: getattr(settings, name) for name in ("context_utterances", "max_context_length")}
     processor = AmessProcessor(tokenizer, **sizes, **context, **record.get("preprocessing", {}))
-    limit = min(model.config.text_config.max_position_embeddings, tokenizer.model_max_length)
+    text_config: Any = model.config.text_config  # a config, once the model is made of it
+    limit = min(text_config.max_position_embeddings, tokenizer.model_max_length)
     if settings.context_utterances and processor.max_text_length + processor.max_context_length > limit:
         raise SettingsError(
             f"max_text_length={processor.max_text_length} and max_context_length={processor.max_context_length} are "
@@ -280,12 +282,11 @@ def quiet_transformers() -> Iterator[None]:
     """
     verbosity = transformers.logging.get_verbosity()
     bars = transformers.logging.is_progress_bar_enabled()
-    # transformers does not annotate these functions.
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
     try:
         yield
     finally:
         transformers.logging.set_verbosity(verbosity)
         if bars:
-            transformers.logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+            transformers.logging.enable_progress_bar()

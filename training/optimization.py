@@ -52,8 +52,4 @@ def create_scheduler(
     """
     length = settings.decay_ratio * num_training_steps
     warmup = settings.warmup_steps if settings.warmup_steps >= 1 else settings.warmup_steps * length
-    # transformers does not annotate this function.
-    schedule: torch.optim.lr_scheduler.LRScheduler = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
-        optimizer, round(warmup), round(length)
-    )
-    return schedule
+    return get_linear_schedule_with_warmup(optimizer, round(warmup), round(length))

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 import yaml
 
 from training.arguments import (
     CONFIG_FOLDER,
     RENAMED,
+    SENTENCE_METHODS,
     SETTING_NAMES,
     Role,
     SettingsError,
@@ -19,6 +22,7 @@ from training.arguments import (
     setting,
     settings_of,
 )
+from training.models import MODELS
 
 
 def test_no_argument_is_the_sample_preset():
@@ -150,10 +154,24 @@ def test_yaml_no_is_the_mixed_precision_no(tmp_path):
     assert parse_settings([str(preset)]).mixed_precision == "no"
 
 
-def test_help_tells_of_every_setting():
+def test_help_shows_every_setting_with_its_choices_and_bounds():
     text = help_text()
     for name in TrainingSettings.__dataclass_fields__:
         assert f"--{name} (" in text
+    assert "--metric_for_best_model (str; default accuracy; one of accuracy, macro_f1)" in text
+    assert "--held_out_intents (float or null; default null; above 0; below 1)" in text
+    assert "\n\nData:\n  --dataset (" in text
+
+
+def test_the_choices_of_model_are_the_models_and_the_sentence_methods():
+    (choices,) = (item.metadata["choices"] for item in fields(TrainingSettings) if item.name == "model")
+    assert set(choices) == {*MODELS, *SENTENCE_METHODS}
+
+
+def test_settings_of_an_earlier_run_of_a_sentence_method_are_read():
+    saved = {"model": "setfit", "modalities": "text", "model_config": {}, "batch_size": 4}
+    settings = TrainingSettings.from_saved(saved)
+    assert (settings.model, settings.per_device_train_batch_size) == ("setfit", 4)
 
 
 def test_accelerate_presets_load_in_accelerate():

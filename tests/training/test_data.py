@@ -66,12 +66,10 @@ def test_weighted_batch_means_add_up_to_the_mean_of_the_step(size, epoch):
     members = {}
     for sampler in group:
         sampler.set_epoch(epoch)
-        position = 0
-        for batch, weight in zip(sampler, sampler.loss_weights(), strict=True):
+        for position, (batch, weight) in enumerate(zip(sampler, sampler.loss_weights(), strict=True)):
             step = min(position // accumulation, sampler.num_steps - 1)
             per_step[step] += values[batch].mean() * weight / (num_processes * accumulation)
             members.setdefault(step, []).extend(batch)
-            position += 1
     for step, indices in members.items():
         assert len(indices) == group[0].step_size(step)
         assert per_step[step] == pytest.approx(values[indices].mean(), abs=1e-9)
@@ -190,7 +188,7 @@ def test_data_that_cannot_be_loaded_are_named(tmp_path, arguments, words):
 
 
 def test_a_missing_column_is_named(splits):
-    with pytest.raises(SettingsError, match="no column video_features.*--modalities"):
+    with pytest.raises(SettingsError, match=r"video_features.*--modalities"):
         IntentRows(splits["train"].remove_columns("video_features"), ("text", "video"))
 
 

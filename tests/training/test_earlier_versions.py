@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run folders that version 0.1.0 wrote are read, compared and continued.
 
-`runs_of_0_1_0.zip` holds a tiny data set and its models, two finished runs with different seeds, and a run of the first
-seed that stopped after its second epoch of three.
+`runs_of_0_1_0.zip` holds a tiny data set and its models, two finished runs with different seeds, and a run of the
+first seed that stopped after its second epoch of three.
 """
 
 from __future__ import annotations

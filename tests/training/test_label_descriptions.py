@@ -91,10 +91,10 @@ def test_descriptions_can_be_all_that_is_learned_from(tiny_settings, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--shots", "0"], "shots=0 leaves nothing to train on: learn from the descriptions"),
+        (["--shots", "0"], "shots=0 leaves nothing.*--train_on_descriptions"),
         (
             ["--shots", "0", "--train_on_descriptions", "true", "--overfit_batches", "1"],
-            "shots=0 leaves no utterance to overfit",
+            "shots=0 .*overfit",
         ),
         (
             [
@@ -107,12 +107,12 @@ def test_descriptions_can_be_all_that_is_learned_from(tiny_settings, tmp_path):
                 "--held_out_intents",
                 "0.34",
             ],
-            "shots=0 leaves no training samples to fit the out-of-scope scores on",
+            "shots=0 .*out-of-scope",
         ),
         (["--num_descriptions", "9"], r"mine.json has fewer descriptions of \['Greet', 'Leave', 'Thank'\]"),
         (["--num_descriptions", "0"], "num_descriptions=0 must be at least 1"),
-        (["--model_config.num_descriptions", "2"], "give --num_descriptions"),
-        (["--train_on_descriptions", "true", "--modalities", "audio"], "modalities must hold text"),
+        (["--model_config.num_descriptions", "2"], "--num_descriptions"),
+        (["--train_on_descriptions", "true", "--modalities", "audio"], "--modalities"),
     ],
 )
 def test_what_cannot_be_had_is_told(tiny_settings, tmp_path, arguments, message):
@@ -124,5 +124,5 @@ def test_what_cannot_be_had_is_told(tiny_settings, tmp_path, arguments, message)
 
 
 def test_more_than_the_data_set_has_is_told():
-    with pytest.raises(SettingsError, match="mintrec has 1 to 13 descriptions a label. Give a JSON file"):
+    with pytest.raises(SettingsError, match=r"1 to 13 .*--label_descriptions"):
         read_label_descriptions(TrainingSettings(dataset="mintrec", num_descriptions=14), MINTREC_LABELS, "mintrec")

@@ -166,16 +166,14 @@ def test_a_tag_is_never_moved(hub, run_folder):
     publish(run_folder, "org/amess-tiny", tag="v1")
     (again,) = publish(run_folder, "org/amess-tiny", tag="v1")
     assert not again.changed
-    with pytest.raises(HubPushError, match="has a tag 'v1' already.*another tag"):
+    with pytest.raises(HubPushError, match=r"has a tag 'v1' already.*another tag"):
         push_commit("org/amess-tiny", {"config.json": b"{}"}, message="other", tag="v1")
     assert head(hub, "org/amess-tiny") == again.revision == hub.repositories["model", "org/amess-tiny"].tags["v1"]
 
 
 def test_a_dry_run_lists_the_files_and_asks_nobody(hub, run_folder, space_folder, capsys):
-    publish_command(
-        [str(run_folder), "--repo", "org/amess-tiny", "--tag", "v1", "--private", "--dry_run"]
-        + ["--space", "org/demo", "--space_folder", str(space_folder)]
-    )
+    space = ["--space", "org/demo", "--space_folder", str(space_folder)]
+    publish_command([str(run_folder), "--repo", "org/amess-tiny", "--tag", "v1", "--private", "--dry_run", *space])
     printed = capsys.readouterr().out
     size = (run_folder / "pretrained" / "model.safetensors").stat().st_size
     assert "Would push to the model org/amess-tiny (private), tag v1:" in printed
@@ -207,7 +205,7 @@ def test_the_space_shows_the_model_at_its_commit(hub, run_folder, space_folder):
 
 def test_a_space_without_an_app_stops_the_push_before_the_model_goes(hub, run_folder, space_folder):
     (space_folder / "app.py").unlink()
-    with pytest.raises(HubPushError, match="holds no app.py"):
+    with pytest.raises(HubPushError, match=r"app\.py"):
         publish(run_folder, "org/amess-tiny", space_id="org/demo", space_folder=space_folder)
     assert hub.repositories == {} and hub.log == []
 
@@ -296,7 +294,7 @@ def test_private_weights_do_not_go_to_a_public_repository(hub, run_folder):
 
 def test_a_space_that_fails_leaves_the_model_published(hub, run_folder, space_folder):
     hub.fail_once("/api/spaces/org/demo/preupload/", 507)
-    with pytest.raises(HubPushError, match="The model is published.*its Space is not"):
+    with pytest.raises(HubPushError, match=r"published.*its Space is not"):
         publish(run_folder, "org/amess-tiny", space_id="org/demo", space_folder=space_folder)
     assert set(hub.repositories) == {("model", "org/amess-tiny")}
     model, space = publish(run_folder, "org/amess-tiny", space_id="org/demo", space_folder=space_folder)
@@ -328,7 +326,7 @@ def test_interrupting_the_upload_removes_the_repository(run_folder, tmp_path):
 
 
 def test_only_finished_runs_of_a_mess_are_published(hub, run_folder, tiny_settings, tmp_path):
-    with pytest.raises(UnfinishedRunError, match="metrics.json is missing"):
+    with pytest.raises(UnfinishedRunError, match=r"metrics\.json"):
         publish(tmp_path, "org/amess-tiny")
     baseline = tmp_path / "baseline"
     options = ["--model", "text_only", "--model_config", "{}", "--max_steps", "1"]
@@ -339,7 +337,7 @@ def test_only_finished_runs_of_a_mess_are_published(hub, run_folder, tiny_settin
 
 
 def test_training_asks_for_access_before_it_starts(hub, tiny_settings, tmp_path, monkeypatch):
-    with pytest.raises(SettingsError, match="push_to_hub needs --hub_model_id"):
+    with pytest.raises(SettingsError, match="--hub_model_id"):
         train([*tiny_settings, "--output_dir", str(tmp_path / "run"), "--push_to_hub"])
     hub.connect(monkeypatch, tmp_path, READ_TOKEN)
     push = ["--push_to_hub", "--hub_model_id", "org/amess-tiny"]

@@ -45,7 +45,7 @@ def test_shots_give_every_label_its_number_and_follow_the_seed():
     assert drawn == draw_shots(labels, tiny.LABELS, 4, seed=1)
     assert drawn != draw_shots(labels, tiny.LABELS, 4, seed=2)
     with pytest.raises(SettingsError, match="'Thank' has only 19"):
-        draw_shots(labels[:-1] + [0, 0], tiny.LABELS, 20, seed=0)
+        draw_shots([*labels[:-1], 0, 0], tiny.LABELS, 20, seed=0)
 
 
 def test_overfitting_uses_the_same_few_rows_everywhere(splits):

@@ -149,5 +149,5 @@ def test_the_same_draws_every_time_and_in_less_than_a_second():
 
 @pytest.mark.parametrize("predictions", [np.zeros(4, int), np.zeros((2, 5), int), np.zeros((0, 4), int)])
 def test_shapes_that_do_not_fit_are_refused(predictions):
-    with pytest.raises(ValueError, match=r"must be \(seeds, samples\)"):
+    with pytest.raises(ValueError, match="shape"):
         bootstrap_metrics(np.zeros(4, int), predictions, 2)

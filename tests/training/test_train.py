@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,9 +15,11 @@ import yaml
 from sklearn.metrics import f1_score
 from transformers import AutoModelForSequenceClassification, AutoProcessor
 
+import training
 from dataset_scripts.launching import LaunchError, check_launch
+from modeling_amess import __version__
 from training.arguments import SettingsError
-from training.checkpointing import CheckpointError
+from training.checkpointing import CheckpointError, complete_checkpoints
 from training.train import TrainingDivergedError, main
 
 from . import tiny
@@ -36,6 +39,24 @@ def log_lines(folder, event):
 
 def scores(folder):
     return np.array(pq.read_table(folder / "predictions.parquet")["scores"].to_pylist())
+
+
+def test_the_log_starts_with_the_version_and_a_checkpoint_keeps_its_files(tiny_settings, tmp_path):
+    folder = tmp_path / "run"
+    content = run(tiny_settings, folder, "--max_steps", 2)["amess"]
+    assert log_lines(folder, "start") == [{"event": "start", "step": 0, "version": __version__}]
+    assert content["versions"]["amess-hf"] == __version__
+    configs = [folder / "pretrained", *(path / "best" for path in complete_checkpoints(folder / "checkpoints"))]
+    thresholds = [json.loads((path / "config.json").read_text())["out_of_scope_threshold"] for path in configs]
+    # The checkpoint's files are hard links to those of the model, which the end of the run replaces.
+    assert thresholds == [content["out_of_scope_threshold"]["value"], None]
+
+
+def test_one_module_knows_the_names_in_a_run_folder():
+    names = r'"(config\.yaml|metrics\.json|predictions\.parquet|log\.jsonl|pretrained|checkpoints)"'
+    package = Path(training.__file__).parent
+    found = {path.name for path in package.rglob("*.py") if re.search(names, path.read_text(encoding="utf-8"))}
+    assert found == {"finished_run.py"}
 
 
 def test_a_run_folder_holds_everything_about_the_run(tiny_settings, tmp_path, capsys):
@@ -227,9 +248,9 @@ def test_a_checkpoint_of_other_settings_is_refused_with_the_difference(tiny_sett
             checkpoint,
         )
     (tmp_path / "run" / "metrics.json").unlink()  # as if it had been interrupted
-    with pytest.raises(SettingsError, match="batch_size was 4 and is 8.*--resume_from_checkpoint false"):
+    with pytest.raises(SettingsError, match=r"batch_size was 4 and is 8.*--resume_from_checkpoint false"):
         run(tiny_settings, tmp_path / "run", "--max_steps", "2", "--per_device_train_batch_size", "8")
-    with pytest.raises(SettingsError, match="no whole checkpoint|Cannot continue|not a checkpoint"):
+    with pytest.raises(SettingsError, match=r"no whole checkpoint|Cannot continue|not a checkpoint"):
         run(tiny_settings, tmp_path / "new", "--resume_from_checkpoint", tmp_path / "nowhere")
 
 

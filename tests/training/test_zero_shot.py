@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -92,7 +93,7 @@ def test_between_start_and_end(run_folder, tiny_settings):
 def test_a_run_is_measured_beside_the_sentence_encoder(run_folder, tiny_settings):
     settings = parse_settings(tiny_settings)
     splits = datasets.load_from_disk(settings.dataset)
-    descriptions = json.loads(open(settings.label_descriptions).read())
+    descriptions = json.loads(Path(settings.label_descriptions).read_text())
     found = zero_shot.evaluate(run_folder, {"test": splits["test"]}, descriptions, ["Greet", "Thank"], [1.0, 0.0])
     assert list(found["test"]) == ["Sentence-BERT", "A-MESS", "A-MESS, share 0"]
     # Without training, on text alone, A-MESS is the sentence encoder.
@@ -119,9 +120,9 @@ def test_wrong_commands_say_what_to_change(tiny_settings, tmp_path):
         zero_shot.main(["--draws", "0"])
     with pytest.raises(SettingsError, match="needs --test_data_dir"):
         zero_shot.main(["transfer"])
-    with pytest.raises(SettingsError, match="of 3 intents"):
+    with pytest.raises(SettingsError, match=r"--held_out.* 3 intents"):
         zero_shot.main(["leave_out", *tiny_settings, "--held_out", "2", "--output", str(tmp_path)])
-    with pytest.raises(SettingsError, match="freeze_text_layers=3, but the text encoder has 2"):
+    with pytest.raises(SettingsError, match="freeze_text_layers=3"):
         train([*tiny_settings, "--freeze_text_layers", "3", "--output_dir", str(tmp_path / "run")])
     missing = ["--label_descriptions", str(tmp_path / "mine.json"), "--output", str(tmp_path)]
     with pytest.raises(SettingsError, match=r"mine.json cannot be read"):
