@@ -84,8 +84,9 @@ def predict_in_stages(arguments: list[str]) -> None:
     owner: Any
     for owner, method, stage in (
         (predict, "load_recognizer", "load model"),
-        (AmessProcessor, "decode", "decode"),
-        (AmessProcessor, "__call__", "preprocess"),
+        (AmessProcessor, "load_clip", "decode"),
+        (AmessProcessor, "fit", "preprocess"),
+        (AmessProcessor, "collate", "preprocess"),
         (AmessMediaEncoder, "forward", "encoders"),
         (AmessForIntentClassification, "forward", "A-MESS"),
     ):

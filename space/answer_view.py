@@ -144,7 +144,7 @@ def matched_words(answer: Mapping[str, Any], modality: str) -> list[tuple[str, s
     return [(_word(token), levels.get(position)) for position, token in enumerate(answer["explanation"]["tokens"])]
 
 
-def similarity(similarities: Mapping[str, float], descriptions: Mapping[str, Sequence[str]], rows: int = 6) -> str:
+def similarity(similarities: Mapping[str, float], descriptions: Mapping[str, Sequence[str]], rows: int = 4) -> str:
     """Draw bars of the highest similarities (cosines, -1 to 1), each with its intent's descriptions (HTML)."""
     if not similarities:
         return '<p class="hint">This model was trained without descriptions.</p>'

@@ -136,6 +136,7 @@ class Demo:
             **runs_model,
         )
         emptied: dict[Any, Any] = {
+            page.examples: gr.Gallery(selected_index=None),
             page.clip: None,
             page.transcript: "",
             page.modalities: list(MODALITIES),

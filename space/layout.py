@@ -157,7 +157,7 @@ def lay_out(
                 value=threshold,
                 step=0.01,
                 label="Out of scope below",
-                info="A less probable intent counts as none of those that the model knows.",
+                info="A less probable intent counts as unknown.",
                 elem_id="threshold",
             )
             moved = gr.HTML(

@@ -51,6 +51,14 @@ def test_each_example_loads_and_is_answered(page):
     assert "strong" in page.text("#video-words") and "strong" in page.text("#audio-words")
 
 
+def test_clear_leaves_no_example_selected(page):
+    page.answer(lambda: page.click("#examples button.thumbnail-item"))
+    page.wait(lambda: page.find("#examples .selected"), "the example's frame")
+    page.clear()
+    page.wait(lambda: not page.find("#examples .selected"), "the example without its frame")
+    assert page.text("#verdict .intent") == ""
+
+
 def test_upload_edit_mask_and_threshold(page, clip, recognizer):
     page.upload(clip)
     page.wait(lambda: page.find("#clip video[src]"), "the uploaded clip")

@@ -81,7 +81,7 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
 def _draw_head(axes: Axes, result: dict[str, Any], title: str) -> None:
     axes.axis("off")
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    verdict = f"{result['label']}  {result['score']:.0%}"
+    verdict = f"{result['label']}  {result['score']:.1%}"
     if result["out_of_scope"]:
         verdict += "  (out of scope)"
     axes.text(0, 0.62, verdict, fontsize=20, fontweight="bold", va="center")
@@ -219,7 +219,7 @@ def _draw_intents(figure: Figure, cell: SubplotSpec, result: dict[str, Any]) -> 
     columns = cell.subgridspec(1, 4, width_ratios=(0.2, 0.8, 0.2, 0.8), wspace=0.05)
     shares = {intent["label"]: intent["score"] for intent in result["intents"]}
     _draw_bars(
-        figure.add_subplot(columns[0, 1]), shares, "intents", lambda value: f"{value:.0%}", chosen=result["label"]
+        figure.add_subplot(columns[0, 1]), shares, "intents", lambda value: f"{value:.1%}", chosen=result["label"]
     )
     if similarity:
         closest = sorted(similarity.items(), key=lambda item: -item[1])[: max(3, len(shares))]
