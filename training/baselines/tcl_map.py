@@ -3,10 +3,9 @@
 """The TCL-MAP baseline: a prompt made of video and audio, and a second encoder that sees the label as a teacher."""
 
 import math
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import torch
-from huggingface_hub.dataclasses import strict
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
 from transformers import initialization as init
@@ -15,70 +14,12 @@ from .adaptation_gate import MultimodalAdaptationGate
 from .base import (
     BaselineInputs,
     BaselinePreTrainedModel,
-    MultimodalBaselineConfig,
     Represented,
     encode_embeddings,
 )
 from .contrastive_loss import supervised_contrastive_loss
-from .tcl_map_prompt import PromptGenerator, SimilarityAlignment, gather_steps, insert_slots, write_steps
+from .tcl_map_prompt import PromptGenerator, SimilarityAlignment, TclMapConfig, gather_steps, insert_slots, write_steps
 from .token_alignment import align_to_tokens, token_alignments
-
-
-@strict
-class TclMapConfig(MultimodalBaselineConfig):
-    r"""Configuration of [`TclMapForIntentClassification`].
-
-    The defaults are the published settings for MIntRec (thuiar/TCL-MAP on GitHub). Its trainer's settings are in
-    training/configs/mintrec_tcl_map.yaml.
-
-    Args:
-        text_config, video_feature_size, audio_feature_size, max_text_length, max_video_length, max_audio_length,
-        classifier_dropout, initializer_range: See [`MultimodalBaselineConfig`]. The input is longer than
-            `max_text_length` by the prompt and the label.
-        prompt_length (`int`, defaults to 3): Vectors of the prompt.
-        label_length (`int`, defaults to 4): Most word pieces of a label's name.
-        label_filler (`str`, defaults to `"mask"`): Token that fills up a shorter label: the mask token, or `"unk"`,
-            which the published code ends up with.
-        mask_token_id (`int`, defaults to 103): Mask token of the tokenizer; `from_text_pretrained` sets it.
-        fusion_num_attention_heads, fusion_num_layers (`int`, default to 8 and 5): Heads and layers of the prompt's
-            transformer.
-        attention_dropout, relu_dropout, residual_dropout, embedding_dropout (`float`, default to 0.1, 0, 0.1, 0.2):
-            Dropout in the prompt's transformer, see [`CrossModalTransformer`].
-        beta, gate_dropout (`float`, default to 0.006 and 0.5): Settings of the [`MultimodalAdaptationGate`].
-        alignment (`str`, defaults to `"ctc"`): Way to bring frames to tokens before the gate, see [`TokenAlignment`].
-        pooling (`str`, defaults to `"pooler"`): How the text becomes one vector: BERT's pooler, the `[CLS]` token or
-            the masked `"mean"` of all tokens.
-        contrastive_temperature, contrastive_weight (`float`, default to 0.5 and 1): Settings of the contrastive loss.
-    """
-
-    model_type = "amess_tcl_map"
-
-    prompt_length: int = 3
-    label_length: int = 4
-    label_filler: Literal["mask", "unk"] = "mask"
-    mask_token_id: int = 103
-    fusion_num_attention_heads: int = 8
-    fusion_num_layers: int = 5
-    attention_dropout: float | int = 0.1
-    relu_dropout: float | int = 0.0
-    residual_dropout: float | int = 0.1
-    embedding_dropout: float | int = 0.2
-    beta: float | int = 0.006
-    gate_dropout: float | int = 0.5
-    alignment: Literal["ctc", "conv1d", "avg_pool", "avg_pool_strided"] = "ctc"
-    pooling: Literal["pooler", "cls", "mean"] = "pooler"
-    contrastive_temperature: float | int = 0.5
-    contrastive_weight: float | int = 1.0
-
-    @property
-    def num_tokens(self) -> int:
-        """Most tokens of the input with prompt and label."""
-        return self.max_text_length + self.prompt_length + self.label_length
-
-    @property
-    def uses_pooler(self) -> bool:
-        """Whether the model needs the text encoder's pooler."""
-        return self.pooling == "pooler"
 
 
 class TclMapForIntentClassification(BaselinePreTrainedModel):
