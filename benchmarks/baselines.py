@@ -33,6 +33,7 @@ from training.model_setup import model_config_fields
 from .training_step import InferenceStep, TrainingStep, add_arguments, bert_config, create_random_model, machine
 from .utterances import SIZE_FIELDS, RandomUtterances, load_tokenizer
 
+
 # The second one shows what A-MESS spends on its anchors (eq. 5 and 7 to 12).
 AMESS: dict[str, dict[str, Any]] = {"amess": {}, "amess_without_anchors": {"use_anchor_embedding": False}}
 NAMES = (*AMESS, *BASELINES)
