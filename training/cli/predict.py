@@ -223,7 +223,7 @@ def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
 
     from modeling_amess import IntentRecognitionPipeline  # the import also registers the task
 
-    disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not annotate it
+    disable_progress_bar()
     recognizer: Any = pipeline(  # type: ignore[call-overload]  # transformers' overloads know its own tasks only
         "multimodal-intent-recognition", model=str(folder) if looks_like_path else model, **options
     )
