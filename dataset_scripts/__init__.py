@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Importable data set builders (not loading scripts, which `datasets` 4 and later refuse). See README.md."""
+"""Importable data set builders. They are no loading scripts, which `datasets` 4 refuses."""
 
 from __future__ import annotations
 

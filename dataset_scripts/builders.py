@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Parts of a builder that all data sets of this folder share: configurations, columns, label descriptions."""
+"""Parts that all builders share: configurations, columns, label descriptions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def description_features(name: str) -> datasets.Features:
 
 
 def description_rows(name: str) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Yield the rows of config `label_descriptions`, one per label in id order, with None for absent sentences."""
+    """Yield the rows of config `label_descriptions`, one per label, with None for absent sentences."""
     columns = list(description_features(name))[1:]
     for index, (label, sentences) in enumerate(load_label_descriptions(name).items()):
         padded = [*sentences, *[None] * (len(columns) - len(sentences))]

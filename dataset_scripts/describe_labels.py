@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Let a language model write label descriptions: `python -m dataset_scripts.describe_labels --help` says how."""
+"""Let a language model write label descriptions; `--help` says how."""
 
 from .describing.command import main
 from .errors import run_command

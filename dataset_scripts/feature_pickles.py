@@ -21,7 +21,7 @@ from .errors import UserError
 
 
 class FeaturePickleError(UserError):
-    """A feature pickle that is broken or holds something other than features. The message names file and id."""
+    """A feature pickle that is broken or holds something else. The message names file and id."""
 
 
 class UnsafePickleError(FeaturePickleError):
@@ -245,7 +245,7 @@ class _MakeStorage:
 
 
 class _MakeTensor:
-    """`torch._utils._rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)` as a numpy array."""
+    """`torch._utils._rebuild_tensor_v2(storage, offset, size, stride, ...)` as a numpy array."""
 
     __slots__ = ()
 

@@ -114,7 +114,7 @@ def description_files(name: str) -> list[Path]:
 
 
 def load_label_descriptions(name: str, num_descriptions: int = 3) -> dict[str, list[str]]:
-    """Load the label descriptions of a data set: label -> sentences, in id order, without the out-of-scope label.
+    """Load the descriptions of a data set: label -> sentences, in id order, without out of scope.
 
     Args:
         name: Name of a data set of the registry.

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Builder of MIntRec (Zhang et al., 2022: 2224 utterances, 20 intents) from the files that its authors release."""
+"""Builder of MIntRec (Zhang et al., 2022: 2224 utterances, 20 intents) from the released files."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Builder of MIntRec2.0 (Zhang et al., 2024: 15040 utterances of 1245 dialogues, 30 intents and out of scope)."""
+"""Builder of MIntRec2.0 (Zhang et al., 2024): 15040 utterances of 1245 dialogues, 30 intents."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class MIntRec2Config(FeatureFilesConfig):
 
 
 class MIntRec2(ReleasedBuilder):
-    """MIntRec2.0 with the configs `features`, `text`, `clips` and `label_descriptions`, and the option `scope`.
+    """MIntRec2.0 with configs `features`, `text`, `clips`, `label_descriptions`, and option `scope`.
 
     `MIntRec2(config_name="features", data_dir="MIntRec2.0", scope="all")`, then `download_and_prepare()` and
     `as_dataset()`. Rows come in the order of dialogues and of utterances in them. Columns beside those of

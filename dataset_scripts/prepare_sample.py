@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Make the sample's prepared features anew: `python -m dataset_scripts.prepare_sample --help` says how."""
+"""Make the sample's prepared features anew; `--help` says how."""
 
 from .errors import run_command
 from .sample.command import main

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Push a built data set to the Hugging Face Hub: `python -m dataset_scripts.push_datasets --help` says how."""
+"""Push a built data set to the Hugging Face Hub; `--help` says how."""
 
 from .errors import run_command
 from .hub.command import main

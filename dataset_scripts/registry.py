@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The data sets of this project. A new one is a builder and one entry in `DATASETS`; every other list is derived.
+"""The data sets of this project: one entry each, from which every other list is derived.
 
 Label names and their order are those of the released repositories (thuiar/MIntRec, thuiar/MIntRec2.0): the position is
 the label id. Checkpoints of other code bases order the labels differently (TCL-MAP moves `Care` up): compare names,

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The base of the builders that read a release from disk: its folder, its rows, its feature files and its clips."""
+"""The base of the builders that read a release from disk: folder, rows, feature files and clips."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NO_FILE = "none"
 
 
 class DataDirError(UserError, FileNotFoundError):
-    """`data_dir` is not given, does not exist, or lacks files. The message draws the layout that is expected."""
+    """`data_dir` is not given, does not exist, or lacks files. The message draws the layout."""
 
 
 @dataclass
@@ -58,14 +58,16 @@ class FeatureFilesConfig(datasets.BuilderConfig):
 
 @dataclass(frozen=True)
 class FeatureFile:
-    """One modality's pickle and the size of its frames. `path` is None if the data set is loaded without it."""
+    """One modality's pickle, None for a data set without the modality, and the size of its frames."""
 
     path: Path | None
     size: int
 
 
 class ReleasedBuilder(datasets.GeneratorBasedBuilder):
-    """Base of the builders of MIntRec and MIntRec2.0. A subclass says where a release keeps what, and reads its rows.
+    """Base of the builders of MIntRec and MIntRec2.0.
+
+    A subclass names the folders, files and sizes of its release, and reads the rows.
 
     Rows have `id`, `text`, `label`, `clip` and further columns of the subclass, and with config `features` also
     `video_features` and `audio_features`, whose sizes are `feature_sizes`. With config `clips`, column `clip` holds

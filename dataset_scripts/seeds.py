@@ -10,7 +10,7 @@ import numpy as np
 
 
 def stable_seed(*parts: object) -> int:
-    """Return a 32-bit seed from names and numbers. Python's own `hash` of a string differs between processes."""
+    """Return a 32-bit seed from names and numbers; Python's `hash` differs between processes."""
     return zlib.crc32("\x1f".join(str(part) for part in parts).encode("utf-8"))
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Synthetic feature sequences: noise with short events in it, the same on every machine and in every process.
+"""Synthetic feature sequences: noise with short events, the same in every process.
 
 An event is a run of consecutive frames in which one or more fixed unit vectors (prototypes, cues) are added to
 standard normal noise. The planted-anchor benchmark consists of such sequences.
@@ -54,7 +54,7 @@ def orthonormal_vectors(count: int, size: int, seed: int) -> np.ndarray:
 
 
 def place_events(random: np.random.Generator, num_frames: int, lengths: Sequence[int]) -> list[int]:
-    """Draw uniformly random start frames of events of the given lengths, in the given order, that do not overlap.
+    """Draw uniformly random start frames of events of these lengths that do not overlap.
 
     Raises:
         UserError: The events do not fit into `num_frames`.

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The only reader of tab-separated files (UTF-8, one row per line, no quoting), and of comma-separated ones.
+"""The only reader of tab-separated files (UTF-8, one row per line, no quoting) and of CSV files.
 
 The released repositories read labels with quoting and text without, so that a field that starts with a quote shifts
 their rows. Here a double quote is an ordinary character everywhere.

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Chat models with one method, `answer(messages)`: an endpoint over HTTP, or a transformers model on this machine."""
+"""Chat models: an endpoint over HTTP, or a transformers model on this machine."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ChatModel(Protocol):
 
 
 class EndpointChatModel:
-    """A chat model behind Hugging Face's Inference Providers, or any endpoint that speaks OpenAI's protocol.
+    """A chat model behind Hugging Face's Inference Providers, or an OpenAI-compatible endpoint.
 
     Args:
         model: Id of the model.

@@ -1,6 +1,8 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Let a language model write label descriptions, the way A-MESS made its own (arXiv 2503.19474, section III-D).
+"""Let a language model write label descriptions, as A-MESS made its own.
+
+The prompt follows section III-D of arXiv 2503.19474.
 
     python -m dataset_scripts.describe_labels mintrec --model meta-llama/Llama-3.3-70B-Instruct --output mine.json
     python -m dataset_scripts.describe_labels mintrec2 --model gpt-4o --base_url https://api.openai.com/v1 --output ...
@@ -51,7 +53,7 @@ def describe_labels(
     prompt: str = "section",
     overwrite: bool = False,
 ) -> dict[str, list[str]]:
-    """Let a chat model describe labels, and write the descriptions to a JSON file (label -> sentences) as they come.
+    """Let a chat model describe labels, and write a JSON file (label -> sentences) label by label.
 
     Args:
         labels: Label names in the order of the file.

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The prompt that asks a language model for descriptions of a label, and the strict reading of its answer.
+"""The prompt for descriptions of a label, and the strict reading of the answer.
 
 The prompt says what A-MESS (arXiv 2503.19474, section III-D and appendix) reports of its own prompt: the model is a
 language assistant, receives nouns, and writes a number of different descriptions of each for the detection of intents,
@@ -23,7 +23,7 @@ _WORDS = range(3, 41)
 
 
 class AnswerError(ValueError):
-    """An answer of the wrong form. The message says why, to the user and to the model for its next attempt."""
+    """An answer of the wrong form. The message says why, to the user and to the model."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,9 @@ _THOUGHTS = re.compile(r"\s*<think>.*?</think>", re.DOTALL)
 
 
 def parse_descriptions(answer: str, label: str, number: int, others: Mapping[str, Sequence[str]]) -> list[str]:
-    """Read the descriptions in a model's answer: the lines `1. ...` to `number. ...` and blank lines, nothing else.
+    """Read the descriptions in a model's answer.
+
+    The answer has the lines `1. ...` to `number. ...` and blank lines, nothing else.
 
     Args:
         answer: Answer of the model.

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of clips for the encoders, decoded and preprocessed in worker processes by the model's own processor."""
+"""Batches of clips, decoded and preprocessed in worker processes by the model's own processor."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of feature extraction: `amess extract` and `python -m dataset_scripts.extract_features`."""
+"""The command line of feature extraction, also known as `amess extract`."""
 
 from __future__ import annotations
 

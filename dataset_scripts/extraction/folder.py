@@ -129,7 +129,9 @@ def describe(
     labels: Sequence[str] | None,
     dataset: str | None,
 ) -> FeaturesDescription:
-    """Describe the extraction of these rows, by split, with these settings. See `extract_features` for the arguments.
+    """Describe the extraction of these rows, by split, with these settings.
+
+    See `extract_features` for the arguments.
 
     Raises:
         UserError: A column mixes types, or a row has a label that is not in `labels`.
@@ -143,8 +145,8 @@ def describe(
         dataset=dataset,
         # As features.json gives it back: JSON has lists for tuples.
         media_encoder=json.loads(json.dumps(encoder.record)),
-        video_feature_size=encoder.config.video_feature_size,
-        audio_feature_size=encoder.config.audio_feature_size,
+        video_feature_size=encoder.video_model and encoder.video_model.config.hidden_size,
+        audio_feature_size=encoder.audio_model and encoder.audio_model.config.hidden_size,
         limits=asdict(settings.limits or MediaLimits()),
         columns={name: _column_type(name, rows) for name in rows[0] if name not in ("id", "label", "split")},
         labels=occurring and list(labels or occurring),
@@ -206,7 +208,7 @@ def _describe_other_rows(present: Mapping[str, Any], wanted: Mapping[str, Any]) 
 
 
 def prepare_output(output: Path, description: FeaturesDescription, encoder: AmessMediaEncoder) -> None:
-    """Begin the folder with the description and the encoder, or check that it was begun with the same ones.
+    """Begin the folder with description and encoder, or check that it was begun with the same ones.
 
     Raises:
         ExtractedFeaturesError: The folder holds something else.

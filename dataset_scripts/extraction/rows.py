@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The rows that features are extracted from: those of a folder of clips, of a TSV or CSV file, or of a data set."""
+"""The rows to extract features from: those of a folder of clips, of a file, or of a data set."""
 
 from __future__ import annotations
 

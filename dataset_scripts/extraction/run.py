@@ -77,7 +77,7 @@ def extract_features(
     dataset: str | None = None,
     progress: bool = True,
 ) -> ExtractionReport:
-    """Extract the features of clips into a folder that `load_extracted_features` and `training/train.py` read.
+    """Extract the features of clips into a folder for `load_extracted_features` and training.
 
     Call it in every process of a launch, or in a single one. A clip that fails, and a row without a clip, is reported
     on the standard error, gets zero frames and its reason in column `error`, and does not stop the others.
@@ -172,7 +172,7 @@ def process_state(use_cpu: bool) -> PartialState:
 
 
 def _on_main_process(state: PartialState, work: Callable[[], Any]) -> Any:
-    """Do `work` in the main process and return its result in all of them; an error of the input is raised in all."""
+    """Do `work` in the main process, and return its result, or raise its error, in all of them."""
     outcome: list[Any] = [None]
     if state.is_main_process:
         try:
@@ -212,7 +212,7 @@ def _rows_by_split(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str
 def _encode(
     encoder: AmessMediaEncoder, prepared: dict[str, Any], description: FeaturesDescription, device: torch.device
 ) -> dict[int, dict[str, Any]]:
-    """The features of a prepared batch by row index. Features that do not fit into the dtype become an error."""
+    """The features of a batch by row index, or an error, also if they do not fit into the dtype."""
     indices, errors = prepared["indices"], prepared["errors"]
     arrays: dict[str, list[np.ndarray]] = {}
     if indices:

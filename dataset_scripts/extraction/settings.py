@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of feature extraction. Nothing is imported here that takes time: the command's options come from them."""
+"""Settings of feature extraction. The command's options come from them, so imports are quick."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The card of a published data set: metadata with which `load_dataset` finds its configs, and what is in them."""
+"""The card of a published data set: metadata for `load_dataset`, and the content in words."""
 
 from __future__ import annotations
 

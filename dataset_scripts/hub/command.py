@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Push a built data set to the Hugging Face Hub: Parquet files of its configs, the label descriptions, and a card.
+"""Push a built data set to the Hugging Face Hub: Parquet files of its configs, and a card.
 
     python -m dataset_scripts.push_datasets sample --repo org/amess-sample --dry_run
     python -m dataset_scripts.push_datasets sample --repo org/amess-sample --tag v1
@@ -95,7 +95,7 @@ def push_dataset(
 
 
 def check_right(name: str, right_to_publish: bool) -> None:
-    """Warn of data whose terms are not this project's, or raise RightToPublishError without `right_to_publish`."""
+    """Warn of data with foreign terms; raise RightToPublishError without `right_to_publish`."""
     terms = terms_of(name)
     if terms.open:
         return
@@ -154,7 +154,7 @@ def dataset_files(
 def build_configs(
     name: str, configs: Sequence[str] | None, data_dir: str | Path | None, scope: str
 ) -> dict[str, datasets.DatasetDict]:
-    """Build the configs of a data set: config -> splits. In `clips` the column `clip` holds the bytes of the files."""
+    """Build the configs of a data set. In `clips` the column `clip` holds the bytes of the files."""
     if name not in PUBLISHABLE:
         return _extraction_configs(name)
     if configs is None:
@@ -199,7 +199,7 @@ def _as_video(splits: datasets.DatasetDict) -> datasets.DatasetDict:
 
 
 def _write_shards(rows: datasets.Dataset, folder: Path, stem: str) -> dict[str, Path]:
-    """Write `<stem>-00000-of-0000N.parquet` of about `SHARD_BYTES` each, and return them by path in the repository."""
+    """Write `<stem>-00000-of-0000N.parquet`, each about `SHARD_BYTES`: path in the repository -> file."""
     size = rows.data.nbytes
     if isinstance(rows.features.get("clip"), datasets.Video):
         size += sum(Path(clip["path"]).stat().st_size for clip in rows["clip"] if clip is not None)

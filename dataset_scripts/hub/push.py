@@ -60,7 +60,7 @@ class HubCommit:
 
 
 def add_hub_arguments(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add the options that all commands that push have: `--repo`, `--private`, `--tag`, `--license`, `--dry_run`.
+    """Add the options of all pushing commands: --repo, --private, --tag, --license, --dry_run.
 
     Args:
         parser: Parser of the command.
@@ -84,7 +84,9 @@ def check_repo_id(repo_id: str) -> None:
 
 
 def check_access() -> str:
-    """Ask the Hub whose token this is, so that it does not refuse after hours of work, and return the user's name.
+    """Ask the Hub whose token this is, and return the user's name.
+
+    A script asks first, so that the Hub does not refuse after hours of work.
 
     Raises:
         HubPushError: There is no token, the Hub refuses it, it may only read, or the Hub cannot be reached.

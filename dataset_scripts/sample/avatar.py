@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The speaker in the sample's clips: flat-coloured head and shoulders with a face and hands that can be posed.
+"""The speaker in the sample's clips: head and shoulders with a face and hands that take poses.
 
 Coordinates are pixels of a 224 by 224 picture. The head has its own, around its centre, so that it can move and tilt.
 """
@@ -94,7 +94,7 @@ def random_look(row_id: str) -> Look:
 
 
 def draw_poses(look: Look, expression: str, poses: list[Pose]) -> np.ndarray:
-    """Draw the frames of a clip, uint8 `(frames, 224, 224, 3)`; the expression chooses the gesture of the hands."""
+    """Draw the frames of a clip, uint8 `(frames, 224, 224, 3)`; the expression chooses a gesture."""
     backdrop = _draw_backdrop(look)
     frames = np.empty((len(poses), SIZE, SIZE, 3), dtype=np.uint8)
     for frame, pose in zip(frames, poses, strict=True):

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The builder of the embedded sample: 500 short utterances of this project with MIntRec's 20 intents, and their clips.
+"""The builder of the embedded sample: 500 short utterances with MIntRec's intents, and clips.
 
 About 40 % of the rows are ambiguous in text alone: "oh, great." is a complaint, praise or a taunt, and only the face
 and the tone of voice tell which. `rows.INTENT_EXPRESSIONS` is the whole truth about that: `clips.py` renders the clips
@@ -23,7 +23,7 @@ from .rows import SAMPLE_FOLDER, SPLITS, read_sample
 
 
 class IntentSample(datasets.GeneratorBasedBuilder):
-    """Builder of the sample, configs `features`, `text`, `clips`, `label_descriptions`. It needs no `data_dir`.
+    """Builder of the sample with configs `features`, `text`, `clips`, `label_descriptions`.
 
     Rows have `id`, `text`, `label`, `expression`, `tone`, with config `features` also `video_features` and
     `audio_features`, with config `clips` also `clip`: the path of the rendered clip in the cache of `datasets`.

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The clips of the sample: an avatar and a voice whose face, gesture and tone say what the text leaves open.
+"""The clips of the sample: an avatar and a voice that say what the text leaves open.
 
     python -m dataset_scripts.sample.clips --output clips/ --split test
 
@@ -78,7 +78,7 @@ def render_waveform(row: Mapping[str, str]) -> np.ndarray:
 
 
 def render_clip(row: Mapping[str, str], path: str | Path) -> None:
-    """Render the clip of a row of `read_sample` into an MP4 file, without the stream that `row["missing"]` names."""
+    """Render the clip of a row into an MP4 file, without the stream that `row["missing"]` names."""
     with (
         # Several processes may need the same clip at a time.
         replacing(Path(path), shared=True) as partial,
@@ -141,7 +141,7 @@ def render_sample(
 
 
 def renderer_fingerprint() -> str:
-    """Return a fingerprint of the sample's rows and of the code that renders them, in 16 hexadecimal digits."""
+    """Return the fingerprint (16 hexadecimal digits) of the sample's rows and of their renderer."""
     return fingerprint_files(sorted(SAMPLE_FOLDER.glob("*.tsv")), module=__file__)[:16]
 
 

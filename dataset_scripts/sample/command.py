@@ -38,7 +38,7 @@ def extract_sample(
     limit: int | None = None,
     progress: bool = True,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Extract the features of the sample's clips as those of any clips, and return them by row id and modality.
+    """Extract the features of the sample's clips; return them by row id and modality.
 
     Args:
         clips: Folder of the rendered clips. Clips that are missing are rendered.
@@ -78,7 +78,6 @@ def prepare_sample(folder: Path) -> None:
     STATISTICS_FILE.write_text(json.dumps(statistics) + "\n", encoding="utf-8")
     encoder = sample_media_encoder()
     features = extract_sample(folder / "clips", folder / "features", encoder)
-    assert encoder.record is not None
     write_prepared_features(features, encoder.record, renderer_fingerprint())
 
 

@@ -31,12 +31,12 @@ def sample_encoder_record() -> dict[str, Any]:
 
 
 def prepared_renderer() -> str:
-    """Return the fingerprint (`clips.renderer_fingerprint`) of the renderer that drew the clips of the features."""
+    """Return the fingerprint (`clips.renderer_fingerprint`) of the renderer of the clips."""
     return str(pq.read_schema(PREPARED_FILE).metadata[_RENDERER_KEY], "utf-8")
 
 
 def read_prepared_features() -> dict[str, dict[str, np.ndarray]]:
-    """Read `{row id: {"video": (frames, 64), "audio": (steps, 64)}}`, float32; a missing modality has zero frames."""
+    """Read `{row id: {"video": (frames, 64), "audio": (steps, 64)}}`, with zero frames if missing."""
     table = pq.read_table(PREPARED_FILE)
     columns = {
         modality: [

@@ -22,7 +22,7 @@ Box = tuple[float, float, float, float]
 
 
 class Painter:
-    """Painter of shapes into a float32 picture `(3, height, width)`. `place` sets the coordinates of the shapes."""
+    """Painter of shapes into a float32 picture `(3, height, width)`; `place` sets coordinates."""
 
     def __init__(self, image: np.ndarray):
         self.image = image

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The voice of the sample's clips: syllables in the rhythm of the text, sung by a small formant synthesiser.
+"""The voice of the sample's clips: syllables in the text's rhythm from a formant synthesiser.
 
 Nobody can understand the words, and nobody has to: the text comes with the clip. The voice carries the tone: pitch,
 loudness, pace and tension.
@@ -144,7 +144,7 @@ def _overtones(
     formants: np.ndarray,
     tilt: float,
 ) -> np.ndarray:
-    """The voiced sound: overtones of the pitch, each as loud as the formants let it through, at unit loudness."""
+    """The voiced sound: overtones of the pitch, shaped by the formants, at unit loudness."""
     number = np.arange(1, int(7000 / pitch.min()) + 1)
     frequencies = number * pitch[:, None]  # (times, overtones)
     amplitudes = np.zeros_like(frequencies)
