@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clips that are broken, lie or cost too much: a right answer or a typed error, quickly and in little memory."""
 
+import io
 import json
 import logging
 import os
@@ -336,18 +337,14 @@ def test_memory_holds_what_is_kept_and_no_more(tmp_path):
 
 
 def test_an_error_of_the_file_object_reaches_the_caller(tmp_path):
-    class FailingFile:
+    class FailingFile(io.BytesIO):
         """A file on a disk that goes away."""
 
-        def __init__(self, path):
-            self.file = open(path, "rb")
-            self.seek, self.tell, self.seekable = self.file.seek, self.file.tell, self.file.seekable
-
-        def read(self, size):
+        def read(self, size=-1):
             raise OSError("the disk went away")
 
-    file = FailingFile(write_clip(tmp_path / "clip.mp4", seconds=0.5))
-    with file.file, pytest.raises(OSError, match="the disk went away"):
+    file = FailingFile(write_clip(tmp_path / "clip.mp4", seconds=0.5).read_bytes())
+    with pytest.raises(OSError, match="the disk went away"):
         decode_clip(file)
 
 

@@ -33,7 +33,7 @@ def tiny_tokenizer() -> BertTokenizer:
 
 
 def tiny_config(text_model_type: str = "bert", **fields) -> AmessConfig:
-    """Configuration with two layers of width 32, four labels, one of them out of scope, and features of size 6 and 5."""
+    """Configuration of two layers of width 32, four labels, one of them out of scope, and features of size 6 and 5."""
     sizes = {
         "vocab_size": len(WORDS),
         "hidden_size": 32,
