@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Writes small clips of known content with PyAV: what is seen and heard at which time, in any container and layout."""
+"""Writes small clips with PyAV whose content is known at each time, in any container and layout."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -11,7 +11,7 @@ import numpy as np
 
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 160, 30), "blue": (40, 40, 200), "white": (230, 230, 230)}
-"""Shown one after the other, each for half a second."""
+"""Colours in the order in which a clip shows them, each for half a second."""
 
 VIDEO_CODECS = {
     ".mp4": "libx264",
@@ -57,7 +57,7 @@ def upright_picture(time: float, height: int, width: int) -> np.ndarray:
 
 
 def tone(seconds: float, sampling_rate: int, amplitudes: Sequence[float], frequency: float = 440.0) -> np.ndarray:
-    """`(channels, samples)` float32: one sine, with an amplitude of its own on each channel."""
+    """Sine as `(channels, samples)` float32, with one amplitude per channel."""
     time = np.arange(round(seconds * sampling_rate)) / sampling_rate
     return np.outer(amplitudes, np.sin(2 * np.pi * frequency * time)).astype(np.float32)
 

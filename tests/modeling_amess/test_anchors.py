@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Anchor selection (eq. 5 and 7) and what the model returns of it."""
+"""Choice of anchors (eq. 5 and 7), and the anchors that the model returns."""
 
 import pytest
 import torch

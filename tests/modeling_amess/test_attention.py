@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The fusion's attention: what it computes, whichever of its two ways is cheaper, and what that costs."""
+"""The fusion's attention: the same result on both of its ways, and the cost of each."""
 
 import pytest
 import torch
@@ -85,7 +85,7 @@ def test_a_few_tokens_that_read_many_frames_cost_a_fraction():
 
 
 def test_a_layer_in_the_place_of_a_projection_is_called():
-    """Adapters and quantization wrap or replace the projections: their weight alone is not what they do."""
+    """Adapters and quantization wrap or replace the projections, which then compute more than their weight says."""
 
     class Adapter(nn.Module):
         def __init__(self, base: nn.Linear):

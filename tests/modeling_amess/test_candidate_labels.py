@@ -34,14 +34,14 @@ CANDIDATES = {"Reassure": ["To take away a worry.", "To calm someone."], "Boast"
 
 
 class HashEncoder:
-    """Stands where a Sentence-BERT would: the vector of a text depends on that text alone."""
+    """Replaces a Sentence-BERT: the vector of a text depends on that text alone."""
 
     def __init__(self, size: int = 32):
         self.size = size
         self.seen: list[str] = []
 
     def encode(self, texts: list[str]) -> torch.Tensor:
-        """`(texts, size)`."""
+        """Embed texts to `(texts, size)`."""
         self.seen.extend(texts)
         rows = [torch.Generator().manual_seed(zlib.crc32(text.encode())) for text in texts]
         return torch.stack([torch.randn(self.size, generator=generator) for generator in rows])
@@ -109,7 +109,7 @@ def test_candidates_of_the_construction_are_embedded_once_and_those_of_a_call_ar
         description_encoder=encoder,
         candidate_labels=CANDIDATES,
     )
-    results = recognize([{"text": "oh"}, {"text": "thanks"}], batch_size=2) + [recognize(text="no")]
+    results = [*recognize([{"text": "oh"}, {"text": "thanks"}], batch_size=2), recognize(text="no")]
     assert all({one["label"] for one in result["intents"]} == set(CANDIDATES) for result in results)
     assert len(encoder.seen) == 3
     others = {"Tease": ["To make fun."]}

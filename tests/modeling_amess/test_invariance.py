@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a prediction may not depend on: padding, the other rows of the batch, the order of frames in attention."""
+"""Predictions do not depend on padding, the other rows of the batch, or the order of frames in attention."""
 
 import pytest
 import torch

@@ -20,7 +20,7 @@ def random_similarity(batch: int, seed: int = 0) -> torch.Tensor:
 
 
 def test_the_batch_form_is_equation_15_by_hand():
-    """Four rows of labels 0, 1, 2, 0: the sums written out as printed, same-label rows being no negatives."""
+    """Four rows of labels 0, 1, 2, 0: the sums as printed, where rows of the same label are no negatives."""
     similarity = random_similarity(4).requires_grad_()
     labels = [0, 1, 2, 0]
     tau = 0.7

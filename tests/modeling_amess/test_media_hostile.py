@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clips that are broken, lie or cost too much: a right answer or a typed error, quickly and in little memory."""
 
+import io
 import json
 import logging
 import os
@@ -53,7 +54,7 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def with_frames_listed(path: Path, frames: int) -> Path:
-    """An mp4 whose header says in a few bytes that its track has so many frames of one byte each."""
+    """MP4 whose header claims, in a few bytes, a track of so many frames of one byte each."""
     patched(path, after(b"stsz", 8), struct.pack(">II", 1, frames))
     patched(path, after(b"stts", 12), struct.pack(">II", frames, 1))
     return patched(path, after(b"stsc", 16), struct.pack(">I", frames))
@@ -73,10 +74,10 @@ def eight_k(path: Path, **settings) -> Path:
     return write_clip(path, size=(4320, 7680), seconds=1 / 30, audio=False, **settings)
 
 
-# Where an mp4 describes its H.264 track; 28 bytes on are width and height, 16 bits each.
+# Start of an MP4's description of its H.264 track; width and height, 16 bits each, come 28 bytes later.
 SAMPLE_ENTRY = b"avc1" + bytes(6) + b"\x00\x01"
 
-# What is written, and what decode_clip makes of it: an error's name or a number of frames (None: no video).
+# The writer of each clip and the result of decode_clip: an error's name or a number of frames (None: no video).
 HOSTILE = {
     "no bytes.mp4": (lambda path: write_text(path, ""), "UnreadableMediaError"),
     "text.mp4": (lambda path: write_text(path, "oh, great. another meeting.\n" * 40), "UnreadableMediaError"),
@@ -166,7 +167,7 @@ HOSTILE = {
     "file list.mp4": (lambda path: write_text(path, "ffconcat version 1.0\nfile 5.1.mp4\n"), "UnreadableMediaError"),
 }
 
-# Alone in a process, without the package's torch, so that the memory measured is the decoder's own.
+# Alone in a process, without torch, so that the measured memory is the decoder's own.
 DECODE_ALL = r"""
 import json, os, re, sys, time, types
 package = sys.modules["modeling_amess"] = types.ModuleType("modeling_amess")
@@ -196,7 +197,7 @@ assert os.listdir("/proc/self/task") == threads_before, "a thread was left"
 
 
 def decode_alone(paths: list[Path], folder: Path, **settings) -> list[tuple[Path, str | int | None, float, float]]:
-    """What becomes of each clip in a process of its own: outcome, seconds, and the process's MB up to then."""
+    """Decode each clip in a new process: outcome, seconds, and the peak memory of the process in MB."""
     folder.mkdir()
     ran = subprocess.run(
         [sys.executable, "-c", DECODE_ALL, *modeling_amess.__path__, json.dumps(settings), *map(str, paths)],
@@ -249,7 +250,7 @@ def test_a_clip_cut_off_anywhere_gives_its_beginning_or_a_typed_error(tmp_path, 
 
 
 def test_damage_in_the_middle_costs_only_the_middle(tmp_path, caplog):
-    # Each frame and each piece of sound stands for itself, so that the rest has to come out as it was.
+    # Each frame and each piece of sound is coded by itself, so the rest must come out unchanged.
     path = write_clip(tmp_path / "clip.mkv", video_codec="ffv1", audio_codec="flac")
     content = bytearray(path.read_bytes())
     whole = decode_clip(bytes(content))
@@ -264,7 +265,7 @@ def test_damage_in_the_middle_costs_only_the_middle(tmp_path, caplog):
     for frame, time in zip(clip.frames, clip.frame_times, strict=True):
         wrong += np.abs(frame.astype(int) - colour_at(time)).max() > 8
     assert wrong <= 2
-    # What comes after the damage is heard when it was heard.
+    # Sound after the damage keeps its time.
     assert len(clip.waveform) == pytest.approx(len(whole.waveform), abs=1600)
     for part in (slice(0, 12000), slice(24000, 31000)):
         np.testing.assert_allclose(clip.waveform[part], whole.waveform[part], atol=0.02)
@@ -336,18 +337,14 @@ def test_memory_holds_what_is_kept_and_no_more(tmp_path):
 
 
 def test_an_error_of_the_file_object_reaches_the_caller(tmp_path):
-    class FailingFile:
+    class FailingFile(io.BytesIO):
         """A file on a disk that goes away."""
 
-        def __init__(self, path):
-            self.file = open(path, "rb")
-            self.seek, self.tell, self.seekable = self.file.seek, self.file.tell, self.file.seekable
-
-        def read(self, size):
+        def read(self, size=-1):
             raise OSError("the disk went away")
 
-    file = FailingFile(write_clip(tmp_path / "clip.mp4", seconds=0.5))
-    with file.file, pytest.raises(OSError, match="the disk went away"):
+    file = FailingFile(write_clip(tmp_path / "clip.mp4", seconds=0.5).read_bytes())
+    with pytest.raises(OSError, match="the disk went away"):
         decode_clip(file)
 
 

@@ -70,20 +70,6 @@ def test_any_set_of_modalities_beside_the_text_is_valid_input(modalities):
     assert output.logits.shape == (4, 4) and torch.isfinite(output.loss)
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_weights(dtype, tmp_path):
-    model = tiny_model(semantic_logits=True)
-    batch = tiny_batch()
-    model.save_pretrained(tmp_path)
-    half = AmessForIntentClassification.from_pretrained(tmp_path, dtype=dtype).eval()
-    assert half.classifier.weight.dtype == dtype
-    assert half.label_description_embeddings.dtype == torch.float32, "similarities are computed in float32"
-    with torch.no_grad():
-        output = half(**batch, labels=torch.tensor([0, 1, 2, 3]))
-        torch.testing.assert_close(output.logits.float(), model(**batch).logits, atol=0.1, rtol=0.1)
-    assert torch.isfinite(output.loss)
-
-
 def test_autocast_training_step_is_finite():
     model = tiny_model().train()
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -98,25 +84,6 @@ def test_sdpa_and_eager_attention_agree():
     with torch.no_grad():
         sdpa, eager = (tiny_model(attn_implementation=kind)(**batch).logits for kind in ("sdpa", "eager"))
     torch.testing.assert_close(sdpa, eager, atol=1e-5, rtol=1e-4)
-
-
-def test_gradient_checkpointing_gives_the_same_gradients():
-    batch, labels = tiny_batch(), torch.tensor([0, 1, 2, 3])
-    gradients = []
-    for checkpointing in (False, True):
-        model = tiny_model()  # eval mode: dropout would differ
-        if checkpointing:
-            model.activation_checkpointing_enable()
-            model.train()
-            for module in model.modules():
-                if isinstance(module, torch.nn.Dropout):
-                    module.p = 0.0
-                if hasattr(module, "attention_dropout"):
-                    module.attention_dropout = 0.0
-        model(**batch, labels=labels).loss.backward()
-        gradients.append({name: p.grad for name, p in model.named_parameters()})
-    for name, gradient in gradients[0].items():
-        torch.testing.assert_close(gradients[1][name], gradient, atol=1e-5, rtol=1e-4)
 
 
 def test_hidden_states_and_attentions_on_request():
@@ -186,7 +153,7 @@ def test_from_text_pretrained_can_keep_the_first_layers_only(tmp_path):
         model.amess.text_model.encoder.layer[0].attention.self.query.weight,
         encoder.encoder.layer[0].attention.self.query.weight,
     )
-    with pytest.raises(ValueError, match="num_text_layers=3: .* has 1 to 2 layers"):
+    with pytest.raises(ValueError, match="num_text_layers=3"):
         AmessForIntentClassification.from_text_pretrained(str(tmp_path), num_text_layers=3)
 
 
@@ -205,7 +172,7 @@ def test_with_two_encoders_both_start_from_the_pretrained_weights(tmp_path):
     "fields", [{}, {"semantic_logits": True}, {"alignment": "ctc"}, {"text_input": "encoder"}], ids=str
 )
 def test_weights_missing_from_a_checkpoint_are_initialised_not_left_to_chance(fields, tmp_path):
-    """transformers builds on the meta device: what no `_init_weights` fills would come back as garbage."""
+    """transformers builds on the meta device: a weight that `_init_weights` does not fill would be garbage."""
     torch.manual_seed(0)
     AmessModel(tiny_config(**fields)).save_pretrained(tmp_path)
     model = AmessForIntentClassification.from_pretrained(tmp_path)

@@ -61,7 +61,7 @@ def test_descriptions_alone_are_enough_where_they_take_part_in_the_logits():
     model, batch, encoder = tiny_model(semantic_logits=True), tiny_batch(), HashEncoder()
     rows_before, bias_before = model.classifier.weight.detach().clone(), model.classifier.bias.detach().clone()
     model.add_label("Reassure", NEW, encoder)
-    # The new row is the mean of the others, whatever is added to all of them alike.
+    # The new row is the mean of the others, and stays so if the same is added to all of them.
     torch.testing.assert_close(model.classifier.weight[4], rows_before.mean(0))
     torch.testing.assert_close(model.classifier.bias[4], bias_before.mean())
     found = outputs(model, batch)

@@ -58,7 +58,7 @@ def features(frames: int = 5, steps: int = 9, seed: int = 0) -> dict[str, np.nda
 
 
 def assert_same(result: dict, expected: dict, tolerance: float = 1e-5) -> None:
-    """Equal but for rounding."""
+    """Assert that two results are equal but for rounding."""
     assert type(result) is type(expected)
     if isinstance(result, dict):
         assert result.keys() == expected.keys()
@@ -126,7 +126,7 @@ def test_text_alone_and_features_alone(recognizer):
     plain = pipeline(TASK, model=tiny_model(), processor=tiny_processor(), device="cpu")
     result = plain({"text": "oh", **features()})
     assert result["modalities"] == ["text", "video", "audio"]
-    # The model was not told at what rate its features were made.
+    # The frame rate of the features is not recorded.
     assert all(
         anchor["frame"] in range(5) and anchor["time"] is None for anchor in result["explanation"]["video_anchors"]
     )
@@ -226,7 +226,7 @@ def test_whisper_transcribes_and_is_loaded_once(recognizer, clips, tmp_path, ope
 
 def save_tiny_whisper(folder: Path) -> str:
     """A Whisper of random weights that can utter nothing but "great"."""
-    # What stands after "<|notimestamps|>" would be a time stamp.
+    # Tokens after "<|notimestamps|>" would be time stamps.
     words = ("<|endoftext|>", "<|startoftranscript|>", "Ġgreat", "<|notimestamps|>")
     config = WhisperConfig(
         vocab_size=len(words),
@@ -280,7 +280,7 @@ def test_one_call_opens_a_clip_once_and_returns_what_the_model_saw(recognizer, c
     assert len(clip.waveform) == pytest.approx(1.5 * 16000, abs=1600)
     assert_same(result, recognizer(clips["both"], text="oh, great."))
     assert len(opened) == 2
-    # What was decoded is a clip like any other, and no file is opened for it.
+    # The decoded clip is an input like any other, and no file is opened for it.
     again = recognizer(clip, text="oh, great.", return_clip=True)
     np.testing.assert_array_equal(again.pop("clip").pictures, clip.pictures)
     assert_same(again, result)

@@ -192,7 +192,7 @@ def test_limits_and_damage_are_the_decoders_errors(folder):
 
 def test_a_features_only_processor_says_what_is_missing(folder):
     processor = AmessProcessor(tiny_tokenizer(), video_feature_size=16, audio_feature_size=12)
-    with pytest.raises(ValueError, match="takes features only.*attach_media_encoder"):
+    with pytest.raises(ValueError, match="attach_media_encoder"):
         processor(text="oh", video=folder / "short.mp4")
     assert not any(name.startswith(("pixel", "input_values")) for name in processor.model_input_names)
 
@@ -220,7 +220,7 @@ def test_bad_inputs_are_named(inputs, message):
 
 
 def test_half_of_the_preprocessing_is_refused():
-    with pytest.raises(ValueError, match="frame_rate=6.0 needs image_size"):
+    with pytest.raises(ValueError, match="image_size"):
         AmessProcessor(tiny_tokenizer(), video_feature_size=16, frame_rate=6.0)
 
 

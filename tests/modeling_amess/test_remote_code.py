@@ -46,14 +46,14 @@ if len(sys.argv) > 2:
 
 
 def load(folder: Path, home: Path, with_package: bool, save_to: Path | None = None) -> dict:
-    """What a new process makes of the folder."""
+    """Results of a new process that loads the folder."""
     arguments = [folder, *([save_to] if save_to else [])]
     return json.loads(run_python(LOAD, *arguments, home=home, with_package=with_package).splitlines()[-1])
 
 
 @pytest.fixture
 def saved(tmp_path):
-    """A classifier with its media encoder and its processor, features and a clip to try it on, and what it makes."""
+    """Saved classifier with its media encoder and processor, features, a clip, and the outputs for both."""
     folder = tmp_path / "pretrained"
     model, encoder = tiny_clip_model(), tiny_media_encoder()
     model.attach_media_encoder(encoder)
@@ -130,7 +130,7 @@ def test_the_folder_holds_weights_without_pickles(saved):
 
 
 def test_importing_needs_torch_and_transformers_only():
-    """And neither the media encoders' models nor the decoder, which most uses do without."""
+    """It loads neither the media encoders' models nor the decoder, which most uses do not need."""
     code = (
         "import json, sys, modeling_amess\n"
         "heavy = {'datasets', 'sentence_transformers', 'sklearn', 'evaluate', 'gradio', 'av'}\n"

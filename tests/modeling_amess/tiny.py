@@ -33,46 +33,46 @@ def tiny_tokenizer() -> BertTokenizer:
 
 
 def tiny_config(text_model_type: str = "bert", **fields) -> AmessConfig:
-    """Two layers of width 32, four labels of which one is out of scope, features of size 6 and 5."""
-    sizes = dict(
-        vocab_size=len(WORDS),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=48,
-        max_position_embeddings=64,
-    )
+    """Configuration of two layers of width 32, four labels, one of them out of scope, and features of size 6 and 5."""
+    sizes = {
+        "vocab_size": len(WORDS),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+        "max_position_embeddings": 64,
+    }
     text_config = {"bert": BertConfig, "roberta": RobertaConfig}[text_model_type](**sizes)
-    defaults = dict(
-        text_config=text_config,
-        video_feature_size=6,
-        audio_feature_size=5,
-        max_text_length=12,
-        max_video_length=20,
-        max_audio_length=24,
-        num_anchors=4,
-        fusion_num_attention_heads=4,
-        id2label=dict(enumerate(LABELS)),
-        label2id={label: index for index, label in enumerate(LABELS)},
-        out_of_scope_label="UNK",
-    )
+    defaults = {
+        "text_config": text_config,
+        "video_feature_size": 6,
+        "audio_feature_size": 5,
+        "max_text_length": 12,
+        "max_video_length": 20,
+        "max_audio_length": 24,
+        "num_anchors": 4,
+        "fusion_num_attention_heads": 4,
+        "id2label": dict(enumerate(LABELS)),
+        "label2id": {label: index for index, label in enumerate(LABELS)},
+        "out_of_scope_label": "UNK",
+    }
     return AmessConfig(**(defaults | fields))
 
 
 class OneHotEncoder:
-    """Stands where a Sentence-BERT would: a different, fixed vector for every text."""
+    """Replaces a Sentence-BERT: a different, fixed vector for every text."""
 
     def __init__(self, size: int = 32):
         self.size = size
 
     def encode(self, texts: list[str]) -> torch.Tensor:
-        """`(texts, size)`."""
+        """Embed texts to `(texts, size)`."""
         generator = torch.Generator().manual_seed(7)
         return torch.randn(len(texts), self.size, generator=generator)
 
 
 def tiny_model(text_model_type: str = "bert", seed: int = 0, **fields) -> AmessForIntentClassification:
-    """A randomly initialised classifier in eval mode, its labels described."""
+    """Randomly initialised classifier in evaluation mode, with descriptions of its labels."""
     torch.manual_seed(seed)
     model = AmessForIntentClassification(tiny_config(text_model_type, **fields)).eval()
     if model.config.use_semantic_synchronization:
@@ -117,7 +117,7 @@ def rows(batch: dict, index: list[int]) -> dict:
 
 
 def tiny_video_model(seed: int = 0) -> SwinModel:
-    """A Swin of two stages for frames of 32 x 32 pixels, 16 features a frame."""
+    """A Swin of two stages for frames of 32 x 32 pixels, features of size 16."""
     torch.manual_seed(seed)
     return SwinModel(
         SwinConfig(image_size=32, patch_size=4, embed_dim=8, depths=[1, 2], num_heads=[1, 2], window_size=4)
@@ -125,7 +125,7 @@ def tiny_video_model(seed: int = 0) -> SwinModel:
 
 
 def tiny_audio_model(model_type: str = "wavlm", norm: str = "group", seed: int = 0) -> WavLMModel | Wav2Vec2Model:
-    """A WavLM or wav2vec 2.0 with a step every 80 samples, 12 features a step."""
+    """A WavLM or wav2vec 2.0 with a step every 80 samples, features of size 12."""
     torch.manual_seed(seed)
     config_class, model_class = {"wavlm": (WavLMConfig, WavLMModel), "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model)}[
         model_type
@@ -148,7 +148,7 @@ def tiny_audio_model(model_type: str = "wavlm", norm: str = "group", seed: int =
 
 
 def tiny_media_encoder(model_type: str = "wavlm", norm: str = "group", **preprocessing) -> AmessMediaEncoder:
-    """Both of them, of the sizes that `tiny_clip_model` takes."""
+    """Media encoder of both, with the feature sizes of `tiny_clip_model`."""
     return AmessMediaEncoder.from_models(
         tiny_video_model(),
         tiny_audio_model(model_type, norm),

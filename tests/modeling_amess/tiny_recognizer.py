@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a pipeline is made of: a tiny A-MESS with its media encoder, and the processor for it."""
+"""Parts of a tiny pipeline: an A-MESS with its media encoder, and the processor for it."""
 
 from modeling_amess import AmessForIntentClassification, AmessProcessor
 
@@ -12,14 +12,14 @@ AUDIO_STEP_SECONDS = 80 / 16000
 
 
 def recognizer_model(**fields) -> AmessForIntentClassification:
-    """Takes clips at 5 frames a second, in eval mode; `fields` are of its config."""
+    """Model for clips at 5 frames per second, in evaluation mode; `fields` are fields of its config."""
     model = tiny_clip_model(**fields)
     model.attach_media_encoder(tiny_media_encoder(frame_rate=FRAME_RATE))
     return model.eval()
 
 
 def recognizer_processor() -> AmessProcessor:
-    """Keeps 20 frames and 600 audio steps, which are 4 and 3 seconds."""
+    """Processor that keeps 20 frames and 600 audio steps, which are 4 and 3 seconds."""
     return AmessProcessor(
         tiny_tokenizer(),
         video_feature_size=16,

@@ -184,6 +184,14 @@ class BaselinePreTrainedModel(PreTrainedModel):
         """Replace the text encoder's word embeddings."""
         self.text_model.set_input_embeddings(value)
 
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> nn.Embedding:
+        """Resize the word embeddings of every text encoder, because they share one vocabulary."""
+        embeddings = super().resize_token_embeddings(*args, **kwargs)
+        for name in self.text_encoder_names[1:]:
+            encoder: Any = self.get_submodule(name)
+            encoder.resize_token_embeddings(*args, **kwargs)
+        return embeddings
+
     @classmethod
     def from_text_pretrained(
         cls, text_model: str, *, num_text_layers: int | None = None, **config_fields: Any
