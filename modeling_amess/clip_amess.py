@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .limits_amess import MediaLimits
+
 
 # Rates are rounded numbers: a frame this little before a tick is the frame of the tick.
 _TIME_ROUNDING = 0.001
@@ -44,33 +46,6 @@ class Clip:
     pictures: Frames | None = None
 
 
-@dataclass(frozen=True)
-class MediaLimits:
-    """Limits on what a clip may cost.
-
-    A clip above a limit is a `MediaLimitError` that names the field; set the field higher for clips that you trust.
-
-    Attributes:
-        max_bytes: Size of the file.
-        max_duration: Duration in seconds.
-        max_pixels: Width times height of one coded frame.
-        max_decoded_frames: Number of video frames that are decoded, of which `frame_rate` keeps some.
-        max_kept_bytes: Memory of the frames that are kept.
-        max_streams: Number of streams in the container, of any kind.
-        max_sampling_rate: Samples per second of the sound in the file, in Hz.
-        max_index_entries: Number of frames and pieces of sound that the header of an MP4 file lists.
-    """
-
-    max_bytes: int = 200 * 2**20
-    max_duration: float = 30.0
-    max_pixels: int = 4096 * 2304
-    max_decoded_frames: int = 4000
-    max_kept_bytes: int = 2**30
-    max_streams: int = 16
-    max_sampling_rate: int = 384_000
-    max_index_entries: int = 5_000_000
-
-
 class MediaError(ValueError):
     """Clip that cannot be used. `source` names it: the path, or the kind of object."""
 
@@ -81,8 +56,18 @@ class MediaError(ValueError):
         super().__init__(message, source)
         self.source = source
 
+    @property
+    def reason(self) -> str:
+        """The message without the name of the clip."""
+        return str(self.args[0])
+
+    @property
+    def command_reason(self) -> str:
+        """The message without the name of the clip, for somebody who types commands."""
+        return self.reason
+
     def __str__(self) -> str:
-        return f"{self.source}: {self.args[0]}"
+        return f"{self.source}: {self.reason}"
 
 
 class UnreadableMediaError(MediaError):
@@ -97,6 +82,19 @@ class MediaLimitError(MediaError):
         self.args = (message, source, limit)
         self.limit = limit
 
+    @property
+    def reason(self) -> str:
+        """The message without the name of the clip."""
+        return self._with_remedy(f"MediaLimits({self.limit}=...)")
+
+    @property
+    def command_reason(self) -> str:
+        """The message without the name of the clip, for somebody who types commands."""
+        return self._with_remedy(f"--{self.limit}")
+
+    def _with_remedy(self, option: str) -> str:
+        return f"{self.args[0]}. Set {option} higher for a clip that you trust."
+
 
 class NoMediaStreamError(MediaError):
     """Container with neither video nor audio in it, or with none of the requested streams."""
@@ -104,12 +102,7 @@ class NoMediaStreamError(MediaError):
 
 def too_much(limit: str, cost: str, limits: MediaLimits, source: str) -> MediaLimitError:
     """Make the error for a clip whose `cost` exceeds the field `limit` of `limits`."""
-    return MediaLimitError(
-        f"{cost}, but MediaLimits.{limit} is {getattr(limits, limit)}; set MediaLimits({limit}=...) higher for a clip "
-        "that you trust.",
-        source,
-        limit,
-    )
+    return MediaLimitError(f"{cost}, but {limit} is {getattr(limits, limit)}", source, limit)
 
 
 def check_pixels(width: int, height: int, limits: MediaLimits, source: str) -> None:

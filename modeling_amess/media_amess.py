@@ -4,8 +4,9 @@
 
 Clips come from strangers, so nothing here trusts a header: the decoder checks each limit when it opens the file and
 again while it decodes. It samples and resizes frames as they come out of the codec; memory holds the kept frames and
-the few that the codec itself needs. From top to bottom: `decode_clip`, opening and checking a container, the index of
-MP4 files, and the two kinds of streams.
+the few that the codec itself needs. FFmpeg reads hundreds of formats, some of them scripts; only containers and codecs
+that clips of people have are open here (`CONTAINERS` and `CODECS`). From top to bottom: `decode_clip`, opening and
+checking a container, and the two kinds of streams.
 """
 
 import contextlib
@@ -14,15 +15,17 @@ import logging
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .boxes_amess import Boxes, has_boxes, hide
 from .clip_amess import (
     Clip,
     Frames,
+    MediaError,
     MediaLimits,
     NoMediaStreamError,
     UnreadableMediaError,
@@ -32,6 +35,7 @@ from .clip_amess import (
     picture_shape,
     too_much,
 )
+from .tone_mapping_amess import is_hdr, tone_mapped
 
 
 try:
@@ -54,12 +58,56 @@ _FRAME_ROOM = 2**25
 # Frame rate of a stream that neither names one nor has time stamps.
 _FALLBACK_FRAME_RATE = 25.0
 
-# Tables in the index of an MP4 file.
-_TABLES = re.compile(rb"stsz|stz2|trun|elst|cmov")
-# Bytes from the name of a table to its number of entries.
-_COUNT_POSITION = {b"stsz": 12, b"stz2": 12, b"trun": 8, b"elst": 8}
-# A box costs its reader about as much as this many entries.
-_ENTRIES_PER_BOX = 64
+# Name of FFmpeg's reader of MP4, QuickTime, M4A, 3GP and their kin. It sees the boxes of `boxes_amess` only.
+_MP4 = "mov"
+# Containers in which streams come to light while their packets are read.
+_STREAMS_LATE = ("mpegts", "mpeg", "flv")
+# The other containers, by the names of FFmpeg's readers: Matroska and WebM, AVI, Windows Media, the sound formats of
+# people's devices and programs, animated pictures, and the bare streams of video codecs.
+_STREAMS_EARLY = (
+    *("matroska,webm", "avi", "asf"),
+    *("ogg", "wav", "w64", "aiff", "caf", "au", "flac", "mp3", "aac", "ac3", "eac3", "amr", "amrnb", "amrwb"),
+    *("gif", "apng", "h264", "hevc", "m4v", "mpegvideo", "obu", "ivf"),
+)
+CONTAINERS = (_MP4, *_STREAMS_EARLY, *_STREAMS_LATE)
+"""Containers that are read. Playlists, scripts, subtitles and still pictures are not."""
+
+_VIDEO_CODECS = (
+    *("h264", "hevc", "vvc", "av1", "libdav1d", "vp8", "vp9", "libvpx", "libvpx-vp9", "vp6", "vp6a", "vp6f", "theora"),
+    *("mpegvideo", "mpeg1video", "mpeg2video", "mpeg4", "msmpeg4v1", "msmpeg4v2", "msmpeg4", "h263", "h263p", "flv"),
+    *("wmv1", "wmv2", "wmv3", "vc1", "mjpeg", "mjpegb", "svq1", "svq3", "cinepak", "dvvideo", "prores", "dnxhd"),
+    *("cfhd", "ffv1", "ffvhuff", "huffyuv", "utvideo", "rawvideo", "v210", "qtrle", "png", "gif", "apng"),
+)
+_SOUND_CODECS = (
+    *(
+        "aac",
+        "aac_latm",
+        "mp1",
+        "mp1float",
+        "mp2",
+        "mp2float",
+        "mp3",
+        "mp3float",
+        "ac3",
+        "eac3",
+        "dca",
+        "truehd",
+        "mlp",
+    ),
+    *("opus", "libopus", "vorbis", "flac", "alac", "speex", "nellymoser", "wmav1", "wmav2", "wmapro", "wmalossless"),
+    *("wmavoice", "amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb", "gsm", "gsm_ms", "qdm2", "qcelp"),
+    *("adpcm_ima_qt", "adpcm_ima_wav", "adpcm_ms", "adpcm_swf", "adpcm_yamaha", "g722", "g726", "g726le"),
+    *(() if av is None else sorted(name for name in av.codecs_available if name.startswith("pcm_"))),
+)
+CODECS = (*_VIDEO_CODECS, *_SOUND_CODECS)
+"""Codecs that are decoded, by the names of FFmpeg's decoders."""
+
+# How to make a frame upright that is turned by so many quarters, counterclockwise.
+_ORIENTATIONS = ((False, False, False), (True, True, False), (False, True, True), (True, False, True))
+# Decoders count the padding of their frames too, so that their own limit is wider than that of the frames.
+_PADDING = 2**20
+# How FFmpeg's decoders say that a frame is larger than they may make it.
+_REFUSED_SIZE = re.compile(r"(\d+)x(\d+) exceeds")
 
 logger = logging.getLogger(__name__)
 
@@ -116,22 +164,29 @@ def decode_clip(
     limits = limits or MediaLimits()
 
     name = _name_of(source)
-    with _opened(source, name, limits) as container:
-        video_stream, audio_stream = _first_streams(container)
-        start = _start_time(video_stream, audio_stream)
-        seen = heard = None
-        if video and video_stream is not None:
-            seen = VideoTrack(video_stream, start, name, limits, frame_rate=frame_rate, max_frames=max_frames)
-            seen.set_sizes(size, picture_size)
-        if audio and audio_stream is not None:
-            heard = AudioTrack(audio_stream, start, name, limits, sampling_rate=sampling_rate)
-        tracks = [track for track in (seen, heard) if track is not None]
-        _check_header(container, tracks, name, limits)
-        if not tracks:
-            requested = " or ".join(kind for kind, wanted in (("video", video), ("audio", audio)) if wanted)
-            raise NoMediaStreamError(f"the file has no {requested} stream.", name)
-        damage = _decode(container, tracks)
-        clip = _clip(seen, heard, sampling_rate)
+    with _file_of(source, name) as file:
+        opened = _checked(file, name, limits)
+        with opened() as container:
+            video_stream, audio_stream, unread = _first_streams(container, video, audio, limits)
+            start = _start_time(container)
+            seen = heard = None
+            if video_stream is not None:
+                seen = VideoTrack(video_stream, start, name, limits, frame_rate=frame_rate, max_frames=max_frames)
+                seen.set_sizes(size, picture_size)
+            if audio_stream is not None:
+                heard = AudioTrack(audio_stream, start, name, limits, sampling_rate=sampling_rate)
+            tracks = [track for track in (seen, heard) if track is not None]
+            _check_header(container, tracks, name, limits)
+            if not tracks and unread is not None:
+                raise UnreadableMediaError(f"{unread}. Convert the clip to MP4.", name)
+            if not tracks:
+                requested = " or ".join(kind for kind, wanted in (("video", video), ("audio", audio)) if wanted)
+                raise NoMediaStreamError(f"the file has no {requested} stream.", name)
+            _check_time_stamps(opened, container, tracks, limits)
+            damage = _decode(container, tracks) or unread
+            clip = _clip(seen, heard, sampling_rate)
+        if seen is not None and seen.first_damage is not None:
+            _check_refused_size(opened, seen)
     if clip.frames is None and clip.waveform is None:
         reason = damage or "the streams are empty"
         raise UnreadableMediaError(f"no frame and no sound could be decoded ({reason}).", name)
@@ -154,7 +209,7 @@ def _check_numbers(frame_rate: float, max_frames: int | None, sampling_rate: int
 def _decode(container: Any, tracks: "list[VideoTrack | AudioTrack]") -> str | None:
     """Feed every packet to its track; return the last damage in words."""
     damage: str | None = None
-    by_stream = {track.stream.index: track for track in tracks}
+    by_stream = {track.index: track for track in tracks}
     packets = container.demux(*(track.stream for track in tracks))
     while True:
         try:
@@ -168,11 +223,13 @@ def _decode(container: Any, tracks: "list[VideoTrack | AudioTrack]") -> str | No
         track.check_packet(packet)
         if track.complete:
             continue
+        track.packets += 1
         try:
             for frame in packet.decode():
                 track.add(frame)
         except av.error.FFmpegError as error:
             damage = error.strerror
+            track.first_damage = track.first_damage or track.packets
     return damage
 
 
@@ -197,124 +254,194 @@ def _name_of(source: Any) -> str:
 
 
 @contextlib.contextmanager
-def _opened(source: Any, name: str, limits: MediaLimits) -> Iterator[Any]:
-    """Open the container of the source; close what was opened here and nothing else."""
+def _file_of(source: Any, name: str) -> Iterator[BinaryIO]:
+    """Open the file of the source, and close what was opened here and nothing else. All errors are typed."""
     with contextlib.ExitStack() as stack:
-        file: BinaryIO
-        if isinstance(source, (str, os.PathLike)):
-            if not os.path.isfile(source):
-                if "://" in name:
-                    raise UnreadableMediaError("URLs are not read: download the file and give its path.", name)
-                if os.path.exists(source):
-                    raise UnreadableMediaError("not a file.", name)
-            file = stack.enter_context(open(source, "rb"))
+        opened_here = isinstance(source, (str, os.PathLike))
+        if opened_here:
+            file = stack.enter_context(_open_path(source, name))
         elif isinstance(source, (bytes, bytearray, memoryview)):
             file = io.BytesIO(source)
         else:
             file = source
             if not file.seekable():
                 raise UnreadableMediaError("the file object cannot seek: give its content as bytes.", name)
-        _check_size(file, name, limits)
-        file.seek(0)
         try:
-            container = av.open(
-                _Reader(file),
-                metadata_errors="replace",
-                # A playlist may name other files and addresses; none is ever opened.
-                container_options={"protocol_whitelist": "none"},
-            )
+            yield file
+        except MediaError:
+            raise
         except av.error.FFmpegError as error:
-            raise UnreadableMediaError(f"not a media file that can be read ({error.strerror}).", name) from error
-        stack.enter_context(contextlib.closing(container))
-        yield container
+            raise UnreadableMediaError(f"the clip cannot be decoded ({error.strerror}).", name) from error
+        except OSError as error:
+            if not opened_here:  # the error of the caller's own file object
+                raise
+            raise UnreadableMediaError(f"the file cannot be read ({error.strerror or error}).", name) from error
+        except (ValueError, ArithmeticError, LookupError) as error:
+            raise UnreadableMediaError(
+                f"the clip cannot be decoded ({type(error).__name__}: {error}).", name
+            ) from error
 
 
-class _Reader:
-    """Hides the name of a file from the decoder, which would guess the kind of content from its ending."""
+def _open_path(path: str | os.PathLike[str], name: str) -> BinaryIO:
+    if not os.path.isfile(path):
+        if "://" in name:
+            raise UnreadableMediaError("URLs are not read: download the file and give its path.", name)
+        if os.path.exists(path):
+            raise UnreadableMediaError("not a file.", name)
+    try:
+        return open(path, "rb")
+    except (FileNotFoundError, PermissionError):
+        raise
+    except (OSError, ValueError) as error:  # a name that is too long, or that holds a NUL
+        raise UnreadableMediaError(f"the path cannot be opened ({error}).", name) from error
 
-    def __init__(self, file: BinaryIO):
-        self.read = file.read
-        self.seek = file.seek
-        self.tell = file.tell
 
-
-def _check_size(file: BinaryIO, name: str, limits: MediaLimits) -> None:
+def _checked(file: BinaryIO, name: str, limits: MediaLimits) -> Callable[[], "contextlib.closing[Any]"]:
+    """Check the size and the index of a file; return the function that opens its container."""
     size = file.seek(0, os.SEEK_END)
     if size == 0:
         raise UnreadableMediaError("the file is empty.", name)
     if size > limits.max_bytes:
         raise too_much("max_bytes", f"{size} bytes", limits, name)
-    entries = count_index_entries(file, size, limits.max_index_entries)
-    if entries > limits.max_index_entries:
-        raise too_much("max_index_entries", f"an index of {entries} entries or more", limits, name)
+    if not has_boxes(file):
+        return lambda: contextlib.closing(_open_other(file, name, limits))
+    boxes = Boxes(file, size, limits.max_index_entries)
+    if boxes.entries > limits.max_index_entries:
+        raise too_much("max_index_entries", f"an index of {boxes.entries} entries or more", limits, name)
+
+    def open_mp4() -> "contextlib.closing[Any]":
+        try:
+            return contextlib.closing(_open(_Reader(file, boxes.hidden), limits, (_MP4,), format=_MP4))
+        except av.error.FFmpegError as error:
+            raise UnreadableMediaError(f"not a media file that can be read ({error.strerror}).", name) from error
+
+    return open_mp4
 
 
-def count_index_entries(file: BinaryIO, size: int, most: int) -> int:
-    """Count the entries in the tables of an MP4 or QuickTime file; any other file has few.
+def _open(reader: "_Reader", limits: MediaLimits, formats: tuple[str, ...], **options: Any) -> Any:
+    late = formats == _STREAMS_LATE
+    return av.open(
+        reader,
+        metadata_errors="replace",
+        # FFmpeg decodes frames to learn about streams. The option for these decoders reaches only streams that the
+        # header names; for others they are switched off.
+        options={"max_pixels": str(2 * limits.max_pixels + _PADDING)},
+        container_options={
+            # A playlist may name other files and addresses; none is ever opened.
+            "protocol_whitelist": "none",
+            "format_whitelist": ",".join(formats),
+            "codec_whitelist": ",".join(_SOUND_CODECS if late else CODECS),
+        },
+        **options,
+    )
 
-    Args:
-        file: File, open for reading.
-        size: Bytes of the file.
-        most: Number above which counting ends.
+
+def _open_other(file: BinaryIO, name: str, limits: MediaLimits) -> Any:
+    """Open a container that is not made of boxes."""
+    for formats in (_STREAMS_EARLY, _STREAMS_LATE):
+        try:
+            return _open(_Reader(file), limits, formats)
+        except av.error.ArgumentError:  # another container
+            continue
+        except av.error.FFmpegError as error:
+            raise UnreadableMediaError(f"not a media file that can be read ({error.strerror}).", name) from error
+    with _errors_of_ffmpeg() as errors, contextlib.suppress(av.error.FFmpegError):
+        _open(_Reader(file), limits, _STREAMS_LATE).close()
+    container = next((kind for _, kind, text in errors if "not on whitelist" in text), None)
+    if container is None:
+        raise UnreadableMediaError("not a media file that can be read (Invalid argument).", name)
+    raise UnreadableMediaError(
+        f"files of the kind {container!r} are not read, only those of common video and sound programs. Convert the "
+        "clip to MP4.",
+        name,
+    )
+
+
+@contextlib.contextmanager
+def _errors_of_ffmpeg() -> "Iterator[list[tuple[int, str, str]]]":
+    """Collect what FFmpeg logs in this thread as errors. PyAV's log is off otherwise, as its callback takes time."""
+    level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)
+    try:
+        with av.logging.Capture() as errors:
+            yield errors
+    finally:
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(skips)
+
+
+class _Reader:
+    """A file as FFmpeg may see it: without its name, which tells a kind of content, and without the hidden boxes.
+
+    Damaged files point before their start and far beyond their end; both are no error of the file. Several readers of
+    one file do not disturb each other.
     """
-    boxes = samples = edits = 0
-    for start, end, searched in _top_level_boxes(file, size):
-        boxes += 1
-        if searched:
-            file.seek(start)
-            content = file.read(end - start)
-            # Every table is counted wherever it lies, since a damaged header can be nested in any way.
-            for table in _TABLES.finditer(content):
-                if table.group() == b"cmov":
-                    return most + 1  # a compressed header, which nothing has written for decades, could hold anything
-                position = table.start() + _COUNT_POSITION[table.group()]
-                count = int.from_bytes(content[position : position + 4], "big")
-                if table.group() == b"elst":
-                    edits = max(edits, count)
-                else:
-                    samples += count
-        if boxes * _ENTRIES_PER_BOX + samples * max(1, edits) > most:
-            break
-    return boxes * _ENTRIES_PER_BOX + samples * max(1, edits)
+
+    def __init__(self, file: BinaryIO, hidden: list[int] | None = None):
+        self.file = file
+        self.hidden = hidden or []
+        self.position = 0
+        self.size = file.seek(0, os.SEEK_END)
+
+    def read(self, size: int) -> bytes:
+        if self.position >= self.size:
+            return b""
+        self.file.seek(self.position)
+        data = self.file.read(size)
+        start = self.position
+        self.position += len(data)
+        return hide(self.hidden, start, data) if self.hidden else data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if whence == os.SEEK_END:
+            offset += self.size
+        elif whence == os.SEEK_CUR:
+            offset += self.position
+        if offset < 0:
+            return -1
+        self.position = offset
+        return offset
+
+    def tell(self) -> int:
+        return self.position
 
 
-def _top_level_boxes(file: BinaryIO, size: int) -> Iterator[tuple[int, int, bool]]:
-    """Start and end of each box, and whether it may hold tables: neither the media themselves nor no box at all."""
-    start = 0
-    while start + 8 <= size:
-        file.seek(start)
-        header = file.read(16)
-        length, name = int.from_bytes(header[:4], "big"), header[4:8]
-        if length == 1:
-            length = int.from_bytes(header[8:], "big")
-        elif length == 0:
-            length = size - start
-        if length < 8:
-            return
-        end = min(start + length, size)
-        yield start, end, name != b"mdat" and name.isascii() and name.decode().isprintable()
-        start = end
+def _first_streams(container: Any, video: bool, audio: bool, limits: MediaLimits) -> tuple[Any, Any, str | None]:
+    """First video stream and first audio stream of those requested, or `None`; and which one has another codec.
 
-
-def _first_streams(container: Any) -> tuple[Any, Any]:
-    """First video stream and first audio stream, or `None`. A cover picture is not video."""
-    streams = [stream for stream in container.streams if stream.codec_context is not None]
-    pictures = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
-    videos = [stream for stream in streams if stream.type == "video" and not stream.disposition & pictures]
-    audios = [stream for stream in streams if stream.type == "audio"]
-    for stream in videos[:1] + audios[:1]:
+    A cover picture is not video.
+    """
+    first: dict[str, Any] = {}
+    for stream in container.streams:
+        wanted = (video and stream.type == "video") or (audio and stream.type == "audio")
+        if wanted and stream.codec_context is not None and not _is_picture(stream):
+            first.setdefault(stream.type, stream)
+    unread = None
+    for kind, stream in list(first.items()):
+        context = stream.codec_context
+        if context.name not in CODECS:
+            unread = f"the codec {context.name} is not one of those that are decoded"
+            del first[kind]
+            continue
         # One thread: callers decode clips side by side, and each thread would hold frames of its own.
-        stream.codec_context.thread_count = 1
-    return (videos or [None])[0], (audios or [None])[0]
+        context.thread_count = 1
+        context.options = {"max_pixels": str(2 * limits.max_pixels + _PADDING)}
+    return first.get("video"), first.get("audio"), unread
 
 
-def _start_time(*streams: Any) -> float | None:
+def _is_picture(stream: Any) -> bool:
+    return bool(stream.disposition & (av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails))
+
+
+def _start_time(container: Any) -> float | None:
     """Time stamp at which the clip starts, in seconds; the same whichever of its streams are decoded."""
-    starts = [
-        float(stream.start_time * stream.time_base)
-        for stream in streams
-        if stream is not None and stream.start_time is not None and stream.time_base is not None
-    ]
+    starts = []
+    for kind in ("video", "audio"):
+        streams = (one for one in container.streams if one.type == kind and one.codec_context and not _is_picture(one))
+        stream = next(streams, None)
+        if stream is not None and stream.start_time is not None and stream.time_base is not None:
+            starts.append(float(stream.start_time * stream.time_base))
     if not starts:
         return None
     start = min(starts)
@@ -324,12 +451,43 @@ def _start_time(*streams: Any) -> float | None:
 def _check_header(container: Any, tracks: "list[VideoTrack | AudioTrack]", name: str, limits: MediaLimits) -> None:
     if len(container.streams) > limits.max_streams:
         raise too_much("max_streams", f"{len(container.streams)} streams", limits, name)
-    if container.duration is not None:
-        # Some containers count the duration from time 0, not from their start.
-        duration = (container.duration - max(0, container.start_time or 0)) / 1e6
-        check_duration(duration, "by its header", limits, name)
     for track in tracks:
         track.check_header()
+
+
+def _check_time_stamps(
+    opened: Callable[[], Any], container: Any, tracks: "list[VideoTrack | AudioTrack]", limits: MediaLimits
+) -> None:
+    """Refuse a clip that is too long before any of it is decoded, if its header and its packets both say so.
+
+    The header alone does not decide: it may be estimated, or count streams that are not decoded.
+    """
+    # Some containers count the duration from time 0, not from their start.
+    claimed = 0.0 if container.duration is None else (container.duration - max(0, container.start_time or 0)) / 1e6
+    if claimed <= limits.max_duration:
+        return
+    by_stream = {track.index: track for track in tracks}
+    for track in tracks:
+        track.claim = f" ({claimed:.1f} s by the header of the file)"
+    with opened() as again, contextlib.suppress(av.error.FFmpegError):
+        for packet in again.demux(*(again.streams[index] for index in by_stream)):
+            by_stream[packet.stream.index].check_packet(packet)
+
+
+def _check_refused_size(opened: Callable[[], Any], track: "VideoTrack") -> None:
+    """Raise MediaLimitError if a decoder failed because the frame is too large: only FFmpeg's log says so."""
+    with _errors_of_ffmpeg() as errors, opened() as container:
+        stream = container.streams[track.index]
+        _first_streams(container, True, False, track.limits)
+        for number, packet in enumerate(container.demux(stream), start=1):
+            with contextlib.suppress(av.error.FFmpegError):
+                packet.decode()
+            if number > (track.first_damage or 0):
+                break
+    for _, _, text in errors:
+        size = _REFUSED_SIZE.search(text)
+        if size is not None:
+            check_pixels(int(size[1]), int(size[2]), track.limits, track.name)
 
 
 class Track:
@@ -337,11 +495,15 @@ class Track:
 
     def __init__(self, stream: Any, start: float | None, name: str, limits: MediaLimits):
         self.stream = stream
+        self.index: int = stream.index  # it outlives the container, as the stream does not
         self.name = name
         self.limits = limits
         self.start = start
         self.duration = 0.0
         self.complete = False
+        self.claim = ""
+        self.packets = 0
+        self.first_damage: int | None = None
 
     def seconds(self, unit: Any) -> float | None:
         """Time of a packet or frame from the start of the clip; `None` if it has no time stamp."""
@@ -360,7 +522,7 @@ class Track:
             self.check_duration(time)
 
     def check_duration(self, duration: float) -> None:
-        check_duration(duration, f"of {self.stream.type}", self.limits, self.name)
+        check_duration(duration, f"of {self.stream.type}{self.claim}", self.limits, self.name)
 
 
 class VideoTrack(Track):
@@ -424,7 +586,7 @@ class VideoTrack(Track):
         self.complete = len(self.times) == self.max_frames
 
     def keep(self, frame: Any) -> None:
-        """Keep a frame upright in RGB, at each of the sizes."""
+        """Keep a frame upright in RGB of the ordinary range, at each of the sizes."""
         if self.orientation is None:
             # Once per track: a frame that was asked for its side data is freed by the garbage collector only.
             self.orientation = _orientation(frame)
@@ -470,10 +632,18 @@ class FrameStack:
         assert self.size is not None
         transposed, flipped_rows, flipped_columns = orientation
         height, width = self.size[::-1] if transposed else self.size
+        hdr = is_hdr(frame.color_trc)
         resized = self.reformatter.reformat(
-            frame, width=width, height=height, format="rgb24", interpolation=_INTERPOLATION, threads=1
+            frame,
+            width=width,
+            height=height,
+            format="rgb48le" if hdr else "rgb24",
+            interpolation=_INTERPOLATION,
+            threads=1,
         )
-        picture = resized.to_ndarray()
+        picture: NDArray[Any] = resized.to_ndarray()
+        if hdr:
+            picture = tone_mapped(picture, frame.color_trc, frame.color_primaries)
         if transposed:
             picture = picture.transpose(1, 0, 2)
         if self.length == 0:
@@ -492,7 +662,12 @@ class FrameStack:
 
 def _orientation(frame: Any) -> tuple[bool, bool, bool]:
     """How to make a frame upright: exchange rows and columns, then reverse the rows, then the columns."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:
+        # PyAV does not know all kinds of side data that FFmpeg attaches, such as a camera's EXIF. Then only the angle
+        # can be read, and a mirrored frame stays mirrored.
+        return _ORIENTATIONS[round(frame.rotation / 90) % 4]
     if matrix is None:
         return False, False, False
     # 3 x 3, row by row: a point (x, y), y downwards, is shown at (a x + c y, b x + d y). Quarter turns only.
