@@ -19,8 +19,6 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils._validators import validate_repo_id
 
-from modeling_amess.descriptions_amess import MINILM_HUB_ID
-
 from .calibration import CALIBRATION_BINS
 from .finished_run import BASELINE_FOLDER, CARD_FILE, MODEL_FOLDER, FinishedRun, is_finished, read_run, sort_runs
 from .out_of_scope.results import CLASS_DECISION, DOC_DECISION, PIPELINE_DECISION
@@ -131,7 +129,7 @@ def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, floa
 PIPELINE_TAG = "video-classification"
 # Names of encoders in the settings, and old names on the Hub -> ids on the Hub.
 _HUB_IDS = {
-    "minilm": MINILM_HUB_ID,
+    "minilm": "sentence-transformers/all-MiniLM-L6-v2",
     "bert-base-uncased": "google-bert/bert-base-uncased",
     "bert-large-uncased": "google-bert/bert-large-uncased",
 }

@@ -87,7 +87,9 @@ class ClipBatches(Dataset[dict[str, Any]]):
                 continue
             try:
                 clips[index] = self.processor.decode(self.root / path, limits=self.limits)
-            except (MediaError, OSError) as error:
+            except ImportError:  # nothing can be decoded here
+                raise
+            except Exception as error:  # whatever a clip does to its decoder, the others are extracted
                 errors[index] = _reason(error)
         inputs = dict(self.processor.clip_inputs(list(clips.values()))) if clips else {}
         return {"indices": list(clips), "errors": errors, "inputs": inputs}
@@ -131,7 +133,10 @@ def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _reason(error: MediaError | OSError) -> str:
+def _reason(error: Exception) -> str:
     # Without the path, which may differ between machines and is in the row's own column.
-    reason = error.args[0] if isinstance(error, MediaError) else error.strerror or error
+    if isinstance(error, MediaError):
+        reason: object = error.command_reason
+    else:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
     return f"{type(error).__name__}: {reason}"

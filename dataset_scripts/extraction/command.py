@@ -5,9 +5,13 @@
 from __future__ import annotations
 
 import argparse
+import math
+import runpy
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Sequence
+from dataclasses import Field, fields
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
@@ -17,6 +21,7 @@ from .settings import DTYPES, ExtractionSettings
 
 if TYPE_CHECKING:
     from modeling_amess import AmessMediaEncoder
+    from modeling_amess.clip_amess import MediaLimits
 
     from .rows import ClipRows
 
@@ -49,17 +54,6 @@ features of zero frames and a line in failed.jsonl; the others are extracted.
 exit status: 0 all clips were extracted, 1 some failed, 2 the command or its input is wrong and nothing was done.
 """
 NO_MODEL = "none"
-# Help for the fields of `MediaLimits`, which has the defaults. It cannot be imported here: it loads transformers.
-LIMITS: dict[str, str] = {
-    "max_bytes": "size of a clip's file",
-    "max_duration": "seconds per clip",
-    "max_pixels": "width times height of a frame in the file",
-    "max_decoded_frames": "video frames decoded per clip",
-    "max_kept_bytes": "memory of the frames that are kept per clip",
-    "max_streams": "streams in a clip's file",
-    "max_sampling_rate": "samples per second of the sound in the file",
-    "max_index_entries": "samples that the index of an MP4 file lists",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,11 +107,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--use_cpu", action="store_true", help="encode on the CPU although there is an accelerator")
     run.add_argument("--cpu", dest="use_cpu", nargs=0, action=_RenamedFlag, help=argparse.SUPPRESS)
 
-    limits = parser.add_argument_group(
-        "limits", "A clip that breaks one fails. The defaults are those of modeling_amess.clip_amess.MediaLimits."
-    )
-    for name, meaning in LIMITS.items():
-        limits.add_argument(f"--{name}", type=float, metavar="N", help=meaning)
+    add_limit_arguments(parser)
+
+
+def add_limit_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add one option per limit on clips to the parser of a command that reads clips."""
+    group = parser.add_argument_group("limits on clips", "A clip that breaks one is not used.")
+    for field in _limit_fields():
+        group.add_argument(
+            f"--{field.name}",
+            type=_limit(type(field.default)),
+            default=field.default,
+            metavar="N",
+            help=f"{field.metadata['help']} (%(default)s)",
+        )
+
+
+def limits_of(arguments: argparse.Namespace) -> MediaLimits:
+    """Make the limits that the options of `add_limit_arguments` set."""
+    from modeling_amess.clip_amess import MediaLimits
+
+    return MediaLimits(**{field.name: getattr(arguments, field.name) for field in fields(MediaLimits)})
+
+
+def error_in_words(error: Exception, clip: str | None = None) -> str:
+    """Say an error in the words of the command line, with the name of its clip.
+
+    Args:
+        error: Error that stopped a clip or the command.
+        clip: Clip that was being read, if any.
+    """
+    from modeling_amess.clip_amess import MediaError
+
+    if isinstance(error, MediaError):
+        return f"{error.source}: {error.command_reason}"
+    known = isinstance(error, (OSError, ValueError, ImportError))
+    message = str(error) if known else f"{type(error).__name__}: {error}"
+    return message if clip is None or clip in message else f"{clip}: {message}"
+
+
+def _limit_fields() -> tuple[Field[Any], ...]:
+    # The package loads transformers when it is imported. The module of limits alone needs nothing.
+    package = find_spec("modeling_amess")
+    assert package is not None and package.submodule_search_locations
+    module = runpy.run_path(str(Path(package.submodule_search_locations[0]) / "limits_amess.py"))
+    return fields(module["MediaLimits"])
+
+
+def _limit(kind: type[Any]) -> Callable[[str], Any]:
+    def number(text: str) -> Any:
+        value = float(text)
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(text)
+        return kind(value)
+
+    number.__name__ = "positive number"  # argparse names it in its errors
+    return number
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -195,14 +240,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _settings(arguments: argparse.Namespace) -> ExtractionSettings:
-    from modeling_amess.clip_amess import MediaLimits
-
-    given = vars(arguments)
     names = {field.name for field in fields(ExtractionSettings)} - {"limits"}
-    defaults = asdict(MediaLimits())
-    # features.json compares numbers as it writes them: 9 seconds are 9.0.
-    limits = {name: type(defaults[name])(given[name]) for name in LIMITS if given[name] is not None}
-    return ExtractionSettings(limits=MediaLimits(**limits), **{name: given[name] for name in names})
+    return ExtractionSettings(limits=limits_of(arguments), **{name: getattr(arguments, name) for name in names})
 
 
 def _load_clips(arguments: argparse.Namespace) -> ClipRows:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import multiprocessing
 import os
@@ -29,11 +28,12 @@ from tqdm.std import tqdm
 
 from dataset_scripts import ExtractedFeaturesError, load_extracted_features
 from dataset_scripts.errors import UserError
-from dataset_scripts.extraction.command import LIMITS, _settings, add_arguments, main, run
+from dataset_scripts.extraction.command import _settings, add_arguments, main, run
 from dataset_scripts.extraction.run import extract_features
 from dataset_scripts.extraction.settings import ExtractionSettings
 from modeling_amess import AmessMediaEncoder
 from modeling_amess.clip_amess import MediaLimits
+from modeling_amess.processing_amess import AmessProcessor
 from tests.modeling_amess.clips import write_clip
 from tests.modeling_amess.tiny import tiny_media_encoder
 from tests.training.tiny import environment, free_port
@@ -169,7 +169,31 @@ def test_absent_clips_and_breached_limits_fail_by_name(encoder_folder, tmp_path)
     errors = [json.loads(line)["error"] for line in (report.output / "failed.jsonl").read_text().splitlines()]
     assert errors[0] == "The row has no clip."
     assert "No such file" in errors[1]
-    assert "max_duration" in errors[2]
+    assert "1.0 s" in errors[2] and "--max_duration" in errors[2]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("an enum does not know 31"), IndexError("list index"), MemoryError()])
+def test_whatever_a_clip_does_to_its_decoder_the_others_are_extracted(encoder_folder, tmp_path, monkeypatch, error):
+    decode = AmessProcessor.decode
+
+    def failing(self, video, **options):
+        if Path(video).stem == "b":
+            raise error
+        return decode(self, video, **options)
+
+    monkeypatch.setattr(AmessProcessor, "decode", failing)
+    for name in "abc":
+        write_clip(tmp_path / f"{name}.mp4", seconds=0.5)
+    report = extract_features(
+        [{"id": name, "clip": f"{name}.mp4"} for name in "abc"],
+        tmp_path / "features",
+        AmessMediaEncoder.from_pretrained(encoder_folder),
+        ExtractionSettings(num_workers=0, use_cpu=True),
+        root=tmp_path,
+    )
+    assert (report.clips, report.failed) == (3, 1)
+    failure = json.loads((report.output / "failed.jsonl").read_text())
+    assert failure["id"] == "b" and type(error).__name__ in failure["error"]
 
 
 def test_batches_give_what_clips_one_by_one_give(clips, extracted, encoder_folder, tmp_path):
@@ -264,7 +288,7 @@ def test_a_wrong_command_ends_with_status_2(words, message, tmp_path, capfd):
 
 
 def test_the_limits_of_the_command_are_those_of_the_decoder():
-    assert set(LIMITS) == {field.name for field in dataclasses.fields(MediaLimits)}
+    assert _settings(command("clips", "--output", "x")).limits == MediaLimits()
     parsed = command("clips", "--output", "x", "--max_duration", "9.5", "--max_streams", "3")
     assert _settings(parsed).limits == MediaLimits(max_duration=9.5, max_streams=3)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataset_scripts.errors import UserError
+from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
 
 from .labelled_inputs import LabelledInput, read_labelled_inputs
 from .predict import add_model_argument, load_recognizer, read_inputs
@@ -19,6 +20,7 @@ from .predict import add_model_argument, load_recognizer, read_inputs
 
 if TYPE_CHECKING:
     from modeling_amess import IntentRecognitionPipeline
+    from modeling_amess.clip_amess import MediaLimits
 
 DESCRIPTION = """\
 Add an intent to a trained model from its description and, better, a few clips. Nothing is trained again: the
@@ -66,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder for the new model")
     parser.add_argument("--others", metavar="DATA", help="utterances of the model's other intents")
     parser.add_argument("--validation", metavar="DATA", help="utterances of any intent, to measure on")
+    add_limit_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -79,12 +82,13 @@ def run(arguments: argparse.Namespace) -> int:
         examples = _examples(arguments.clips, arguments.text or [])
         others = _labelled(arguments.others, "train", recognizer, name)
         validation = _labelled(arguments.validation, "validation", recognizer, name)
-        before = _accuracies(recognizer, validation, name)
-        add_intent(recognizer, name, descriptions, examples, others)
-        after = _accuracies(recognizer, validation, name)
+        limits = limits_of(arguments)
+        before = _accuracies(recognizer, validation, name, limits)
+        add_intent(recognizer, name, descriptions, examples, others, limits)
+        after = _accuracies(recognizer, validation, name, limits)
         recognizer.save_pretrained(output)
     except (OSError, ValueError, ImportError) as error:
-        print(f"amess add-intent: {error}", file=sys.stderr)
+        print(f"amess add-intent: {error_in_words(error)}", file=sys.stderr)
         return 2
     print(
         f"{name} is intent {recognizer.model.config.num_labels} of {output}. Descriptions: {len(descriptions)}; "
@@ -100,6 +104,7 @@ def add_intent(
     descriptions: Sequence[str],
     examples: Sequence[dict[str, Any]],
     others: Sequence[LabelledInput] = (),
+    limits: MediaLimits | None = None,
 ) -> None:
     """Add an intent to the pipeline's model, in place.
 
@@ -109,6 +114,7 @@ def add_intent(
         descriptions: Descriptions of the intent, for a model with semantic synchronization.
         examples: Utterances of the intent, as inputs of the pipeline.
         others: Utterances of the model's other intents; per intent at most as many as there are examples are used.
+        limits: Limits that the clips must keep, by default `MediaLimits()`.
 
     Raises:
         ValueError: The model cannot take the intent, or its description encoder cannot be loaded.
@@ -126,8 +132,8 @@ def add_intent(
         name,
         descriptions,
         recognizer.load_description_encoder() if descriptions else None,
-        [_batch(recognizer, parts) for parts in positive],
-        [_batch(recognizer, parts) for parts in negative],
+        [_batch(recognizer, parts, limits) for parts in positive],
+        [_batch(recognizer, parts, limits) for parts in negative],
     )
 
 
@@ -187,8 +193,8 @@ def _few_per_intent(inputs: Sequence[LabelledInput], number: int) -> list[dict[s
     ]
 
 
-def _batch(recognizer: IntentRecognitionPipeline, parts: dict[str, Any]) -> dict[str, Any]:
-    utterance = recognizer.preprocess(parts)
+def _batch(recognizer: IntentRecognitionPipeline, parts: dict[str, Any], limits: MediaLimits | None) -> dict[str, Any]:
+    utterance = recognizer.preprocess(parts, limits=limits)
     processor: Any = recognizer.processor  # an AmessProcessor; transformers knows it as a ProcessorMixin
     clips = None if utterance.clip is None else [utterance.clip]
     features = {name: [feature] for name, feature in utterance.features.items()}
@@ -196,11 +202,11 @@ def _batch(recognizer: IntentRecognitionPipeline, parts: dict[str, Any]) -> dict
 
 
 def _accuracies(
-    recognizer: IntentRecognitionPipeline, inputs: Sequence[LabelledInput], name: str
+    recognizer: IntentRecognitionPipeline, inputs: Sequence[LabelledInput], name: str, limits: MediaLimits
 ) -> dict[str, float] | None:
     if not inputs:
         return None
-    results = recognizer([one.parts for one in inputs], top_k=1, batch_size=16)
+    results = recognizer([one.parts for one in inputs], top_k=1, batch_size=16, limits=limits)
     hits: dict[bool, list[bool]] = {True: [], False: []}  # by whether the utterance has the new intent
     for result, one in zip(results, inputs, strict=True):
         hits[one.label == name].append(result["label"] == one.label)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from dataset_scripts.errors import UserError
+from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
 
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PNG",
         help="picture to draw the evidence into; several clips give numbered ones (why-1.png, why-2.png)",
     )
+    add_limit_arguments(parser)
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
@@ -133,10 +135,9 @@ def run(arguments: argparse.Namespace) -> int:
     for number, one in enumerate(_with_progress(inputs), start=1):
         try:
             result = _recognize(recognizer, one, arguments, _numbered(arguments.explain, number, len(inputs)))
-        except (OSError, ValueError, ImportError) as error:
+        except Exception as error:  # whatever one clip does, the others are recognised
             failed += 1
-            message = str(error)
-            print(message if one.name in message else f"{one.name}: {message}", file=sys.stderr)
+            print(error_in_words(error, one.name), file=sys.stderr)
             continue
         if arguments.json:
             print(json.dumps({"clip": one.clip, **result}, ensure_ascii=False), flush=True)
@@ -151,7 +152,7 @@ def _recognize(
     recognizer: IntentRecognitionPipeline, one: Input, arguments: argparse.Namespace, picture: Path | None
 ) -> dict[str, Any]:
     parts = {"video": one.clip, "text": one.text, "context": arguments.context}
-    options = {"top_k": arguments.top_k, "asr_model": arguments.asr_model}
+    options = {"top_k": arguments.top_k, "asr_model": arguments.asr_model, "limits": limits_of(arguments)}
     if picture is None:
         return cast("dict[str, Any]", recognizer(parts, **options))
     # here, because matplotlib takes time to load

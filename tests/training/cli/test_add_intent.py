@@ -111,7 +111,10 @@ def test_from_clips(capsys, encoder, tmp_path):
     write_clip(tmp_path / "b.mp4", seconds=0.6, audio=False)
     (tmp_path / "clips.tsv").write_text("clip\ttext\tlabel\nb.mp4\ta lot\tThank\na.mp4\tno\tReassure\n")
     arguments = ("--clips", tmp_path / "a.mp4", "--validation", tmp_path / "clips.tsv", "--model", tmp_path / "model")
-    status, out, err = amess(capsys, "add-intent", "Reassure", *arguments, *DESCRIPTIONS, "--output", tmp_path / "n")
+    arguments = ("add-intent", "Reassure", *arguments, *DESCRIPTIONS, "--output", tmp_path / "n")
+    status, _, err = amess(capsys, *arguments, "--max_duration", "0.5")
+    assert status == 2 and "a.mp4: " in err and "--max_duration" in err and not (tmp_path / "n").exists()
+    status, out, err = amess(capsys, *arguments)
     assert status == 0, err
     assert "(1 utterances)" in out and "of 1 utterances" in out
     new = AmessForIntentClassification.from_pretrained(tmp_path / "n")

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The front door: help, version, and what a command's errors and interruptions become."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 import modeling_amess
 from dataset_scripts.errors import UserError
+from modeling_amess.clip_amess import MediaLimits
 from training.cli import main as front_door
 
 from .command import PROJECT, amess
@@ -37,6 +39,13 @@ def test_help_lists_every_command_with_its_summary(capsys):
     assert status == 0
     for command in front_door.COMMANDS:
         assert command.name in out and command.summary in out
+
+
+@pytest.mark.parametrize("command", ["predict", "extract", "add-intent"])
+def test_each_command_that_reads_clips_has_an_option_per_limit(capsys, command):
+    _, out, _ = amess(capsys, command, "--help")
+    for field in dataclasses.fields(MediaLimits):
+        assert f"--{field.name} N" in out and f"({field.default})" in out
 
 
 def test_version_is_that_of_the_package(capsys):

@@ -14,7 +14,8 @@ import av
 import pytest
 from PIL import Image
 
-from tests.modeling_amess.clips import COLOURS
+from modeling_amess import IntentRecognitionPipeline
+from tests.modeling_amess.clips import COLOURS, write_clip
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
 from tests.training.tiny import make_sentence_encoder, make_text_model
 
@@ -130,6 +131,32 @@ def test_a_clip_that_fails_is_reported_and_skipped(capsys, model, clips, tmp_pat
     ]
     assert "transcript is needed" in lines[1] and "--text" not in lines[0]
     assert lines[-1] == "3 of 4 failed and were skipped."
+
+
+def test_a_limit_is_named_as_its_option_and_the_option_moves_it(capsys, model, tmp_path):
+    clip = write_clip(tmp_path / "long.mp4", seconds=31, frame_rate=2)
+    arguments = ("predict", clip, "--text", "oh, great.", "--model", model)
+    status, _, err = amess(capsys, *arguments)
+    assert status == 1 and f"{clip}: " in err and "--max_duration" in err and "MediaLimits" not in err
+    assert amess(capsys, *arguments, "--max_duration", "40")[0] == 0
+    for wrong in ("no", "-1", "nan"):
+        status, _, err = amess(capsys, *arguments, "--max_duration", wrong)
+        assert status == 2 and "--max_duration" in err
+
+
+def test_whatever_one_clip_does_the_others_are_recognised(capsys, model, clips, monkeypatch):
+    preprocess = IntentRecognitionPipeline.preprocess
+
+    def failing(self, parts, **options):
+        if str(parts["video"]).endswith("a.mp4"):
+            raise RuntimeError("an enum does not know 31")
+        return preprocess(self, parts, **options)
+
+    monkeypatch.setattr(IntentRecognitionPipeline, "preprocess", failing)
+    texts = ("--text", "oh, great.", "--text", "thanks")
+    status, out, err = amess(capsys, "predict", clips / "a.mp4", clips / "b.mp4", *texts, "--model", model)
+    assert status == 1 and "thanks" in out
+    assert f"{clips / 'a.mp4'}: RuntimeError: an enum does not know 31" in err
 
 
 def test_the_picture_shows_what_there_is(capsys, model, clips, tmp_path):
