@@ -32,7 +32,7 @@ from .descriptions_amess import (
     semantic_synchronization_loss,
 )
 from .fusion_amess import AmessAttentionProjection, AmessFusion
-from .media_encoder_amess import AmessMediaEncoder, fitted_media_encoder, missing_encoder_message
+from .media_encoder_amess import AmessMediaEncoder, PicklableModel, fitted_media_encoder, missing_encoder_message
 
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ AmessConfig.keys_to_ignore_at_inference = [
 ]
 
 
-class AmessPreTrainedModel(PreTrainedModel):
+class AmessPreTrainedModel(PicklableModel):
     """Base class of the A-MESS models: configuration, initialisation, supported features."""
 
     config: AmessConfig
@@ -358,7 +358,7 @@ class AmessModel(AmessPreTrainedModel):
                 "audio", audio_features, input_values=input_values, input_values_mask=input_values_mask
             )
         features = {
-            name: self._check_features(name, values, mask, shape[0])
+            name: self._check_features(name, values, mask, shape[0], given.device)
             for name, values, mask in (
                 ("video", video_features, video_attention_mask),
                 ("audio", audio_features, audio_attention_mask),
@@ -424,7 +424,7 @@ class AmessModel(AmessPreTrainedModel):
         return encoded[f"{modality}_features"], encoded[f"{modality}_attention_mask"]
 
     def _check_features(
-        self, name: str, values: torch.Tensor, mask: torch.Tensor | None, batch_size: int
+        self, name: str, values: torch.Tensor, mask: torch.Tensor | None, batch_size: int, device: torch.device
     ) -> tuple[torch.Tensor, torch.Tensor]:
         size = self.config.feature_sizes[name]
         if size is None:
@@ -436,13 +436,14 @@ class AmessModel(AmessPreTrainedModel):
                 f"{name}_features have shape {tuple(values.shape)}; this model needs ({batch_size}, frames, {size}) "
                 "with at least one (padded) frame."
             )
+        values = values.to(device, self.dtype)
         if mask is None:
-            return values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
+            return values, torch.ones(values.shape[:2], dtype=torch.bool, device=device)
         if mask.shape != values.shape[:2]:
             raise ValueError(
                 f"{name}_attention_mask has shape {tuple(mask.shape)}, its features need {tuple(values.shape[:2])}."
             )
-        return values.to(self.dtype), mask.bool()
+        return values, mask.to(device).bool()
 
 
 class AmessForIntentClassification(AmessPreTrainedModel):
@@ -714,14 +715,11 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         num_items_in_batch: torch.Tensor | int | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> AmessClassifierOutput:
-        """Classify a batch, and compute the joint loss if labels are given.
+        """Classify a batch, and compute the joint loss if `labels`, label ids `(batch,)`, are given.
 
-        Args:
-            labels (`(batch,)`): Label ids; a row of label -100 takes no part in any loss.
-            num_items_in_batch: Number of labelled rows of the whole batch of which this one is a part, as `Trainer`
-                passes it. The losses are then this part's share of the mean over the whole batch.
-
-        The other arguments are those of [`AmessModel.forward`].
+        A row of label -100 takes no part in any loss. `num_items_in_batch`, which `Trainer` passes, is the number of
+        labelled rows of a larger batch of which this one is a part: the losses are then this part's share of the mean
+        over the whole batch. The other arguments are those of [`AmessModel.forward`].
 
         Raises:
             TypeError: Labels are not integers.

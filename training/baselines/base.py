@@ -16,6 +16,7 @@ from transformers.masking_utils import create_bidirectional_mask
 from transformers.utils.generic import ModelOutput
 
 from modeling_amess.configuration_amess import IGNORED_LABEL
+from modeling_amess.media_encoder_amess import PicklableModel
 from modeling_amess.modeling_amess import (
     checked_labels,
     label_cross_entropy,
@@ -161,7 +162,7 @@ class XavierLinear(nn.Linear):
     """Linear layer that starts from Xavier's uniform distribution instead of BERT's normal one."""
 
 
-class BaselinePreTrainedModel(PreTrainedModel):
+class BaselinePreTrainedModel(PicklableModel):
     """Base class of the baselines: a pretrained text encoder, new parts around it, and a linear classifier.
 
     A baseline defines its parts, `classifier` among them, in `__init__`, which ends with `self.post_init()`, and
@@ -338,8 +339,8 @@ class BaselinePreTrainedModel(PreTrainedModel):
                     f"{name}_attention_mask has shape {tuple(mask.shape)}; it must have the shape "
                     f"{tuple(values.shape[:2])} of its features' frames."
                 )
-            mask = mask.bool()
-            features[name] = (values.to(self.dtype).masked_fill(~mask.unsqueeze(-1), 0.0), mask)
+            values, mask = values.to(input_ids.device, self.dtype), mask.to(input_ids.device).bool()
+            features[name] = (values.masked_fill(~mask.unsqueeze(-1), 0.0), mask)
         return features
 
     def encode_text(self, batch: BaselineInputs) -> torch.Tensor:

@@ -139,7 +139,8 @@ def nt_xent(
     """Compute NT-Xent of two views: the other view against all other vectors of the batch.
 
     Args:
-        first, second: Views `(batch, size)`.
+        first: First view `(batch, size)`.
+        second: Second view `(batch, size)`.
         temperature: Temperature of the softmax, above 0.
         takes_part: Booleans `(batch,)`, false for rows that are neither anchors nor candidates; by default all count.
     """

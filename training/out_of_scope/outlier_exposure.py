@@ -44,7 +44,7 @@ def exposed_loss(model: nn.Module, batch: Mapping[str, torch.Tensor], weight: fl
 
     These rows get `uniform_cross_entropy` in place of the model's own loss, in which they take no part. Every row
     counts once, times `weight` where it is out of scope:
-    `(rows_in * loss_in + weight * rows_out * loss_out) / (rows_in + rows_out)`. Rows of label -100 are of neither kind.
+    `(rows_in * loss_in + weight * rows_out * loss_out) / (rows_in + rows_out)`. Rows of label -100 do not count.
 
     MIntRec2.0's code draws equal batches of both kinds and adds the two means. Here rows come as they occur; with its
     6165 rows in scope and 3824 out of scope, a weight of 1.6 has the two kinds count the same.
