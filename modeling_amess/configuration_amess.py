@@ -34,6 +34,9 @@ CUSTOM_PIPELINES = {
     }
 }
 
+# Label of a row that takes no part in any loss, as everywhere in transformers.
+IGNORED_LABEL = -100
+
 # Encoders whose embedding layer and layer stack can be run apart, which equations 1 and 14 need.
 TEXT_MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
 

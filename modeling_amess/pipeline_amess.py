@@ -4,7 +4,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import GeneratorType
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import Pipeline, pipeline
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
+from transformers.utils import logging
 
 from .clip_amess import Clip, MediaLimits, NoMediaStreamError, Waveform, resampled_waveform
 from .configuration_amess import AmessConfig
@@ -23,7 +24,7 @@ from .descriptions_amess import (
     load_description_encoder,
     mean_description_similarity,
 )
-from .processing_amess import previous_utterances
+from .processing_amess import frames_or_source, previous_utterances, sound_and_rate
 
 
 PARTS = ("video", "frame_rate", "audio", "sampling_rate", "text", "context", "video_features", "audio_features")
@@ -32,6 +33,8 @@ UNITS = {"video": "frame", "audio": "step"}
 # Whisper hears 16 kHz in windows of 30 seconds; for longer sound it must predict time stamps to know where to go on.
 _WHISPER_RATE = 16000
 _WHISPER_WINDOW = 30
+logger = logging.get_logger(__name__)
+
 _SEVERAL = 'Several inputs are given as dicts: [{"video": "clip.mp4", "text": "oh, great."}, ...].'
 
 
@@ -40,16 +43,73 @@ class Utterance:
     """One input, decoded.
 
     Attributes:
-        text: What is said.
+        text: What is said; `None` before it is transcribed.
         context: Previous utterances, oldest first, or one as a string; `None` without any.
         clip: Frames and sound; `None` without a clip.
         features: Precomputed features by the name of the model's input.
+        sound: Whole sound for Whisper, `(samples,)`, of an utterance without text.
     """
 
-    text: str
+    text: str | None
     context: Any
     clip: Clip | None
     features: dict[str, Any]
+    sound: Waveform | None = None
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Work on one input that worker processes can do: it holds the processor and options, and no model.
+
+    Attributes:
+        processor: Processor of the model.
+        limits: Limits on what a clip may cost.
+        picture_size: Longer side of `Clip.pictures`; `None` for no pictures.
+        for_transcription: Whether inputs without text keep their whole sound; otherwise they are refused.
+    """
+
+    processor: Any
+    limits: MediaLimits | None
+    picture_size: int | None
+    for_transcription: bool
+
+    def __call__(self, input_: Any) -> Utterance | Exception:
+        """Decode an input, or return the error: torch would raise an error of a worker as another one."""
+        try:
+            return self.utterance(input_)
+        except (ValueError, TypeError, OSError, ImportError) as error:
+            return error
+
+    def utterance(self, input_: Any) -> Utterance:
+        """Decode an input, once."""
+        parts = input_parts(input_)
+        if "video" in parts:
+            parts["video"] = frames_or_source(parts["video"])
+        if "audio" in parts:
+            parts["audio"], parts["sampling_rate"] = sound_and_rate(parts["audio"], parts.get("sampling_rate"))
+        if "text" not in parts and not self.for_transcription:
+            raise ValueError(
+                f"{input_name(parts)}: a transcript is needed. Give what is said as text, or let a Whisper checkpoint "
+                'transcribe it, for instance asr_model="openai/whisper-base".'
+            )
+        clip = sound = None
+        wanted = self.processor.modalities_beside(parts)
+        if "video" in parts or "audio" in parts:
+            sources = (parts.get(name) for name in ("video", "audio", "sampling_rate", "frame_rate"))
+            options = {"limits": self.limits, "modalities": wanted, "picture_size": self.picture_size}
+            clip = self.processor.load_clip(*sources, **options)
+        if "text" not in parts:
+            # Before the clip is fitted: Whisper hears all of the sound, A-MESS as much as it was trained with.
+            sound = _whole_sound(parts, clip, self.limits)
+            if sound is None or not len(sound):
+                raise ValueError(
+                    f"{input_name(parts)}: there is no sound that asr_model could transcribe. Give what is said as "
+                    "text."
+                )
+        if clip is not None:
+            clip = self.processor.fit(clip, wanted)
+        features = {name: parts[name] for name in FEATURES if name in parts}
+        return Utterance(parts.get("text"), parts.get("context"), clip, features, sound)
 
 
 @dataclass
@@ -71,8 +131,9 @@ class IntentRecognitionPipeline(Pipeline):
     """Recognises the intent behind an utterance. Its task is `"multimodal-intent-recognition"`.
 
     An input is a clip (path, bytes or binary file), or a dict of parts: `video` (a clip, or frames as uint8
-    `(frames, height, width, 3)` with `frame_rate`), `audio` (a file, or samples as float `(samples,)` with
-    `sampling_rate`; by default the sound of `video`), `text`, or precomputed `video_features` and `audio_features`;
+    `(frames, height, width, 3)` or a list of images, with `frame_rate`), `audio` (a file, or samples `(samples,)` with
+    `sampling_rate`, or such a dict as `datasets` has it; by default the sound of `video`), `text`, or precomputed
+    `video_features` and `audio_features`;
     and for a model of dialogues `context`, the utterances before this one, oldest first, or one as a string. A list
     of inputs gives a list of results, a generator or `torch` data set gives an iterator that reads it as it goes.
 
@@ -224,19 +285,32 @@ class IntentRecognitionPipeline(Pipeline):
     ) -> Iterator[dict[str, Any]]:
         """Yield results in the order of the inputs.
 
-        The processor pads the batches, because it knows the masks of clips; the padding of transformers' own pipelines
-        does not.
+        Workers decode clips; this process transcribes, pads and runs the model. The processor pads the batches,
+        because it knows the masks of clips; the padding of transformers' own pipelines does not.
         """
         source = PipelineDataset if isinstance(inputs, Sized) else PipelineIterator
+        if num_workers and source is PipelineIterator:
+            logger.warning_once(
+                "Inputs without a length are read in this process: with num_workers each worker would read all of "
+                "them. Give a list to use num_workers."
+            )
+            num_workers = 0
+        asr_model = preprocess_params.get("asr_model")
         loader: DataLoader[Any] = DataLoader(
-            source(inputs, self.preprocess, preprocess_params),
+            source(inputs, self._preparation(**preprocess_params), {}),
             batch_size=batch_size,
             num_workers=num_workers,
-            collate_fn=self._collate,
+            collate_fn=list,
         )
-        for groups in loader:
+        for prepared in loader:
+            groups = self._collate([self._transcribed(one, asr_model) for one in prepared])
             for outputs in self.forward(groups, **forward_params):
                 yield self.postprocess(outputs, **postprocess_params)
+
+    def _preparation(
+        self, asr_model: str | None = None, limits: MediaLimits | None = None, picture_size: int | None = None
+    ) -> Preparation:
+        return Preparation(self.processor, limits, picture_size, asr_model is not None)
 
     def preprocess(  # type: ignore[override]  # transformers passes these parameters by name
         self,
@@ -246,38 +320,21 @@ class IntentRecognitionPipeline(Pipeline):
         picture_size: int | None = None,
     ) -> Utterance:
         """Decode an input, once, and transcribe it if it has no text."""
-        parts = input_parts(input_)
-        if "text" not in parts and asr_model is None:
-            raise ValueError(
-                f"{input_name(parts)}: a transcript is needed. Give what is said as text, or let a Whisper checkpoint "
-                'transcribe it, for instance asr_model="openai/whisper-base".'
-            )
-        clip = None
-        wanted = self.processor.modalities_beside(parts)
-        if "video" in parts or "audio" in parts:
-            sources = (parts.get(name) for name in ("video", "audio", "sampling_rate", "frame_rate"))
-            clip = self.processor.load_clip(*sources, limits=limits, modalities=wanted, picture_size=picture_size)
-        # Before the clip is fitted: Whisper hears all of the sound, A-MESS as much as it was trained with.
-        text = parts["text"] if "text" in parts else self._transcribe(parts, clip, str(asr_model), limits)
-        if clip is not None:
-            clip = self.processor.fit(clip, wanted)
-        features = {name: parts[name] for name in FEATURES if name in parts}
-        return Utterance(text, parts.get("context"), clip, features)
+        return self._transcribed(self._preparation(asr_model, limits, picture_size)(input_), asr_model)
 
-    def _transcribe(self, parts: dict[str, Any], clip: Clip | None, asr_model: str, limits: MediaLimits | None) -> str:
-        waveform = _whole_sound(parts, clip, limits)
-        if waveform is None or not len(waveform):
-            raise ValueError(
-                f"{input_name(parts)}: there is no sound that asr_model could transcribe. Give what is said as text."
-            )
+    def _transcribed(self, prepared: Utterance | Exception, asr_model: str | None) -> Utterance:
+        if isinstance(prepared, Exception):
+            raise prepared
+        if prepared.sound is None or asr_model is None:
+            return prepared
         if asr_model not in self._speech_recognizers:
             self._speech_recognizers[asr_model] = pipeline(
                 "automatic-speech-recognition", model=asr_model, device=self.device
             )
-        options = {"return_timestamps": True} if len(waveform) > _WHISPER_WINDOW * _WHISPER_RATE else {}
-        sound = {"raw": waveform, "sampling_rate": _WHISPER_RATE}
+        options = {"return_timestamps": True} if len(prepared.sound) > _WHISPER_WINDOW * _WHISPER_RATE else {}
+        sound = {"raw": prepared.sound, "sampling_rate": _WHISPER_RATE}
         text: str = self._speech_recognizers[asr_model](sound, **options)["text"]
-        return text.strip()
+        return replace(prepared, text=text.strip(), sound=None)
 
     def _collate(self, utterances: list[Utterance]) -> list[dict[str, Any]]:
         """Group utterances by their inputs: clips and features cannot share a batch of the model."""
@@ -288,7 +345,7 @@ class IntentRecognitionPipeline(Pipeline):
         batches = []
         for (has_clip, has_context, *features), indices in groups.items():
             group = [utterances[index] for index in indices]
-            texts, contexts = [one.text for one in group], None
+            texts, contexts = [str(one.text) for one in group], None
             if has_context:
                 given = [one.context for one in group]
                 contexts = previous_utterances(texts, given, len(texts), self.processor.context_utterances)
@@ -322,7 +379,7 @@ class IntentRecognitionPipeline(Pipeline):
     ) -> dict[str, Any]:
         """Turn one row of the model's output into the result that the class describes."""
         config, utterance = self.model.config, outputs["utterance"]
-        text = utterance.text
+        text = str(utterance.text)
         reasons = explanation(outputs, outputs["token_ids"].tolist(), self.processor.tokenizer, config, utterance.clip)
         if candidates is None:
             labels, logits = config.label_names, outputs["logits"].float()
@@ -399,7 +456,7 @@ def _whole_sound(parts: dict[str, Any], clip: Clip | None, limits: MediaLimits |
         limits: Limits on what a file may cost.
     """
     source = parts.get("audio", parts.get("video"))
-    is_file = source is not None and not isinstance(source, (np.ndarray, torch.Tensor, Clip))
+    is_file = source is not None and not isinstance(source, (np.ndarray, Clip))
     # Of a file A-MESS may have read no sound, or at a lower rate.
     if clip is not None and clip.waveform is not None and (not is_file or clip.sampling_rate >= _WHISPER_RATE):
         return resampled_waveform(clip.waveform, clip.sampling_rate, _WHISPER_RATE)

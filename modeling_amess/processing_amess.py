@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 import torch
 from transformers import BatchFeature
+from transformers.image_utils import is_pil_image
 from transformers.processing_utils import ProcessorMixin
 from transformers.utils import logging
 
@@ -27,8 +28,8 @@ from .clip_amess import (
 
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
-VideoInput = Source | np.ndarray | torch.Tensor | Clip
-AudioInput = Source | np.ndarray | torch.Tensor
+VideoInput = Source | np.ndarray | torch.Tensor | Clip | Sequence[Any] | Mapping[str, Any]
+AudioInput = Source | np.ndarray | torch.Tensor | Sequence[float] | Mapping[str, Any]
 
 logger = logging.get_logger(__name__)
 
@@ -199,8 +200,8 @@ class AmessProcessor(ProcessorMixin):
         optional = {
             "video": _as_list(video, dims=4),
             "audio": _as_list(audio, dims=1),
-            "video_features": _as_list(video_features, dims=2),
-            "audio_features": _as_list(audio_features, dims=2),
+            "video_features": _as_list(video_features, dims=2, lists_are_batches=True),
+            "audio_features": _as_list(audio_features, dims=2, lists_are_batches=True),
         }
         given = {name: rows for name, rows in optional.items() if rows is not None}
         wanted = self.modalities_beside(given)
@@ -301,8 +302,9 @@ class AmessProcessor(ProcessorMixin):
         """Read the clip of one utterance from files, arrays or a decoded `Clip`, with its whole sound.
 
         Args:
-            video: Path, content or binary file; uint8 RGB array `(frames, height, width, 3)`; or a decoded `Clip`.
-            audio: Path, content or binary file; or mono float array `(samples,)`. By default the sound of `video`.
+            video: Path, content or binary file; RGB frames, as [`frame_array`] takes them; or a decoded `Clip`.
+            audio: Path, content or binary file; or sound, as [`sound_and_rate`] takes it. By default the sound of
+                `video`.
             sampling_rate: Samples per second of `audio` as an array, in Hz.
             frame_rate: Frames per second of `video` as an array; by default the processor's.
             limits: Limits on what a file may cost.
@@ -311,9 +313,11 @@ class AmessProcessor(ProcessorMixin):
 
         Raises:
             MediaError: A file cannot be decoded.
+            TypeError: An input is of a kind that is not read, such as a file that was opened as text.
             ValueError: The model takes no clips, or an array does not fit.
             ImportError: PyAV is needed and not installed.
         """
+        video, (audio, sampling_rate) = frames_or_source(video), sound_and_rate(audio, sampling_rate)
         if not self.clip_modalities:
             raise ValueError(
                 "A clip was given, but this processor is of a model that takes features only. Attach the media "
@@ -324,7 +328,7 @@ class AmessProcessor(ProcessorMixin):
         streams = [name for name in wanted if name == "video" or audio is None]
         if isinstance(video, Clip):
             clip = video
-        elif isinstance(video, (np.ndarray, torch.Tensor)):
+        elif isinstance(video, np.ndarray):
             clip = self.from_array(video, frame_rate) if "video" in wanted else self._empty_clip()
         elif video is not None and streams:
             clip = self.decode_file(video, limits, streams, picture_size)
@@ -334,10 +338,10 @@ class AmessProcessor(ProcessorMixin):
             height, width = clip.frames.shape[1:3]
             pictures = resized_frames(clip.frames, picture_shape(height, width, picture_size))
             clip = replace(clip, pictures=pictures)
-        if isinstance(audio, (np.ndarray, torch.Tensor)):
+        if isinstance(audio, np.ndarray):
             if sampling_rate is None:
                 raise ValueError("audio is an array: give its sampling_rate in Hz.")
-            clip = replace(clip, waveform=np.asarray(audio), sampling_rate=sampling_rate)
+            clip = replace(clip, waveform=audio, sampling_rate=sampling_rate)
         elif audio is not None and "audio" in wanted:
             sound = self.decode_file(audio, limits, ["audio"])
             clip = replace(clip, waveform=sound.waveform, sampling_rate=sound.sampling_rate)
@@ -356,6 +360,7 @@ class AmessProcessor(ProcessorMixin):
         whole sound.
         """
         wanted = self.clip_modalities if modalities is None else modalities
+        check_source(source)
         settings: dict[str, Any] = {"video": "video" in wanted, "audio": "audio" in wanted}
         if settings["video"]:
             settings |= {"frame_rate": self.frame_rate, "image_size": self._image_shape, "picture_size": picture_size}
@@ -368,6 +373,7 @@ class AmessProcessor(ProcessorMixin):
     def from_array(self, frames: Any, frame_rate: float | None = None) -> Clip:
         """Make a clip of an array of frames, of which it keeps those at the ticks of the media encoder's rate."""
         assert self.frame_rate is not None, "only a processor of clips gets here"
+        frames = frame_array(frames)
         own_rate = self.frame_rate if frame_rate is None else frame_rate
         sampled, times = sampled_frames(frames, own_rate, self.frame_rate)
         return replace(self._empty_clip(), frames=sampled, frame_times=times, duration=len(frames) / own_rate)
@@ -475,7 +481,10 @@ class AmessProcessor(ProcessorMixin):
             )
         arrays = []
         for index, row in enumerate(rows):
-            array = np.zeros((0, size), dtype=np.float32) if row is None else np.asarray(row, dtype=np.float32)
+            array = (
+                np.zeros((0, size)) if row is None else plain_array(row, f"{modality}_features of utterance {index}")
+            )
+            array = array.astype(np.float32, copy=False)
             if array.ndim != 2 or array.shape[1] != size:
                 raise ValueError(
                     f"{modality}_features of utterance {index} have shape {array.shape}; this model needs "
@@ -514,15 +523,158 @@ def _texts(text: str | Sequence[str] | None, given: Mapping[str, list[Any]]) -> 
     return texts
 
 
-def _as_list(rows: Any, dims: int) -> list[Any] | None:
+def _as_list(rows: Any, dims: int, lists_are_batches: bool = False) -> list[Any] | None:
     """Make a list of the input of one utterance, whose array would have `dims` dimensions; `None` stays `None`."""
     if rows is None:
         return None
-    if isinstance(rows, (np.ndarray, torch.Tensor)):
-        return [rows] if rows.ndim == dims else list(rows)
-    if isinstance(rows, (str, os.PathLike, bytes, bytearray, memoryview, Clip)) or hasattr(rows, "read"):
+    if isinstance(rows, (str, os.PathLike, bytes, bytearray, memoryview, Clip, Mapping)) or hasattr(rows, "read"):
         return [rows]
-    return list(rows)
+    is_batch = (lists_are_batches and isinstance(rows, (list, tuple))) or number_of_dims(rows) != dims
+    return list(rows) if is_batch else [rows]
+
+
+def number_of_dims(values: Any) -> int | None:
+    """Number of dimensions of an array, a tensor, an image, a number or nested lists of these; `None` for the rest."""
+    if isinstance(values, (np.ndarray, torch.Tensor)):
+        return values.ndim
+    if isinstance(values, (list, tuple)):
+        inner = number_of_dims(values[0]) if values else 0
+        return None if inner is None else inner + 1
+    if is_pil_image(values):
+        return 3
+    return 0 if isinstance(values, (int, float, np.number)) else None
+
+
+def plain_array(values: Any, name: str) -> np.ndarray:
+    """Make an array of numbers of arrays, numbers and tensors of any type, on any device, with or without a gradient.
+
+    Args:
+        values: Array, tensor, or nested lists of these or of numbers.
+        name: Name of the values in errors.
+
+    Raises:
+        TypeError: The values are no real numbers.
+        ValueError: Parts of a list differ in shape.
+    """
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        array: np.ndarray = (values.float() if values.is_floating_point() else values).numpy()
+    elif isinstance(values, (list, tuple)) and values and isinstance(values[0], (torch.Tensor, list, tuple)):
+        parts = [plain_array(part, name) for part in values]
+        if len({part.shape for part in parts}) > 1:
+            shapes = ", ".join(sorted({str(part.shape) for part in parts}))
+            raise ValueError(f"The parts of {name} differ in shape: {shapes}. They must be equal to make one array.")
+        array = np.stack(parts)
+    else:
+        array = np.asarray(values)
+    if not np.issubdtype(array.dtype, np.number) or np.issubdtype(array.dtype, np.complexfloating):
+        raise TypeError(f"{name} are of type {array.dtype}; real numbers are needed.")
+    return array
+
+
+def frame_array(frames: Any) -> np.ndarray:
+    """Make uint8 RGB frames `(frames, height, width, 3)` of an array, a tensor, or a list of these or of PIL images.
+
+    Integers are 0 to 255, other numbers 0 to 1.
+
+    Raises:
+        TypeError: The frames are no numbers.
+        ValueError: The frames differ in size or have values out of their range.
+    """
+    if isinstance(frames, (list, tuple)):
+        frames = [np.asarray(frame.convert("RGB")) if is_pil_image(frame) else frame for frame in frames]
+        frames = [plain_array(frame, "The frames") for frame in frames]
+        if len({frame.shape for frame in frames}) > 1:
+            shapes = ", ".join(sorted({str(frame.shape) for frame in frames}))
+            raise ValueError(f"The frames differ in shape: {shapes}. Resize them to one size.")
+        frames = np.stack(frames) if frames else np.zeros((0, 1, 1, 3), dtype=np.uint8)
+    array = plain_array(frames, "The frames")
+    if array.dtype == np.uint8 or not array.size:
+        return array.astype(np.uint8, copy=False)
+    most = 255 if np.issubdtype(array.dtype, np.integer) else 1
+    if not (array.min() >= 0 and array.max() <= most):
+        raise ValueError(
+            f"The frames are of type {array.dtype} with values from {array.min()} to {array.max()}; 0 to {most} is "
+            "needed (integers: 0 to 255, other numbers: 0 to 1). Give them as uint8 RGB."
+        )
+    return np.rint(array * (255 / most)).astype(np.uint8)
+
+
+def frames_or_source(video: Any) -> Any:
+    """Turn any kind of video input into an array of frames, a `Clip`, or a source of the decoder; `None` stays `None`.
+
+    A dict is one of `datasets` that is not decoded, `{"bytes", "path"}`.
+
+    Raises:
+        TypeError: The input is of another kind.
+        ValueError: Frames do not fit together.
+    """
+    if video is None or isinstance(video, Clip):
+        return video
+    if isinstance(video, Mapping):
+        return _undecoded("video", video)
+    if number_of_dims(video) is not None:
+        return frame_array(video)
+    check_source(video)
+    return video
+
+
+def sound_and_rate(audio: Any, sampling_rate: float | None = None) -> tuple[Any, int | None]:
+    """Turn any kind of sound input into float samples or a source of the decoder, and the sampling rate in Hz.
+
+    Args:
+        audio: Source; samples as an array, a tensor or a list, integers in the range of their type, others -1 to 1; or
+            a dict of `datasets`: `{"array", "sampling_rate"}`, or `{"bytes", "path"}` if it is not decoded.
+        sampling_rate: Samples per second of an array.
+
+    Raises:
+        TypeError: The input is of another kind.
+        ValueError: Two sampling rates are given that differ, or one that is no whole number.
+    """
+    if isinstance(audio, Mapping):
+        if "array" not in audio:
+            return _undecoded("audio", audio), None
+        own_rate = audio.get("sampling_rate")
+        if None not in (sampling_rate, own_rate) and sampling_rate != own_rate:
+            raise ValueError(f"sampling_rate={sampling_rate}, but the dict of the sound says {own_rate}: give one.")
+        audio, sampling_rate = audio["array"], own_rate if sampling_rate is None else sampling_rate
+    if sampling_rate is not None and sampling_rate != int(sampling_rate):
+        raise ValueError(f"sampling_rate={sampling_rate} must be a whole number of samples per second.")
+    rate = None if sampling_rate is None else int(sampling_rate)
+    if number_of_dims(audio) is None:
+        if audio is not None:
+            check_source(audio)
+        return audio, rate
+    array = plain_array(audio, "The samples")
+    if np.issubdtype(array.dtype, np.integer):
+        info = np.iinfo(array.dtype)
+        middle = 0 if info.min else (info.max + 1) // 2
+        array = (array.astype(np.float64) - middle) / (info.max + 1 - middle)
+    return array.astype(np.float32, copy=False), rate
+
+
+def check_source(source: Any) -> None:
+    """Raise TypeError unless the decoder can read a source."""
+    if isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)):
+        return
+    if not hasattr(source, "read"):
+        raise TypeError(
+            f"A clip cannot be read from {type(source).__name__}: give a path, the bytes of a file, a binary file, or "
+            "arrays of frames and samples."
+        )
+    if not isinstance(source.read(0), bytes):
+        raise TypeError(
+            f"The file {getattr(source, 'name', source)!r} was opened as text: open it as binary, open(path, 'rb'), or "
+            "give its path."
+        )
+
+
+def _undecoded(name: str, media: Mapping[str, Any]) -> Any:
+    source = media.get("path") if media.get("bytes") is None else media["bytes"]
+    if source is None:
+        known = '{"bytes", "path"}' if name == "video" else '{"array", "sampling_rate"} or {"bytes", "path"}'
+        raise TypeError(f"{name} is a dict with {', '.join(map(repr, media)) or 'nothing'}; {known} is needed.")
+    return source
 
 
 def _length_mask(lengths: list[int], longest: int) -> torch.Tensor:

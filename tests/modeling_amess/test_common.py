@@ -8,6 +8,7 @@ tested by itself.
 
 import copy
 import io
+import pickle
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -254,6 +255,30 @@ def test_the_seed_alone_decides_the_start(name, text_model):
     assert_same(start(0), first)
     other = start(1)
     assert any(not torch.equal(other[key], value) for key, value in first.items())
+
+
+def saved_whole(model: PreTrainedModel) -> PreTrainedModel:
+    file = io.BytesIO()
+    torch.save(model, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_it_can_be_pickled_copied_and_saved_whole(name, text_model):
+    subject = SUBJECTS[name]
+    model = subject.make(text_model)
+    expected = tensors(model, subject.batch)
+    if name in WITH_TEXT:
+        model(**subject.batch, output_hidden_states=True, output_attentions=True)  # transformers leaves hooks behind
+    pickled = pickle.loads(pickle.dumps(model))
+    for copied in (pickled, pickle.loads(pickle.dumps(pickled)), copy.deepcopy(pickled), saved_whole(pickled)):
+        assert type(copied) is type(model) and not copied.training
+        assert_same(tensors(copied, subject.batch), expected)
+        assert_same(copied.state_dict(), model.state_dict())
+        copied.load_state_dict(model.state_dict())
+        trainable = {key for key, value in model.named_parameters() if value.requires_grad}
+        assert {key for key, value in copied.named_parameters() if value.requires_grad} == trainable
 
 
 PROCESSORS = {

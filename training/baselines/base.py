@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts that all baselines share: config fields, reading of a batch, classifier, loss, pretrained text encoder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
@@ -15,11 +15,36 @@ from transformers.configuration_utils import SubConfigSpec
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.utils.generic import ModelOutput
 
-from modeling_amess.modeling_amess import load_text_encoder, masked_mean
+from modeling_amess.configuration_amess import IGNORED_LABEL
+from modeling_amess.media_encoder_amess import PicklableModel
+from modeling_amess.modeling_amess import (
+    checked_labels,
+    label_cross_entropy,
+    load_text_encoder,
+    masked_mean,
+    share_of_batch,
+)
 
 
 # Modality -> features `(batch, frames, size)`, zero where padded, and their boolean mask `(batch, frames)`.
 Features = dict[str, tuple[torch.Tensor, torch.Tensor]]
+
+
+@dataclass
+class BaselineOutput(ModelOutput):
+    """Output of a baseline.
+
+    Attributes:
+        loss (`()`): Cross-entropy plus the contrastive loss if there is one, when labels are given.
+        classification_loss (`()`): Cross-entropy, where `loss` has two terms.
+        contrastive_loss (`()`): Contrastive term with its weight, where `loss` has two terms.
+        logits (`(batch, labels)`): Score of every label.
+    """
+
+    loss: torch.Tensor | None = None
+    classification_loss: torch.Tensor | None = None
+    contrastive_loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
 
 
 @strict
@@ -36,6 +61,10 @@ class BaselineConfig(PreTrainedConfig):
     sub_configs_defaults: ClassVar[dict[str, SubConfigSpec]] = {
         "text_config": SubConfigSpec(config_class=AutoConfig, model_type="bert")
     }
+    # `Trainer` takes for predictions what is not named here: the logits.
+    keys_to_ignore_at_inference: ClassVar[list[str]] = [
+        field.name for field in fields(BaselineOutput) if field.name != "logits"
+    ]
 
     text_config: dict[str, Any] | PreTrainedConfig | None = None
     max_text_length: int = 50
@@ -96,7 +125,7 @@ class BaselineInputs:
         input_ids, attention_mask: Token ids and their mask, `(batch, tokens)`.
         token_type_ids: Segment ids `(batch, tokens)`, or `None` for one segment.
         features: Features and mask of every modality that the model has parts for.
-        labels: Gold label ids `(batch,)`, or `None`.
+        labels: Gold label ids `(batch,)`, -100 for a row that takes no part in any loss; or `None`.
     """
 
     input_ids: torch.Tensor
@@ -109,6 +138,12 @@ class BaselineInputs:
     def present(self) -> dict[str, torch.Tensor]:
         """Whether a row has any frame, `(batch,)` per modality."""
         return {name: mask.any(-1) for name, (_, mask) in self.features.items()}
+
+    @property
+    def is_labelled(self) -> torch.Tensor:
+        """Whether a row takes part in the losses, `(batch,)`; only with labels."""
+        assert self.labels is not None
+        return self.labels != IGNORED_LABEL
 
 
 class Represented(NamedTuple):
@@ -123,28 +158,11 @@ class Represented(NamedTuple):
     contrastive_loss: torch.Tensor | None = None
 
 
-@dataclass
-class BaselineOutput(ModelOutput):
-    """Output of a baseline.
-
-    Attributes:
-        loss (`()`): Cross-entropy plus the contrastive loss if there is one, when labels are given.
-        classification_loss (`()`): Cross-entropy, where `loss` has two terms.
-        contrastive_loss (`()`): Contrastive term with its weight, where `loss` has two terms.
-        logits (`(batch, labels)`): Score of every label.
-    """
-
-    loss: torch.Tensor | None = None
-    classification_loss: torch.Tensor | None = None
-    contrastive_loss: torch.Tensor | None = None
-    logits: torch.Tensor | None = None
-
-
 class XavierLinear(nn.Linear):
     """Linear layer that starts from Xavier's uniform distribution instead of BERT's normal one."""
 
 
-class BaselinePreTrainedModel(PreTrainedModel):
+class BaselinePreTrainedModel(PicklableModel):
     """Base class of the baselines: a pretrained text encoder, new parts around it, and a linear classifier.
 
     A baseline defines its parts, `classifier` among them, in `__init__`, which ends with `self.post_init()`, and
@@ -244,6 +262,7 @@ class BaselinePreTrainedModel(PreTrainedModel):
         audio_features: torch.Tensor | None = None,
         audio_attention_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        num_items_in_batch: torch.Tensor | int | None = None,
         **unused: Any,
     ) -> BaselineOutput:
         """Classify a batch.
@@ -256,12 +275,17 @@ class BaselinePreTrainedModel(PreTrainedModel):
             video_attention_mask: Mask of the frames `(batch, frames)`; all are real by default.
             audio_features: Vectors of audio steps `(batch, steps, audio_feature_size)`.
             audio_attention_mask: Mask of the steps `(batch, steps)`; all are real by default.
-            labels: Gold label ids `(batch,)`, for the loss.
+            labels: Gold label ids `(batch,)`, for the loss; a row of label -100 takes no part in it.
+            num_items_in_batch: Number of labelled rows of the whole batch of which this one is a part, as `Trainer`
+                passes it. The losses are then this part's share of the mean over the whole batch.
             **unused: Other entries of a batch, which no baseline reads.
 
         Raises:
-            ValueError: Features or a mask have a shape that does not fit.
+            TypeError: Labels are not integers.
+            ValueError: Features, a mask or labels have a shape that does not fit.
         """
+        if labels is not None:
+            labels = checked_labels(labels, len(input_ids))
         attention_mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         features = self.read_features(
             input_ids, video_features, video_attention_mask, audio_features, audio_attention_mask
@@ -272,9 +296,11 @@ class BaselinePreTrainedModel(PreTrainedModel):
         logits = self.classifier(vectors)
         if labels is None:
             return BaselineOutput(logits=logits)
-        loss = nn.functional.cross_entropy(logits.float(), labels)
+        share = share_of_batch(labels, num_items_in_batch)
+        loss = label_cross_entropy(logits, labels) * share
         if contrastive_loss is None:
             return BaselineOutput(loss=loss, logits=logits)
+        contrastive_loss = contrastive_loss * share
         return BaselineOutput(loss + contrastive_loss, loss, contrastive_loss, logits)
 
     def read_features(
@@ -313,8 +339,8 @@ class BaselinePreTrainedModel(PreTrainedModel):
                     f"{name}_attention_mask has shape {tuple(mask.shape)}; it must have the shape "
                     f"{tuple(values.shape[:2])} of its features' frames."
                 )
-            mask = mask.bool()
-            features[name] = (values.to(self.dtype).masked_fill(~mask.unsqueeze(-1), 0.0), mask)
+            values, mask = values.to(input_ids.device, self.dtype), mask.to(input_ids.device).bool()
+            features[name] = (values.masked_fill(~mask.unsqueeze(-1), 0.0), mask)
         return features
 
     def encode_text(self, batch: BaselineInputs) -> torch.Tensor:

@@ -81,7 +81,6 @@ class CagcForIntentClassification(BaselinePreTrainedModel):
 
     config: CagcConfig
     config_class = CagcConfig
-    _keep_in_fp32_modules_strict = {"bank"}  # noqa: RUF012 (as transformers has it). bfloat16 would retrieve others
 
     def __init__(self, config: CagcConfig):
         super().__init__(config)
@@ -89,6 +88,7 @@ class CagcForIntentClassification(BaselinePreTrainedModel):
         self.projections = feature_projections(config)
         if config.video_feature_size is not None:
             self.bank = VideoBank(config.bank_size, config.video_feature_size)
+            self._keep_in_fp32_modules_strict = {"bank"}  # bfloat16 would retrieve others
             self.context_transformer = ContextAugmentedTransformer(
                 hidden_size, config.fusion_num_attention_heads, config.fusion_dropout
             )
@@ -139,7 +139,7 @@ class CagcForIntentClassification(BaselinePreTrainedModel):
                 states = self.context_transformer(states, self.projections[name](contexts), context_mask)
             vectors[name] = masked_mean(states, mask)
         fused = self.fusion(torch.cat(list(vectors.values()), dim=-1))
-        loss = None if batch.labels is None else self._contrastive_loss(vectors, batch.present, fused, batch.labels)
+        loss = None if batch.labels is None else self._contrastive_loss(vectors, batch, fused)
         return Represented(self.dropout(fused), loss)
 
     def retrieve(
@@ -164,19 +164,22 @@ class CagcForIntentClassification(BaselinePreTrainedModel):
     def _contrastive_loss(
         self,
         vectors: dict[str, torch.Tensor],
-        present: dict[str, torch.Tensor],
+        batch: BaselineInputs,
         fused: torch.Tensor,
-        labels: torch.Tensor,
     ) -> torch.Tensor:
-        """Compute alpha (L_ta + L_tv) + beta L_g; a row without a modality is no candidate in that modality's loss."""
-        config = self.config
-        same_label = labels[:, None] == labels
-        others = ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        """Compute alpha (L_ta + L_tv) + beta L_g; a row without a modality is no candidate in that modality's loss.
+
+        A row without a label is no candidate anywhere.
+        """
+        config, labels, is_labelled = self.config, batch.labels, batch.is_labelled
+        assert labels is not None
+        same_label = (labels[:, None] == labels) & is_labelled[:, None]
+        others = ~torch.eye(len(labels), dtype=torch.bool, device=labels.device) & is_labelled
         loss = config.global_contrastive_weight * supervised_contrastive_loss(
             fused, fused, same_label & others, others, config.contrastive_temperature
         )
-        for name, row_present in present.items():
-            candidates = row_present.expand(len(labels), -1)
+        for name, row_present in batch.present.items():
+            candidates = (row_present & is_labelled).expand(len(labels), -1)
             loss = loss + config.local_contrastive_weight * supervised_contrastive_loss(
                 vectors["text"], vectors[name], same_label & candidates, candidates, config.contrastive_temperature
             )

@@ -123,16 +123,31 @@ class TclMapForIntentClassification(BaselinePreTrainedModel):
         if batch.labels is None:
             return Represented(vectors)
 
-        shown_ids = input_ids.scatter(1, label_slots, self.label_token_ids[batch.labels])
+        labels = batch.labels.where(batch.is_labelled, 0)
+        shown_ids = input_ids.scatter(1, label_slots, self.label_token_ids[labels])
         shown = write_steps(self.label_model.embeddings(input_ids=shown_ids), prompt_slots, prompt)
         shown_states = encode_embeddings(self.label_model, shown, attention_mask)
         student, teacher = (gather_steps(states, label_slots).mean(1) for states in (hidden_states, shown_states))
-        loss = config.contrastive_weight * nt_xent(student, teacher, config.contrastive_temperature)
+        loss = nt_xent(student, teacher, config.contrastive_temperature, batch.is_labelled)
+        loss = config.contrastive_weight * loss
         return Represented(vectors, loss)
 
 
-def nt_xent(first: torch.Tensor, second: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Compute NT-Xent of two views `(batch, size)`: the other view against all other vectors of the batch."""
+def nt_xent(
+    first: torch.Tensor, second: torch.Tensor, temperature: float, takes_part: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Compute NT-Xent of two views: the other view against all other vectors of the batch.
+
+    Args:
+        first: First view `(batch, size)`.
+        second: Second view `(batch, size)`.
+        temperature: Temperature of the softmax, above 0.
+        takes_part: Booleans `(batch,)`, false for rows that are neither anchors nor candidates; by default all count.
+    """
     views = torch.cat([first, second])
     same = torch.eye(len(views), dtype=torch.bool, device=views.device)
-    return supervised_contrastive_loss(views, views, same.roll(len(first), dims=1), ~same, temperature)
+    positives, candidates = same.roll(len(first), dims=1), ~same
+    if takes_part is not None:
+        counts = takes_part.repeat(2)
+        positives, candidates = positives & counts[:, None], candidates & counts
+    return supervised_contrastive_loss(views, views, positives, candidates, temperature)

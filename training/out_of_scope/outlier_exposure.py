@@ -12,6 +12,8 @@ from accelerate.utils import extract_model_from_parallel
 from torch import nn
 from transformers.utils.generic import ModelOutput
 
+from modeling_amess.configuration_amess import IGNORED_LABEL
+
 
 @dataclass
 class OutlierExposureOutput(ModelOutput):
@@ -42,7 +44,7 @@ def exposed_loss(model: nn.Module, batch: Mapping[str, torch.Tensor], weight: fl
 
     These rows get `uniform_cross_entropy` in place of the model's own loss, in which they take no part. Every row
     counts once, times `weight` where it is out of scope:
-    `(rows_in * loss_in + weight * rows_out * loss_out) / (rows_in + rows_out)`.
+    `(rows_in * loss_in + weight * rows_out * loss_out) / (rows_in + rows_out)`. Rows of label -100 do not count.
 
     MIntRec2.0's code draws equal batches of both kinds and adds the two means. Here rows come as they occur; with its
     6165 rows in scope and 3824 out of scope, a weight of 1.6 has the two kinds count the same.
@@ -54,7 +56,7 @@ def exposed_loss(model: nn.Module, batch: Mapping[str, torch.Tensor], weight: fl
     """
     inner_model = extract_model_from_parallel(model)
     outside = batch["labels"] >= inner_model.config.num_labels
-    share = outside.float().mean()
+    share = outside.sum() / (batch["labels"] != IGNORED_LABEL).sum().clamp(min=1)
     # Both kinds in every pass, with a stand-in row of weight zero for a missing kind: processes that went through
     # different layers would wait for each other for ever.
     inner, outer = (chosen if chosen.any() else first_row(chosen) for chosen in (~outside, outside))
