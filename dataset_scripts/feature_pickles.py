@@ -103,7 +103,8 @@ def load_feature_pickle(path: str | Path, feature_size: int | None = None) -> di
         if array is not None and array.shape[1] != expected:
             raise FeaturePickleError(
                 f"{where}: Features of size {array.shape[1]}, expected {expected}. "
-                f"If the whole file has size {array.shape[1]}, set the feature size to that."
+                f"If the whole file has size {array.shape[1]}, give that by "
+                f"--dataset_options.video_feature_size or audio_feature_size."
             )
         features[clip_id] = array if array is not None else np.zeros((0, 0), dtype=np.float32)
     empty = np.zeros((0, expected or 0), dtype=np.float32)
