@@ -6,14 +6,22 @@ A pickle is a program: `pickle.load` of a downloaded file runs whatever its auth
 handful of names only (those with which numpy writes arrays and torch CPU tensors, and OrderedDict), and each of them
 resolves to an object of this module that notes the content and checks it. numpy's own `__setstate__` never sees the
 stream either: a forged dtype state could make it read raw bytes as pointers. Every other name is refused.
+
+A few bytes of a pickle can also claim all memory or all time: by a length, a place in the memo, one array under many
+ids, lists within lists, tuples as keys. So lengths are compared with the file, everything that copies content counts
+in a `Budget` in proportion to the file, and no nesting is followed that features do not have.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import pickle
+import reprlib
+import struct
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, ClassVar, Literal
 
 import numpy as np
 
@@ -26,6 +34,30 @@ class FeaturePickleError(UserError):
 
 class UnsafePickleError(FeaturePickleError):
     """A feature pickle that uses a name which is not allowed. The message gives the dotted name."""
+
+
+class Budget:
+    """Memory that the content of a file may take.
+
+    Half precision doubles in size and old protocols copy their bytes once, so honest files stay below four times their
+    size. The constant leaves room for small files whose ids share an array, such as a placeholder.
+
+    Args:
+        file_size: Size of the file in bytes.
+    """
+
+    def __init__(self, file_size: int):
+        self.left = 4 * file_size + 2**26
+
+    def take(self, size: int) -> None:
+        """Count bytes that are about to be copied.
+
+        Raises:
+            FeaturePickleError: The file claims more than an honest file of its size.
+        """
+        self.left -= size
+        if self.left < 0:
+            raise FeaturePickleError("The content claims far more memory than the file has bytes.")
 
 
 def load_feature_pickle(path: str | Path, feature_size: int | None = None) -> dict[str, np.ndarray]:
@@ -49,9 +81,10 @@ def load_feature_pickle(path: str | Path, feature_size: int | None = None) -> di
             or size, or with values that are not finite.
     """
     path = Path(path)
-    content = _unpickle(path)
+    budget = Budget(path.stat().st_size)
+    content = _unpickle(path, budget)
     if not isinstance(content, dict):
-        raise FeaturePickleError(f"{path}: The file holds a {type(content).__name__}, not a dict of id -> features.")
+        raise FeaturePickleError(f"{path}: The file holds a {_kind(content)}, not a dict of id -> features.")
     features: dict[str, np.ndarray] = {}
     expected = feature_size
     while content:
@@ -59,29 +92,35 @@ def load_feature_pickle(path: str | Path, feature_size: int | None = None) -> di
         where = f"{path}, id {clip_id!r}"
         if not isinstance(clip_id, str):
             raise FeaturePickleError(f"{where}: Ids must be strings, not {type(clip_id).__name__}.")
-        array = _frames_by_size(_as_array(value, where), where)
+        try:
+            array = _frames_by_size(_as_array(value, budget))
+        except FeaturePickleError as error:
+            raise type(error)(f"{where}: {error}") from error
+        except Exception as error:  # shapes, strides and bytes that do not fit each other end in several of them
+            raise FeaturePickleError(f"{where}: Broken features ({type(error).__name__}: {error}).") from error
         if array is not None and expected is None:
             expected = array.shape[1]
         if array is not None and array.shape[1] != expected:
             raise FeaturePickleError(
                 f"{where}: Features of size {array.shape[1]}, expected {expected}. "
-                f"If the whole file has size {array.shape[1]}, set the feature size to that."
+                f"If the whole file has size {array.shape[1]}, give that by "
+                f"--dataset_options.video_feature_size or audio_feature_size."
             )
         features[clip_id] = array if array is not None else np.zeros((0, 0), dtype=np.float32)
     empty = np.zeros((0, expected or 0), dtype=np.float32)
     return {clip_id: array if len(array) else empty for clip_id, array in reversed(features.items())}
 
 
-def _unpickle(path: Path) -> Any:
+def _unpickle(path: Path, budget: Budget) -> Any:
     with open(path, "rb") as file:
-        if file.read(4) == b"PK\x03\x04":
+        if file.read(4) == _ZIP:
             raise FeaturePickleError(
                 f"{path}: The file is a zip archive, as torch.save writes it, not a pickle. "
                 "Open it with torch.load(weights_only=True) and store its tensors as arrays with pickle.dump."
             )
         file.seek(0)
         try:
-            return _resolve(_FeatureUnpickler(file).load())
+            return _FeatureUnpickler(_CheckedFile(file, path.stat().st_size), budget).load()
         except FeaturePickleError as error:
             raise type(error)(f"{path}: {error}") from error
         except MemoryError as error:
@@ -92,9 +131,47 @@ def _unpickle(path: Path) -> Any:
             ) from error
 
 
-class _FeatureUnpickler(pickle.Unpickler):
+_ZIP = b"PK\x03\x04"
+
+
+class _CheckedFile:
+    """A file that compares each length with the bytes that are left, before it makes room for them."""
+
+    def __init__(self, file: BinaryIO, size: int):
+        self.file, self.size = file, size
+        self.readline = file.readline
+
+    def read(self, length: int) -> bytes:
+        if length > self.size - self.file.tell():
+            raise EOFError("a length beyond the end of the file")
+        return self.file.read(length)
+
+
+def _checked_keys(keys: Iterable[Any]) -> None:
+    """Refuse keys that hold others: the hash of tuples within tuples takes time without end."""
+    for key in keys:
+        if isinstance(key, tuple):
+            raise FeaturePickleError("Ids must be strings, not tuples.")
+
+
+# Python's own unpickler, not the one in C, which makes room for every place in the memo up to the one that the stream
+# names, and hashes any key. Its methods are part of no type stubs.
+_PythonUnpickler: Any = pickle._Unpickler
+# Sets hash their members; extensions are names that another module has registered.
+_LEFT_OUT = (pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET, pickle.EXT1, pickle.EXT2, pickle.EXT4)
+
+
+class _FeatureUnpickler(_PythonUnpickler):
+    dispatch: ClassVar[dict[int, Any]] = {
+        code: load for code, load in _PythonUnpickler.dispatch.items() if bytes([code]) not in _LEFT_OUT
+    }
+
+    def __init__(self, file: _CheckedFile, budget: Budget):
+        super().__init__(file)
+        self.allowed = _allowed_names(budget)
+
     def find_class(self, module: str, name: str) -> Any:
-        allowed = _ALLOWED.get(f"{module}.{name}")
+        allowed = self.allowed.get(f"{module}.{name}")
         if allowed is None:
             raise UnsafePickleError(
                 f"Refused: the pickle names {module}.{name}, which is no part of arrays or tensors. Nothing was run. "
@@ -106,6 +183,29 @@ class _FeatureUnpickler(pickle.Unpickler):
         raise UnsafePickleError(
             "Refused: the pickle holds a persistent id, which only torch.save writes. Nothing was run."
         )
+
+    def load_setitem(self) -> None:
+        _checked_keys(self.stack[-2:-1])
+        super().load_setitem()
+
+    def load_setitems(self) -> None:
+        _checked_keys(self.stack[::2])
+        super().load_setitems()
+
+    def load_dict(self) -> None:
+        _checked_keys(self.stack[::2])
+        super().load_dict()
+
+    def load_bytearray8(self) -> None:
+        # The inherited method makes room before it reads.
+        self.append(bytearray(self.read(*struct.unpack("<Q", self.read(8)))))
+
+    dispatch |= {
+        pickle.SETITEM[0]: load_setitem,
+        pickle.SETITEMS[0]: load_setitems,
+        pickle.DICT[0]: load_dict,
+        pickle.BYTEARRAY8[0]: load_bytearray8,
+    }
 
 
 # The classes below replace numpy's and torch's. They have __slots__ so that the stream's BUILD instruction, which sets
@@ -139,7 +239,7 @@ class _MakeDtype:
 
     def __call__(self, code: Any, *_: Any) -> _Dtype:
         if code not in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1", "O8", "O4", "O"):
-            raise FeaturePickleError(f"A numpy dtype is {code!r}. Features must be floating-point.")
+            raise FeaturePickleError(f"A numpy dtype is {reprlib.repr(code)}. Features must be floating-point.")
         return _Dtype(code)
 
 
@@ -161,19 +261,32 @@ class _Array:
         if not isinstance(dtype, _Dtype) or not isinstance(shape, tuple):
             raise FeaturePickleError("A numpy array has something else as its shape or dtype.")
         if not all(isinstance(length, int) and length >= 0 for length in shape):
-            raise FeaturePickleError(f"A numpy array has the shape {shape!r}.")
+            raise FeaturePickleError(f"A numpy array has the shape {reprlib.repr(shape)}.")
         self.shape, self.dtype, self.order, self.content = shape, dtype, order, content
 
-    def resolve(self) -> Any:
-        """Return the real array, or a (nested) list for an object array."""
+    @property
+    def holds_objects(self) -> bool:
+        """Whether the array holds other arrays."""
         if self.shape is None:
             raise FeaturePickleError("A numpy array lacks its data.")
-        if self.dtype.code.startswith("O"):
-            if not isinstance(self.content, list):
-                raise FeaturePickleError("An object array lacks its list.")
-            return _object_array(self.shape, [_resolve(item) for item in self.content])
+        return self.dtype.code.startswith("O")
+
+    def objects(self) -> Any:
+        """Return the list of an object array, or the item of one without axes."""
+        assert self.shape is not None
+        if not isinstance(self.content, list):
+            raise FeaturePickleError("An object array lacks its list.")
+        if math.prod(self.shape) != len(self.content):
+            raise FeaturePickleError("An object array has a list of another length.")
+        # The axes beyond the first only nest the frames; (T, 1, D) of Python floats would be numbers, not objects.
+        return self.content[0] if self.shape == () else self.content
+
+    def resolve(self, budget: Budget) -> np.ndarray:
+        """Return the real array of an array of numbers."""
+        assert self.shape is not None
         if not isinstance(self.content, bytes | bytearray):
             raise FeaturePickleError("A numpy array lacks its bytes.")
+        budget.take(4 * math.prod(self.shape))
         return np.frombuffer(self.content, dtype=self.dtype.resolve()).reshape(self.shape, order=self.order)
 
 
@@ -200,11 +313,15 @@ class _MakeArrayFromBuffer:
 class _EncodeLatin1:
     """`_codecs.encode(text, "latin1")`, the form of bytes in protocols 0 to 2."""
 
-    __slots__ = ()
+    __slots__ = ("budget",)
+
+    def __init__(self, budget: Budget):
+        self.budget = budget
 
     def __call__(self, text: str, encoding: str = "latin1") -> bytes:
         if not isinstance(text, str) or encoding != "latin1":
             raise FeaturePickleError("Bytes have an unknown encoding.")
+        self.budget.take(len(text))
         return text.encode("latin1")
 
 
@@ -222,46 +339,98 @@ class _MakeBytes:
 class _MakeDict:
     """`collections.OrderedDict()`. As a plain dict it has no attributes that the stream could set."""
 
-    __slots__ = ()
+    __slots__ = ("budget",)
+
+    def __init__(self, budget: Budget):
+        self.budget = budget
 
     def __call__(self, items: Any = ()) -> dict[Any, Any]:
+        self.budget.take(100 * len(items))
+        _checked_keys(key for key, _ in items)
         return dict(items)
 
 
 class _MakeStorage:
     """torch's storage in a plain pickle: bytes, which torch would give to an unrestricted `torch.load`."""
 
-    __slots__ = ()
+    __slots__ = ("budget",)
 
-    def __call__(self, content: Any) -> Any:
+    def __init__(self, budget: Budget):
+        self.budget = budget
+
+    def __call__(self, content: Any) -> _Storage:
         if not isinstance(content, bytes):
             raise FeaturePickleError("A torch storage lacks its bytes.")
+        if content.startswith(_ZIP):
+            raise FeaturePickleError("A torch storage is a zip archive, which torch does not write in a pickle.")
+        self.budget.take(len(content))
         import torch  # only files that hold tensors need it
 
         try:
-            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            storage = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             raise UnsafePickleError(f"Refused: a torch storage holds something else ({error}).") from error
-
-
-class _MakeTensor:
-    """`torch._utils._rebuild_tensor_v2(storage, offset, size, stride, ...)` as a numpy array."""
-
-    __slots__ = ()
-
-    def __call__(
-        self, storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any
-    ) -> np.ndarray:
-        import torch  # only files that hold tensors need it
-
         if not isinstance(storage, torch.storage.TypedStorage):
             raise FeaturePickleError("A torch tensor lacks its storage.")
         if not storage.dtype.is_floating_point:
             raise FeaturePickleError(f"A torch tensor is of {storage.dtype}. Features must be floating-point.")
+        return _Storage(storage)
+
+
+class _Storage:
+    """A torch storage that the stream cannot change."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, storage: Any):
+        import torch  # loaded already
+
         # The private attribute, as in torch's own rebuilding code: the public way warns of a deprecation.
-        flat = torch.tensor([], dtype=storage.dtype).set_(storage._untyped_storage)
-        tensor = torch.as_strided(flat, size, stride, offset)  # checks that the tensor stays within the storage
+        self.values = torch.tensor([], dtype=storage.dtype).set_(storage._untyped_storage)
+
+    def __setstate__(self, state: Any) -> None:
+        raise FeaturePickleError("A torch storage has a state.")
+
+
+class _Tensor:
+    """The pickled form of a torch tensor."""
+
+    __slots__ = ("offset", "shape", "storage", "stride")
+
+    def __init__(self, storage: _Storage, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]):
+        self.storage, self.offset, self.shape, self.stride = storage, offset, shape, stride
+
+    def __setstate__(self, state: Any) -> None:
+        raise FeaturePickleError("A torch tensor has a state.")
+
+    def resolve(self, budget: Budget) -> np.ndarray:
+        """Return the tensor as an array."""
+        import torch  # loaded already
+
+        values = self.storage.values
+        # A stride of 0 would make many values of one.
+        if math.prod(self.shape) > len(values):
+            raise FeaturePickleError(
+                f"A torch tensor of shape {self.shape} is out of bounds of its storage of {len(values)} values."
+            )
+        budget.take(4 * math.prod(self.shape))
+        tensor = torch.as_strided(values, self.shape, self.stride, self.offset)  # checks the bounds, too
         return tensor.to(torch.float32).contiguous().numpy()
+
+
+class _MakeTensor:
+    """`torch._utils._rebuild_tensor_v2(storage, offset, size, stride, ...)`."""
+
+    __slots__ = ()
+
+    def __call__(self, storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> _Tensor:
+        if not isinstance(storage, _Storage):
+            raise FeaturePickleError("A torch tensor lacks its storage.")
+        if not all(isinstance(numbers, tuple) for numbers in (shape, stride)):
+            raise FeaturePickleError("A torch tensor lacks its shape.")
+        if not all(isinstance(number, int) and number >= 0 for number in (offset, *shape, *stride)):
+            raise FeaturePickleError("The shape, strides or offset of a torch tensor are no numbers from 0.")
+        return _Tensor(storage, offset, shape, stride)
 
 
 class _Marker:
@@ -270,62 +439,69 @@ class _Marker:
     __slots__ = ()
 
 
-_ALLOWED: dict[str, Any] = {
-    "_codecs.encode": _EncodeLatin1(),
-    "builtins.bytearray": _MakeBytes(),
-    "builtins.bytes": _MakeBytes(),
-    "__builtin__.bytes": _MakeBytes(),
-    "__builtin__.bytearray": _MakeBytes(),
-    "collections.OrderedDict": _MakeDict(),
-    "numpy.dtype": _MakeDtype(),
-    "numpy.ndarray": _Marker(),
-    "torch._utils._rebuild_tensor_v2": _MakeTensor(),
-    "torch.storage._load_from_bytes": _MakeStorage(),
-}
-for _core in ("numpy.core", "numpy._core"):  # numpy 1 and numpy 2
-    _ALLOWED[f"{_core}.multiarray._reconstruct"] = _MakeArray()
-    _ALLOWED[f"{_core}.numeric._frombuffer"] = _MakeArrayFromBuffer()
+def _allowed_names(budget: Budget) -> dict[str, Callable[..., Any] | _Marker]:
+    names: dict[str, Callable[..., Any] | _Marker] = {
+        "_codecs.encode": _EncodeLatin1(budget),
+        "builtins.bytearray": _MakeBytes(),
+        "builtins.bytes": _MakeBytes(),
+        "__builtin__.bytes": _MakeBytes(),
+        "__builtin__.bytearray": _MakeBytes(),
+        "collections.OrderedDict": _MakeDict(budget),
+        "numpy.dtype": _MakeDtype(),
+        "numpy.ndarray": _Marker(),
+        "torch._utils._rebuild_tensor_v2": _MakeTensor(),
+        "torch.storage._load_from_bytes": _MakeStorage(budget),
+    }
+    for core in ("numpy.core", "numpy._core"):  # numpy 1 and numpy 2
+        names[f"{core}.multiarray._reconstruct"] = _MakeArray()
+        names[f"{core}.numeric._frombuffer"] = _MakeArrayFromBuffer()
+    return names
 
 
-def _resolve(value: Any) -> Any:
-    if isinstance(value, _Array):
-        return value.resolve()
-    if isinstance(value, dict):
-        for key in value:  # in place, so that a large file is not in memory twice
-            value[key] = _resolve(value[key])
-        return value
-    if isinstance(value, list | tuple):
-        return [_resolve(item) for item in value]
-    return value
+# Object arrays without axes within each other, of which features have at most one.
+_MOST_WRAPPERS = 4
+# Bytes of an array's own objects: a list may name one empty frame a million times.
+_OBJECT_SIZE = 128
 
 
-def _object_array(shape: tuple[int, ...], items: list[Any]) -> Any:
-    if int(np.prod(shape)) != len(items):
-        raise FeaturePickleError("An object array has a list of another length.")
-    # The axes beyond the first only nest the frames; (T, 1, D) of Python floats would have to be numbers, not objects.
-    return items[0] if shape == () else items
+def _unwrapped(value: Any) -> Any:
+    """The list of an object array; other values as they are."""
+    for _ in range(_MOST_WRAPPERS):
+        if not isinstance(value, _Array) or not value.holds_objects:
+            return value
+        value = value.objects()
+    raise FeaturePickleError("Object arrays within each other.")
 
 
-def _as_array(value: Any, where: str) -> np.ndarray:
-    if isinstance(value, np.ndarray):
-        array = value
-    elif isinstance(value, list):
-        if not all(isinstance(frame, np.ndarray) for frame in value):
-            other = next(type(frame).__name__ for frame in value if not isinstance(frame, np.ndarray))
-            raise FeaturePickleError(f"{where}: Expected a list of arrays, but it holds a {other}.")
-        shapes = {frame.shape for frame in value}
+def _kind(value: Any) -> str:
+    return "array" if isinstance(value, _Array | _Tensor) else type(value).__name__
+
+
+def _as_array(value: Any, budget: Budget) -> np.ndarray:
+    value = _unwrapped(value)
+    if isinstance(value, _Array | _Tensor):
+        array = value.resolve(budget)
+    elif isinstance(value, list | tuple):
+        frames: list[np.ndarray] = []
+        for item in value:
+            frame = _unwrapped(item)
+            budget.take(_OBJECT_SIZE)
+            if not isinstance(frame, _Array | _Tensor):
+                raise FeaturePickleError(f"Expected a list of arrays, but it holds a {_kind(frame)}.")
+            frames.append(frame.resolve(budget))
+        shapes = {frame.shape for frame in frames}
         if len(shapes) > 1:
-            raise FeaturePickleError(f"{where}: The frames differ in shape: {sorted(shapes)}.")
-        array = np.stack(value) if value else np.zeros((0,), dtype=np.float32)
+            raise FeaturePickleError(f"The frames differ in shape: {reprlib.repr(sorted(shapes))}.")
+        array = np.stack(frames) if frames else np.zeros((0,), dtype=np.float32)
     else:
-        raise FeaturePickleError(f"{where}: Expected an array, tensor or list of arrays, not {type(value).__name__}.")
+        raise FeaturePickleError(f"Expected an array, tensor or list of arrays, not {_kind(value)}.")
     if array.dtype.kind != "f":
-        raise FeaturePickleError(f"{where}: Features of type {array.dtype}, expected floating-point.")
+        raise FeaturePickleError(f"Features of type {array.dtype}, expected floating-point.")
     with np.errstate(over="ignore"):
         return array.astype(np.float32, copy=False)
 
 
-def _frames_by_size(array: np.ndarray, where: str) -> np.ndarray | None:
+def _frames_by_size(array: np.ndarray) -> np.ndarray | None:
     """The array as (T, D), or None without frames."""
     shape = array.shape
     if array.size == 0 and 0 in (*shape[:-1], shape[0]):
@@ -335,8 +511,8 @@ def _frames_by_size(array: np.ndarray, where: str) -> np.ndarray | None:
     elif array.ndim == 3 and shape[0] == 1:
         array = array[0]
     if array.ndim != 2 or array.shape[1] == 0:
-        raise FeaturePickleError(f"{where}: Shape {shape}, expected (T, D), (T, 1, D) or (1, T, D).")
+        raise FeaturePickleError(f"Shape {shape}, expected (T, D), (T, 1, D) or (1, T, D).")
     bad = ~np.isfinite(array).all(axis=1)
     if bad.any():
-        raise FeaturePickleError(f"{where}: A value that is not finite in frame {int(bad.argmax())}.")
+        raise FeaturePickleError(f"A value that is not finite in frame {int(bad.argmax())}.")
     return np.ascontiguousarray(array)

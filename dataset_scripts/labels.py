@@ -60,6 +60,14 @@ def nearest_name(name: str, valid: Sequence[str]) -> str:
     return folded[difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.0)[0]]
 
 
+def similar_names(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the groups of names that differ by case or blanks only."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(" ".join(name.casefold().split()), []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
 def check_choice(kind: str, value: str, valid: Sequence[str]) -> None:
     """Raise a UserError that names the most similar choice unless `value` is one of `valid`."""
     if value not in valid:

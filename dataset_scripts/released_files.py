@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -136,7 +136,8 @@ class ReleasedBuilder(datasets.GeneratorBasedBuilder):
                 if sizes.setdefault(modality, file.size) != file.size:
                     raise DataDirError(
                         f"The parts of {self.TITLE} have {modality} features of different sizes "
-                        f"({sizes[modality]} and {file.size}). Choose files with {modality}_features_file."
+                        f"({sizes[modality]} and {file.size}). Choose files with "
+                        f"{in_words(f'{modality}_features_file')}."
                     )
         return sizes
 
@@ -161,7 +162,9 @@ class ReleasedBuilder(datasets.GeneratorBasedBuilder):
             DataDirError: `data_dir` is not given, is no folder, or holds none of `EXPECTED`.
         """
         if self.config.data_dir is None:
-            raise DataDirError(f"data_dir is not set. Give the folder of the unpacked download.\n{self.HELP_TEXT}")
+            raise DataDirError(
+                f"data_dir is not set. Give the folder of the unpacked download (--data_dir).\n{self.HELP_TEXT}"
+            )
         folder = Path(self.config.data_dir).expanduser()
         if not folder.is_dir():
             raise DataDirError(f"data_dir {str(folder)!r} is not a folder.\n{self.HELP_TEXT}")
@@ -228,6 +231,7 @@ class ReleasedBuilder(datasets.GeneratorBasedBuilder):
                 splits[split][part] = [{**row, "part": part} for row in rows]
                 sizes[split] = len(rows)
             _report_split_sizes(f"{self.TITLE} {part}".strip(), sizes, self.SPLIT_SIZES[part])
+        self._check_feature_ids(splits)
         generators = []
         for split, parts in splits.items():
             if len(parts) < len(self.parts):
@@ -240,6 +244,22 @@ class ReleasedBuilder(datasets.GeneratorBasedBuilder):
         if not generators:
             raise DataDirError(f"{root}: No split exists in every one of the parts {', '.join(self.parts)}.")
         return generators
+
+    def _check_feature_ids(self, splits: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -> None:
+        """Raise FeaturePickleError for a file that has features of none of the rows that it serves."""
+        served: dict[FeatureFile, list[str]] = {}
+        for parts in splits.values():
+            for part, rows in parts.items():
+                for file in self.feature_files.get(part, {}).values():
+                    served.setdefault(file, []).extend(row["id"] for row in rows)
+        for file, row_ids in served.items():
+            ids = self._store.ids(file)
+            if ids is not None and ids.isdisjoint(row_ids):
+                raise FeaturePickleError(
+                    f"{file.path} has features of none of the {len(row_ids)} rows of {self.TITLE}: its {len(ids)} ids "
+                    f"are written like {_first(sorted(ids))}, those of the rows like {_first(row_ids)}. It belongs to "
+                    "other data, or its ids need to be renamed."
+                )
 
     def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -295,18 +315,38 @@ class FeatureStore:
         Raises:
             FeaturePickleError: The pickle is malformed, or lacks the id while `strict` is set.
         """
-        if file.path is None:
+        contents = self._read(file)
+        if contents is None:
             return None
-        if file.path not in self._contents:
-            self._contents[file.path] = load_feature_pickle(file.path, file.size)
-        features = self._contents[file.path].get(row_id)
+        features = contents.get(row_id)
         if features is None and self.strict:
-            raise FeaturePickleError(f"{file.path} has no id {row_id!r}. With strict=False its row gets zero frames.")
+            raise FeaturePickleError(
+                f"{file.path} has no id {row_id!r}. Without {in_words('strict')} its row gets zero frames."
+            )
         return features
+
+    def ids(self, file: FeatureFile) -> Set[str] | None:
+        """Return the ids that have features, or None for a data set without the modality.
+
+        Raises:
+            FeaturePickleError: The pickle is malformed.
+        """
+        contents = self._read(file)
+        return None if contents is None else contents.keys()
+
+    def _read(self, file: FeatureFile) -> dict[str, np.ndarray] | None:
+        if file.path is not None and file.path not in self._contents:
+            self._contents[file.path] = load_feature_pickle(file.path, file.size)
+        return None if file.path is None else self._contents[file.path]
 
     def clear(self) -> None:
         """Free the memory of the pickles."""
         self._contents.clear()
+
+
+def in_words(option: str) -> str:
+    """Name an option of the builders as a command line and as Python have it."""
+    return f"--dataset_options.{option} (in Python {option}=)"
 
 
 def read_label(path: Path, row: TsvRow, column: str, labels: Sequence[str]) -> str:
@@ -360,8 +400,11 @@ def _report_split_sizes(name: str, sizes: Mapping[str, int], published: Mapping[
 
 def _report_missing(where: str, what: str, ids: Sequence[str], num_rows: int) -> None:
     if ids:
-        shown = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
-        logger.warning("%s: %d of %d rows have %s: %s", where, len(ids), num_rows, what, shown)
+        logger.warning("%s: %d of %d rows have %s: %s", where, len(ids), num_rows, what, _first(ids))
+
+
+def _first(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
 
 
 def _list_clips(folders: Sequence[Path]) -> list[str]:
@@ -391,12 +434,14 @@ def _find_feature_file(
         present = [name for name in known if (folder / name).is_file()]
         if len(present) > 1:
             raise DataDirError(
-                f"{folder} has several {modality} feature files. Choose one with {setting}: {', '.join(present)}."
+                f"{folder} has several {modality} feature files: {', '.join(present)}. Choose one with "
+                f"{in_words(setting)}."
             )
         if present:
             return FeatureFile(folder / present[0], size or known[present[0]])
     raise DataDirError(
         f"There are no {modality} features in {places}. Expected one of {', '.join(known)}. Name another file with "
-        f"{setting}, load the data set without this modality with {setting}={NO_FILE!r}, or without any features with "
-        'config_name="text".'
+        f"--dataset_options.{setting} FILE, go without this modality with --dataset_options.{setting} {NO_FILE}, or "
+        f"without any features with --modalities text. (In Python: {setting}='FILE', {setting}={NO_FILE!r}, or "
+        'config_name="text".)'
     )

@@ -142,6 +142,13 @@ class TrainingSettings:
         below=1,
     )
     held_out_seed: int = setting(0, "Seed of the draw of held-out intents.", Role.DATA, least=0)
+    unlabelled: str = setting(
+        "refuse",
+        "Utterances without a label (-1, none or blank). refuse: an error. leave_out: the run goes without them and "
+        "says how many they are.",
+        Role.DATA,
+        choices=("refuse", "leave_out"),
+    )
     test_from_validation: bool = setting(
         False,
         "For data without a test split: half of the validation split's dialogues are the test split, the other half "

@@ -22,8 +22,11 @@ from .arguments import SettingsError, TrainingSettings
 from .batch_sampler import BucketBatchSampler
 from .feature_source import is_extraction
 from .label_scope import LabelScope
+from .split_checks import checked_splits, feature_size, frame_counts
 
 
+# In the order in which their labels and features are compared.
+RUN_SPLITS = ("train", "validation", "test")
 DIALOGUE_COLUMNS = ("dialogue_id", "utterance_id")
 
 
@@ -157,11 +160,16 @@ class IntentRows(Dataset[dict[str, Any]]):
             dialogue_ids, utterance_ids, texts = (table[name][:] for name in table.column_names)
             self.contexts = dialogue_contexts(dialogue_ids, utterance_ids, texts, context_utterances)
         self.table: datasets.Dataset | None = None
+        self.sizes: dict[str, int | None]
         if isinstance(split, datasets.Dataset):
             columns = [name for name in ("id", "text", "label") if name in split.column_names]
             self.table = split.select_columns(columns).with_format(None)
             # Columns that are not selected are not read from disk.
             split = split.select_columns(columns + self.feature_names).with_format("numpy")
+            self.sizes = {name: feature_size(split, name) for name in self.feature_names}
+        else:
+            first = split[0] if self.feature_names else {}
+            self.sizes = {name: first[name].shape[-1] for name in self.feature_names}
         self.split = split
         self.indices = None if indices is None else [int(index) for index in indices]
 
@@ -174,10 +182,15 @@ class IntentRows(Dataset[dict[str, Any]]):
         return {
             "id": str(row.get("id", index)),
             "text": str(row["text"]) if "text" in self.modalities else "",
-            "label": self.scope.label_ids[int(row["label"])],
+            "label": self.scope.model_id(int(row["label"])),
             **({} if self.contexts is None else {"context": self.contexts[position]}),
-            **{name: row[name] for name in self.feature_names},
+            **{name: self._frames(name, row[name]) for name in self.feature_names},
         }
+
+    def _frames(self, name: str, value: Any) -> Any:
+        """The features of a row; an array without frames for a row without features, whatever the column's type."""
+        size = self.sizes[name]
+        return np.zeros((0, size), np.float32) if size and (not np.ndim(value) or not len(value)) else value
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of a split that changes by epoch."""
@@ -204,35 +217,54 @@ class IntentRows(Dataset[dict[str, Any]]):
                 return None
             values = self.table[name][:]
             if name == "label":
-                values = [self.scope.label_ids[label] for label in values]
+                values = [self.scope.model_id(label) for label in values]
             return values if self.indices is None else [values[index] for index in self.indices]
         if name in ("text", "label") and isinstance(self.split, PlantedDataset):
             # Planted rows of the present epoch, without their features.
             indices = range(len(self.split)) if self.indices is None else self.indices
             clips = [self.split.clip(index) for index in indices]
             if name == "label":
-                return [self.scope.label_ids[clip.label] for clip in clips]
+                return [self.scope.model_id(clip.label) for clip in clips]
             return [clip.text for clip in clips]
         return None
 
+    def coverage(self) -> dict[str, int]:
+        """Count the rows that have features, by modality; nothing for data that change by epoch, which all have."""
+        if self.table is None:
+            return {}
+        assert isinstance(self.split, datasets.Dataset)
+        counts = {name.removesuffix("_features"): frame_counts(self.split, name) for name in self.feature_names}
+        chosen = slice(None) if self.indices is None else self.indices
+        return {name: int((frames[chosen] > 0).sum()) for name, frames in counts.items()}
+
     def feature_sizes(self) -> dict[str, int | None]:
         """Return `video_feature_size` and `audio_feature_size`; `None` for a modality that is left out."""
-        row = self.split[0]
-        sizes: dict[str, int | None] = {f"{name}_feature_size": None for name in ("video", "audio")}
-        for name in self.feature_names:
-            sizes[name.removesuffix("s") + "_size"] = int(np.asarray(row[name]).shape[-1])
-        return sizes
+        return {f"{name}_feature_size": self.sizes.get(f"{name}_features") for name in ("video", "audio")}
 
 
 def load_splits(settings: TrainingSettings) -> dict[str, Any]:
-    """Read the splits of a run's data set, see `read_splits`."""
-    return read_splits(
+    """Read the splits of a run's data set and check those that the run uses.
+
+    Raises:
+        SettingsError: See `read_splits` and `checked_splits`.
+    """
+    splits = read_splits(
         settings.dataset,
         data_dir=settings.data_dir,
         scope=settings.scope,
         features=bool(set(settings.modality_names) & {"video", "audio"}),
         options=settings.dataset_options,
     )
+    # A fold takes the place of the test split, which may be one whose labels are not published.
+    names = [name for name in RUN_SPLITS if name != "test" or settings.cross_validation_folds is None]
+    checked = checked_splits(
+        {name: splits.pop(name) for name in names if name in splits},
+        settings.modality_names,
+        settings.unlabelled,
+        # Builders and the extraction checked the values that they wrote.
+        check_values=settings.dataset not in DATASETS and not is_extraction(settings.dataset),
+    )
+    return {**checked, **splits}
 
 
 def read_splits(

@@ -131,7 +131,7 @@ class Evaluator:
             hook.remove()
         back = np.argsort(self.order, kind="stable")
         whole = {name: np.concatenate(values)[back] for name, values in parts.items()}
-        known = whole["labels"] < len(self.label_names)
+        known = (whole["labels"] >= 0) & (whole["labels"] < len(self.label_names))
         predictions = whole["logits"].argmax(-1)
         metrics = intent_classification(predictions[known], whole["labels"][known], self.label_names)
         return Evaluation(metrics=metrics, **whole)

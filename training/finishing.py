@@ -67,6 +67,7 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
         "epochs": state.epoch,
         "steps": state.step,
         "train_samples": len(run.rows["train"]),
+        **({"train_samples_with_features": coverage} if (coverage := run.rows["train"].coverage()) else {}),
         "train_samples_per_second": state.samples_seen / max(state.train_seconds, 1e-9),
         "train_seconds": state.train_seconds,
         "wall_seconds": time.perf_counter() - started,

@@ -33,6 +33,17 @@ class LabelScope:
     held_out: tuple[str, ...] = ()
     trains_on_out_of_scope: bool = True
 
+    def model_id(self, label: int) -> int:
+        """Return the model's id of a label id of the data set.
+
+        Raises:
+            SettingsError: The id is of no label. `checked_splits` refuses such utterances; without it, -1 would count
+                as the last label.
+        """
+        if not 0 <= label < len(self.label_ids):
+            raise SettingsError(f"The label id {label} is of no label: ids are from 0 to {len(self.label_ids) - 1}.")
+        return self.label_ids[label]
+
     @property
     def num_intents(self) -> int:
         """K, the number of labels that are intents."""

@@ -224,6 +224,11 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
         f"{length}, {metrics['train_seconds']:.0f} s of training on {metrics['num_processes']} "
         f"{'process' if metrics['num_processes'] == 1 else 'processes'} ({metrics['device']}, precision "
         f"{metrics['mixed_precision']}).",
+        *(
+            f"{name.capitalize()} features: {count:,} of these samples have any."
+            for name, count in metrics.get("train_samples_with_features", {}).items()
+            if count < metrics["train_samples"]
+        ),
         f"Text encoder: {_encoder_name(settings.text_model)}, "
         + (f"first {layers} layers, " if (layers := settings.num_text_layers) else "")
         + f"word embeddings {'frozen' if settings.freeze_word_embeddings else 'trained'}.",

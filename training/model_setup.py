@@ -29,6 +29,7 @@ from modeling_amess.media_encoder_amess import PREPROCESSING
 from .arguments import SettingsError, TrainingSettings, check_keys
 from .baselines import MODELS
 from .feature_source import FeatureSource
+from .split_checks import how_to_name
 
 
 if TYPE_CHECKING:
@@ -238,10 +239,12 @@ def read_label_descriptions(
         if settings.held_out_intents is not None:  # the file may describe them, too
             content = {name: texts for name, texts in content.items() if name in label_names}
         unknown = sorted(set(content) - set(label_names))
+        numbers = all(name.isdecimal() for name in label_names)
         if unknown:
             raise SettingsError(
                 f"{settings.label_descriptions} describes labels that the data do not have: {unknown}. Correct the "
                 "names or remove them."
+                + (f" The labels of the data are numbers. {how_to_name(len(label_names))}" if numbers else "")
             )
         few = [name for name, texts in content.items() if number is not None and len(texts) < number]
         if few:

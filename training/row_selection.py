@@ -30,7 +30,12 @@ def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processe
     """
     for name in ("train", "validation"):
         if name not in splits:
-            raise SettingsError(f"The data set has no {name} split, which a run needs; it has {', '.join(splits)}.")
+            raise SettingsError(
+                f"The data set has no {name} split, which a run needs; it has {', '.join(splits)}. For features of "
+                "your clips, give amess extract a TSV or CSV file with a column split (train, validation, test). In "
+                'Python, rename a split, or cut one by parts = splits["train"].train_test_split(0.15, seed=0) and '
+                'save datasets.DatasetDict(train=parts["train"], validation=parts["test"]).'
+            )
     scope = label_scope(splits["train"].features["label"].names, settings)
     if settings.shots == 0 and scope.out_of_scope_id is not None:
         raise SettingsError("shots=0 leaves no utterance to fit the out-of-scope scores on: use --shots 1.")

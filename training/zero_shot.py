@@ -44,7 +44,7 @@ from modeling_amess.descriptions_amess import description_similarity, embed_desc
 from . import train
 from .arguments import SettingsError, TrainingSettings, parse_settings
 from .baselines import MODELS
-from .data import IntentCollator, IntentRows, load_splits
+from .data import RUN_SPLITS, IntentCollator, IntentRows, load_splits
 from .feature_source import feature_source
 from .finished_run import MODEL_FOLDER, is_finished, read_run, read_settings
 from .metrics.zero_shot_scores import zero_shot_metrics
@@ -174,7 +174,7 @@ def leave_out(call: list[str], number: int, draw: int, output: Path, shares: Seq
         SettingsError: The data set has too few intents, or changes by epoch.
     """
     settings = parse_settings(call)
-    splits = load_splits(settings)
+    splits = {name: split for name, split in load_splits(settings).items() if name in RUN_SPLITS}
     if not all(isinstance(split, datasets.Dataset) for split in splits.values()):
         raise SettingsError(f"Intents cannot be left out of {settings.dataset}, whose rows change by epoch.")
     names = splits["train"].features["label"].names

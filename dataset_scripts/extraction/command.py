@@ -195,6 +195,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(
             f"{report.clips - report.failed} of {report.clips} clips extracted; the features are in {report.output}."
         )
+        if "label" in clips.rows[0] and "validation" not in {row.get("split") for row in clips.rows}:
+            print("There is no validation split, which training needs: give a TSV with a column split that has it.")
         if report.failed:
             print(f"{report.failed} failed; see {report.output / 'failed.jsonl'}.", file=sys.stderr)
     return 1 if report.failed else 0

@@ -155,6 +155,20 @@ def test_a_failed_clip_is_reported_and_the_others_are_extracted(clips, encoder_f
     assert content(output) == before
 
 
+def test_labelled_clips_without_a_validation_split_are_told_so(encoder_folder, tmp_path, capfd):
+    write_clip(tmp_path / "a.mp4", seconds=0.4)
+    for name, columns, cells in (
+        ("no split", "label", "Greet"),
+        ("other splits", "label\tsplit", "Greet\ttest"),
+        ("whole", "label\tsplit", "Greet\tvalidation"),
+        ("no label", "scene", "kitchen"),
+    ):
+        (tmp_path / "clips.tsv").write_text(f"clip\ttext\t{columns}\na.mp4\thi\t{cells}\n")
+        assert extract(tmp_path, tmp_path / name, encoder_folder) == 0
+        told = "no validation split" in capfd.readouterr().out
+        assert told is (name in ("no split", "other splits")), name
+
+
 def test_absent_clips_and_breached_limits_fail_by_name(encoder_folder, tmp_path):
     write_clip(tmp_path / "long.mp4", seconds=1.0)
     rows = [{"id": name, "clip": clip} for name, clip in (("a", None), ("b", "absent.mp4"), ("c", "long.mp4"))]

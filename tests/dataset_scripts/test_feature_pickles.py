@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import builtins
 import collections
+import io
+import json
 import os
 import pickle
+import struct
 import subprocess
 import sys
 
@@ -255,3 +258,160 @@ def test_a_file_of_torch_save_says_what_it_is(tmp_path):
     torch.save({"a": torch.zeros(2, SIZE)}, tmp_path / "features.pkl")
     with pytest.raises(FeaturePickleError, match="zip archive"):
         load_feature_pickle(tmp_path / "features.pkl")
+
+
+# Few bytes that claim much may take memory and time of their own size only. The instructions of pickle are by hand.
+
+
+def _text(content: str) -> bytes:
+    return b"X" + struct.pack("<I", len(content)) + content.encode()
+
+
+def _get(place: int) -> bytes:
+    return b"j" + struct.pack("<I", place)
+
+
+def _doubled(first: bytes, both: bytes, levels: int = 40) -> bytes:
+    """An object that holds another twice, which holds another twice, and so on; it is left on the stack.
+
+    `both` puts an object around BOTH, two references to the one before, or around ONE and ONE.
+    """
+    stream = first + b"q\x00"
+    for level in range(levels):
+        stream += b"0" + both.replace(b"BOTH", b"ONEONE").replace(b"ONE", _get(level)) + b"q" + bytes([level + 1])
+    return stream
+
+
+def _array(shape: tuple[int, ...], code: str, content: bytes) -> bytes:
+    lengths = b"(" + b"".join(b"\x8a\x09" + length.to_bytes(9, "little") for length in shape) + b"t"
+    return _array_of(lengths, _text(code), content)
+
+
+def _array_of(lengths: bytes, code: bytes, content: bytes) -> bytes:
+    dtype = b"cnumpy\ndtype\n(" + code + b"tR"
+    return b"cnumpy.core.multiarray\n_reconstruct\n)R(K\x01" + lengths + dtype + b"\x89" + content + b"tb"
+
+
+def _bytes8(content: bytes) -> bytes:
+    return b"\x8e" + struct.pack("<Q", len(content)) + content
+
+
+def _tensor(shape: str, stride: str) -> bytes:
+    """A tensor over a storage of 2 MB that is in place 1 of the memo."""
+    sizes = b"(" + b"".join(b"I%d\n" % int(n) for n in shape.split()) + b"t"
+    strides = b"(" + b"".join(b"I%d\n" % int(n) for n in stride.split()) + b"t"
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(h\x01K\x00" + sizes + strides + b"\x89NtR"
+
+
+def _storage() -> bytes:
+    file = io.BytesIO()
+    half = torch.zeros(1_000_000, dtype=torch.float16).untyped_storage()
+    typed = torch.storage.TypedStorage(wrap_storage=half, dtype=torch.float16, _internal=True)
+    torch.save(typed, file, _use_new_zipfile_serialization=False)
+    return b"ctorch.storage\n_load_from_bytes\n(" + _bytes8(file.getvalue()) + b"q\x02tRq\x01"
+
+
+def _ids(value: bytes, before: bytes = b"", count: int = 3000) -> bytes:
+    """A dict in which so many ids have the value, after `before`, which leaves one object."""
+    pairs = b"".join(_text(f"i{index}") + value for index in range(count))
+    return b"\x80\x04" + (before + b"0" if before else b"") + b"}(" + pairs + b"u."
+
+
+def _one(value: bytes) -> bytes:
+    return b"\x80\x04}" + _text("a") + value + b"s."
+
+
+_HALF = _array((1, 1_000_000), "f2", _bytes8(bytes(2_000_000))) + b"q\x01"
+_CONTENT = {
+    "lists within lists": _one(_doubled(b"]", b"](BOTHe")),
+    "dicts within dicts": _one(_doubled(b"}", b"}(" + _text("x") + b"ONE" + _text("y") + b"ONEu")),
+    "tuples within tuples": _one(_doubled(b")", b"(BOTHt")),
+    "object arrays within object arrays": _one(_doubled(b"]", _array((2,), "O8", b"](BOTHe"))),
+    "tuples as a key": b"\x80\x04}" + _doubled(b")", b"(BOTHt") + b"Ns.",
+    "tuples as keys of an OrderedDict": _one(
+        b"ccollections\nOrderedDict\n(](" + b"(" + _doubled(b")", b"(BOTHt") + b"Nt" + b"etR"
+    ),
+    "tuples as keys of an old dict": b"(" + _doubled(b")", b"(BOTHt") + b"Nd.",
+    "tuples in a set": _one(b"(" + _doubled(b")", b"(BOTHt") + b"\x91"),
+    "tuples as a dtype": _one(_array_of(b")", _doubled(b")", b"(BOTHt"), b"N")),
+    "tuples as a shape": _one(_array_of(_doubled(b")", b"(BOTHt"), _text("f4"), b"N")),
+    "a far place in the memo": b"\x80\x05Nr" + struct.pack("<I", 2**28) + b"abc.",
+    "a far place in the memo, as text": b"Np268435456\n.",
+    "a long byte string": b"\x80\x05\x8e" + struct.pack("<Q", 2**36) + b"abc.",
+    "a long bytearray": b"\x80\x05\x96" + struct.pack("<Q", 2**33) + b"abc.",
+    "a long text": b"\x80\x05\x8d" + struct.pack("<Q", 2**33) + b"abc.",
+    "a long frame": b"\x80\x05\x95" + struct.pack("<Q", 2**33) + b"abc.",
+    "a stride of 0": _one(_storage() + b"0" + _tensor("1000000000 1", "0 0")),
+    "an overlap": _one(_storage() + b"0" + _tensor("499000 1000", "1 1")),
+    "an object array beyond 64 bits": _one(_array((2**32, 2**32), "O8", b"]")),
+    "an array under many ids": _ids(b"h\x01", _HALF),
+    "an array many times in a list": _one(_HALF + b"0](" + b"h\x01" * 3000 + b"e"),
+    "an empty array many times in many lists": _ids(
+        b"h\x02", _array((0, 4), "f4", _bytes8(b"")) + b"q\x01" + b"0](" + b"h\x01" * 9000 + b"eq\x02", 9000
+    ),
+    "a tensor under many ids": _ids(_tensor("1000000 1", "1 1"), _storage()),
+    "a storage read many times": _ids(b"ctorch.storage\n_load_from_bytes\n(h\x02tR", _storage()),
+    "a text encoded many times": _ids(
+        b"c_codecs\nencode\n(h\x01" + _text("latin1") + b"tR", _text("x" * 2_000_000) + b"q\x01"
+    ),
+    "a list made a dict many times": _ids(
+        b"ccollections\nOrderedDict\n(h\x01tR", b"](" + b"(K\x01Nt" * 20_000 + b"eq\x01"
+    ),
+}
+_TRIAL = """
+import json, os, resource, sys, time
+import torch
+from dataset_scripts.feature_pickles import FeaturePickleError, load_feature_pickle
+for path in sys.argv[1:]:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        pages = int(open("/proc/self/statm").read().split()[0])
+        allowed = pages * resource.getpagesize() + 2**29
+        resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        try:
+            outcome = f"read {len(load_feature_pickle(path))} ids"
+        except FeaturePickleError as error:
+            outcome = f"refused: {str(error)[:300]}"
+        except BaseException as error:
+            outcome = f"{type(error).__name__}: {str(error)[:300]}"
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        megabytes = (after.ru_maxrss - before.ru_maxrss) / 1024
+        os.write(writer, json.dumps([outcome, after.ru_utime - before.ru_utime, megabytes]).encode())
+        os._exit(0)
+    os.close(writer)
+    _, status = os.waitpid(child, 0)
+    print(os.read(reader, 4096).decode() or json.dumps([f"killed: {status}", 0, 0]), flush=True)
+    os.close(reader)
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory, project):
+    """The outcome of each claim in words, seconds and megabytes, in a process that gets 512 MB more."""
+    folder = tmp_path_factory.mktemp("claims")
+    paths = []
+    for name, content in _CONTENT.items():
+        paths.append(folder / f"{name}.pkl")
+        paths[-1].write_bytes(content)
+    done = subprocess.run(
+        [sys.executable, "-c", _TRIAL, *map(str, paths)], cwd=project, capture_output=True, text=True, check=True
+    )
+    return dict(zip(_CONTENT, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux has them")
+@pytest.mark.parametrize("name", _CONTENT)
+def test_a_claim_beyond_the_file_is_refused_in_time_and_memory_of_the_file(outcomes, name):
+    outcome, seconds, megabytes = outcomes[name]
+    assert outcome.startswith("refused: ") and f"{name}.pkl" in outcome, outcome
+    assert seconds < 5, seconds
+    assert megabytes < 110 + 8 * len(_CONTENT[name]) / 2**20, megabytes
+
+
+def test_ids_that_share_a_small_array_are_read(write_pickle):
+    placeholder = np.zeros((1, 256), np.float32)
+    features = load_feature_pickle(write_pickle({**{f"i{n}": placeholder for n in range(3000)}, "a": placeholder + 1}))
+    assert len(features) == 3001 and features["i7"].shape == (1, 256) and features["a"].all()

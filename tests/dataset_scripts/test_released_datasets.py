@@ -185,7 +185,40 @@ def test_a_data_dir_one_level_off_names_the_right_one(mintrec_dir, mintrec2_dir,
 
 def test_no_feature_files_names_those_expected_and_the_way_without(mintrec_dir, tmp_path):
     (mintrec_dir / "video_data/video_feats.pkl").unlink()
-    with pytest.raises(DataDirError, match=r"no video features.*swin_feats\.pkl.*video_features_file='none'.*text"):
+    with pytest.raises(
+        DataDirError, match=r"no video features.*swin_feats\.pkl.*video_features_file='none'.*text"
+    ) as error:
+        load("mintrec", mintrec_dir, tmp_path)
+    for option in ("--modalities text", "--dataset_options.video_features_file none"):
+        assert option in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        lambda row_id: f"{row_id}.mp4",
+        str.lower,
+        lambda row_id: row_id.replace("_", "/"),
+        lambda row_id: f"dia{row_id}",
+    ],
+    ids=["file names", "lower case", "slashes", "another data set"],
+)
+@pytest.mark.parametrize("file", ["video_data/video_feats.pkl", "audio_data/audio_feats.pkl"])
+def test_a_feature_file_of_which_no_id_matches_is_an_error_with_both_ways_of_writing(
+    mintrec_dir, tmp_path, rename, file
+):
+    path = mintrec_dir / file
+    content = pickle.loads(path.read_bytes())
+    path.write_bytes(pickle.dumps({rename(row_id): value for row_id, value in content.items()}))
+    for _ in range(2):  # nothing is left in the cache
+        with pytest.raises(FeaturePickleError, match=f"{file}.*none of the 5 rows.*{rename('S04_E01_1')}.*S04_E01_1"):
+            load("mintrec", mintrec_dir, tmp_path)
+    assert len(load("mintrec", mintrec_dir, tmp_path, config_name="text")["train"]) == 3
+
+
+def test_an_empty_feature_file_is_an_error(mintrec_dir, tmp_path):
+    (mintrec_dir / "audio_data/audio_feats.pkl").write_bytes(pickle.dumps({}))
+    with pytest.raises(FeaturePickleError, match="none of the 5 rows"):
         load("mintrec", mintrec_dir, tmp_path)
 
 

@@ -48,11 +48,16 @@ def _of_file(path: Path, modalities: tuple[str, ...]) -> list[LabelledInput]:
 def _of_data_set(folder: Path, split: str, modalities: tuple[str, ...]) -> list[LabelledInput]:
     # here, because these modules load torch and datasets
     from training.data import IntentRows, read_splits
+    from training.split_checks import LEAVE_OUT, checked_splits
 
     splits = read_splits(str(folder))
     if split not in splits:
         raise ValueError(f"{folder} has no split {split}; its splits are {', '.join(splits)}.")
-    rows = IntentRows(splits[split], modalities)
+    # Utterances without a label are of no use here; a warning counts them.
+    checked = checked_splits({split: splits[split]}, modalities, LEAVE_OUT)
+    if split not in checked:
+        return []
+    rows = IntentRows(checked[split], modalities)
     columns = ("text", *(f"{name}_features" for name in modalities if name != "text"))
     return [
         LabelledInput({name: row[name] for name in columns}, rows.label_names[row["label"]])
