@@ -39,7 +39,7 @@ from pathlib import Path
 
 from dataset_scripts.registry import DATASETS
 from training.arguments import SettingsError
-from training.finished_run import UnfinishedRunError, read_predictions
+from training.finished_run import CONFUSION_FILE, INTENTS_FILE, UnfinishedRunError, read_predictions
 from training.reproduction.experiments import (
     ENCODERS,
     EXPERIMENTS,
@@ -234,9 +234,9 @@ def write_planes(experiment: Experiment, job: Job | None, picture: Path) -> str:
 def describe_run(folder: Path) -> None:
     """Draw `confusion_matrix.png` and `intents.png` into a run folder."""
     predictions = read_predictions(folder)
-    draw_confusion_matrix(predictions, folder / "confusion_matrix.png")
-    draw_intents(predictions, folder / "intents.png")
-    print(f"Written: {folder / 'confusion_matrix.png'} and {folder / 'intents.png'}")
+    draw_confusion_matrix(predictions, folder / CONFUSION_FILE)
+    draw_intents(predictions, folder / INTENTS_FILE)
+    print(f"Written: {folder / CONFUSION_FILE} and {folder / INTENTS_FILE}")
 
 
 if __name__ == "__main__":
