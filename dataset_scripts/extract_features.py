@@ -17,4 +17,4 @@ from .extraction.settings import ExtractionSettings
 __all__ = ["ExtractionReport", "ExtractionSettings", "extract_features"]
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, failure=2)

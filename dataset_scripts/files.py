@@ -12,13 +12,37 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .errors import DiskError, full_disk
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Report a full disk as an error of the user's, whichever library writes.
+
+    Args:
+        target: File or folder that the block writes, for the message.
+
+    Raises:
+        DiskError: The disk is full.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = full_disk(error)
+        if reason is None:
+            raise
+        raise DiskError(
+            f"{target} could not be written: {reason}. What was there before is kept. Make room on that disk and give "
+            "the same command again."
+        ) from error
+
 
 @contextmanager
 def replacing(target: Path, *, shared: bool = False) -> Iterator[Path]:
     """Write a file or a folder beside its place and rename it when the block ends.
 
     An interruption leaves the old content or the new, never a part of either. If the block raises, the old content
-    stays and the new content is removed.
+    stays and the new content is removed. A full disk raises `DiskError`.
 
     Args:
         target: Path of the file or folder, which may exist.
@@ -30,7 +54,8 @@ def replacing(target: Path, *, shared: bool = False) -> Iterator[Path]:
     partial = target.with_name(f".{target.name}{f'.{os.getpid()}' if shared else ''}.partial")
     _remove(partial)
     try:
-        yield partial
+        with writing(target):
+            yield partial
     except BaseException:
         _remove(partial)
         raise
@@ -59,7 +84,13 @@ def write_json(path: Path, content: Any) -> None:
 
 def sync(path: Path) -> None:
     """Force a file, or the entries of a folder, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if os.name == "nt":  # which syncs no folder, and no file that is open for reading alone
+        if path.is_dir():
+            return
+        flags = os.O_RDWR
+    else:
+        flags = os.O_RDONLY
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:

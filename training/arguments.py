@@ -427,7 +427,9 @@ class TrainingSettings:
     @property
     def run_folder(self) -> Path:
         """Run folder: `output_dir`, or `runs/<dataset>-<model>` under the current folder."""
-        return Path(self.output_dir or f"runs/{Path(self.dataset).name}-{self.model}")
+        # The name of `.` and `..` is that of the folder they mean.
+        name = Path(self.dataset).name if self.dataset in DATASETS else Path(self.dataset).resolve().name
+        return Path(self.output_dir or f"runs/{name or 'data'}-{self.model}")
 
 
 # Settings with an older name: old name -> today's name, and a conversion of the old value.

@@ -11,10 +11,11 @@ Accelerate would read it back as an arbitrary pickle.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from typing import Any
 from accelerate import Accelerator
 
 from dataset_scripts.errors import UserError
-from dataset_scripts.files import sync, write_json
+from dataset_scripts.files import sync, write_json, writing
 
 from .arguments import TrainingSettings, current_settings
 
@@ -30,6 +31,8 @@ from .arguments import TrainingSettings, current_settings
 MARKER = "complete.json"
 STATE_FILE = "trainer_state.json"
 BEST_FOLDER = "best"
+# Key of the fingerprints of what a run was trained on, among the facts of a checkpoint and in metrics.json.
+CONTENT = "trained_on"
 
 
 class CheckpointError(UserError):
@@ -60,6 +63,7 @@ def save_checkpoint(
     run: Mapping[str, Any],
     best_model: Path | None,
     keep: int,
+    best_files: Sequence[Path] | None = None,
 ) -> Path:
     """Write `folder/step-N`, then delete older checkpoints. Called on every process.
 
@@ -70,25 +74,37 @@ def save_checkpoint(
         run: Facts that a continued run must share, as JSON values; see `load_checkpoint`.
         best_model: Folder of the best model so far. Its files are hard-linked where the disk can, else copied.
         keep: Number of newest checkpoints to keep.
+        best_files: The files in `best_model` that belong to the model; all by default.
 
     Returns:
         The folder of the checkpoint.
+
+    Raises:
+        DiskError: The disk is full. The earlier checkpoints are whole.
     """
     final = folder / f"step-{state.step}"
     partial = folder / f".step-{state.step}.partial"
     if accelerator.is_main_process:
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        with writing(final):
+            partial.mkdir(parents=True)
     accelerator.wait_for_everyone()
-    accelerator.save_state(str(partial))
-    accelerator.wait_for_everyone()
+    try:
+        with writing(final):
+            accelerator.save_state(str(partial))
+            accelerator.wait_for_everyone()
+            if accelerator.is_main_process:
+                if best_model is not None:
+                    link_folder(best_model, partial / BEST_FOLDER, best_files)
+                write_json(partial / STATE_FILE, {"state": asdict(state), "run": dict(run)})
+                finish_checkpoint(partial, final)
+    except BaseException:
+        if accelerator.is_main_process:
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
     if accelerator.is_main_process:
-        if best_model is not None:
-            link_folder(best_model, partial / BEST_FOLDER)
-        write_json(partial / STATE_FILE, {"state": asdict(state), "run": dict(run)})
-        finish_checkpoint(partial, final)
         for old in complete_checkpoints(folder)[:-keep]:
-            shutil.rmtree(old)
+            delete_checkpoint(old)
     accelerator.wait_for_everyone()
     return final
 
@@ -106,6 +122,14 @@ def finish_checkpoint(partial: Path, final: Path) -> None:
     for path in (*(path for path in partial.rglob("*") if path.is_dir()), partial):
         sync(path)
     if final.exists():
+        delete_checkpoint(final)
+    if final.exists():
+        # What no checkpoint wrote stays; a torn checkpoint's own files are replaced.
+        for path in final.rglob("*"):
+            kept = partial / path.relative_to(final)
+            if not path.is_dir() and not kept.exists():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                link_file(path, kept)
         shutil.rmtree(final)
     partial.rename(final)
     sync(final.parent)
@@ -119,6 +143,29 @@ def complete_checkpoints(folder: Path) -> list[Path]:
         if step.isdigit() and damage(path) is None:
             steps.append((int(step), path))
     return [path for _, path in sorted(steps)]
+
+
+def step_of(checkpoint: Path) -> int:
+    """Return the number of optimizer steps in the name of a checkpoint's folder."""
+    return int(checkpoint.name.removeprefix("step-"))
+
+
+def checkpoint_files(checkpoint: Path) -> list[Path]:
+    """List the files of a checkpoint, the marker last; none of a folder without a marker that can be read."""
+    try:
+        listed = json.loads((checkpoint / MARKER).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [path for name in (*listed, MARKER) if (path := checkpoint / name).is_file()]
+
+
+def delete_checkpoint(checkpoint: Path) -> None:
+    """Delete a checkpoint. Other files in its folder, and then the folder, stay."""
+    for path in reversed(checkpoint_files(checkpoint)):
+        path.unlink()
+    for folder in (checkpoint / BEST_FOLDER, checkpoint):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def damage(checkpoint: Path) -> str | None:
@@ -173,13 +220,16 @@ def load_checkpoint(accelerator: Accelerator, checkpoint: Path, run: Mapping[str
         CheckpointError: The checkpoint is not whole, or of a run that differs; the message names all differences.
     """
     state, saved_run = read_checkpoint(checkpoint)
+    run = dict(run)
+    changes = describe_changes(saved_run.pop(CONTENT, {}), run.pop(CONTENT, {}))
     # A setting that did not exist when the checkpoint was written has today's default.
     defaults = {name: value for name, value in asdict(TrainingSettings()).items() if name in run}
-    differences = describe_differences(defaults | current_settings(saved_run), run)
+    differences = [*describe_differences(defaults | current_settings(saved_run), run), *changes]
     if differences:
         raise CheckpointError(
             f"Cannot continue from {checkpoint}: a continued run must equal an uninterrupted one, but "
-            f"{'; '.join(differences)}. Use the same settings, or --resume_from_checkpoint false to start again."
+            f"{'; '.join(differences)}. Use the same settings and files, or --resume_from_checkpoint false to start "
+            "again."
         )
     # Accelerate only logs that a file of random states is missing; dropout would then differ.
     random_states = checkpoint / f"random_states_{accelerator.process_index}.pkl"
@@ -202,14 +252,39 @@ def describe_differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -
     ]
 
 
-def link_folder(source: Path, target: Path) -> None:
-    """Copy a folder whose files are never changed in place, by hard links where the disk has them."""
+def describe_changes(saved: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
+    """Say which content differs from what a run was trained on; what only one side knows is not compared.
 
-    def link_or_copy(origin: str, destination: str) -> str:
-        try:
-            os.link(origin, destination)
-        except OSError:
-            shutil.copy2(origin, destination)
-        return destination
+    Args:
+        saved: Fingerprints by name of the content, as `training.preparation.content_fingerprints` makes them.
+        current: Fingerprints of the present content.
+    """
+    return [
+        f"the content of {name} has changed since"
+        for name, value in saved.items()
+        if name in current and current[name] != value
+    ]
 
-    shutil.copytree(source, target, copy_function=link_or_copy)
+
+def link_folder(source: Path, target: Path, files: Sequence[Path] | None = None) -> None:
+    """Copy a folder whose files are never changed in place, by hard links where the disk has them.
+
+    Args:
+        source: Folder to copy.
+        target: The copy, which does not exist yet.
+        files: The files to copy; all by default.
+    """
+    target.mkdir()
+    for path in sorted(source.rglob("*")) if files is None else files:
+        if path.is_file():
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            link_file(path, copy)
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Copy a file by a hard link where the disk has them."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)

@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from accelerate.data_loader import DataLoaderShard
 from torch.utils.data import Dataset
 
+from dataset_scripts.errors import leave_interrupts_to_parent
 from dataset_scripts.planted import PlantedDataset
 from dataset_scripts.registry import DATASETS
 
@@ -407,5 +408,6 @@ def create_train_loader(
         collate_fn=collator,
         num_workers=settings.dataloader_num_workers,
         generator=torch.Generator().manual_seed(settings.seed),
+        worker_init_fn=leave_interrupts_to_parent,
     )
     return loader, sampler

@@ -25,7 +25,8 @@ from dataset_scripts.files import replacing, write_json
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 from dataset_scripts.registry import LicenseTerms, license_terms
 
-from .arguments import Role, TrainingSettings, settings_of
+from .arguments import Role, SettingsError, TrainingSettings, settings_of
+from .checkpointing import complete_checkpoints
 
 
 SETTINGS_FILE = "config.yaml"
@@ -37,6 +38,13 @@ MODEL_FOLDER = "pretrained"
 CHECKPOINT_FOLDER = "checkpoints"
 # The run of the text-only baseline that `compare_with_text_only` adds.
 BASELINE_FOLDER = "text_only"
+# Folder of a tracker that keeps its files in the run folder (TensorBoard).
+TRACKER_FOLDER = "amess"
+# Pictures that `python -m training.reproduce --run` draws.
+CONFUSION_FILE, INTENTS_FILE = "confusion_matrix.png", "intents.png"
+# The mark of a run folder: only a folder that has it is ever changed by a later run.
+MARKER_FILE = ".amess-run.json"
+RUN_FILES = (SETTINGS_FILE, METRICS_FILE, PREDICTIONS_FILE, LOG_FILE, CARD_FILE, CONFUSION_FILE, INTENTS_FILE)
 
 
 class UnfinishedRunError(UserError):
@@ -157,9 +165,69 @@ def read_settings(folder: Path) -> TrainingSettings:
     """Read `config.yaml`, which a run writes first.
 
     Raises:
-        SettingsError: A setting that this version does not know.
+        SettingsError: The file is damaged, or has a setting that this version does not know.
     """
-    return TrainingSettings.from_saved(yaml.safe_load((folder / SETTINGS_FILE).read_text(encoding="utf-8")))
+    file = folder / SETTINGS_FILE
+    try:
+        saved = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        saved = str(error).splitlines()[0]
+    if not isinstance(saved, dict):
+        raise SettingsError(
+            f"{file} holds no settings ({saved or 'it is empty'}), as a power cut may leave it. Delete that file and "
+            "give the command of the run again: its checkpoints hold the settings, too, and are compared with it."
+        )
+    return TrainingSettings.from_saved(saved)
+
+
+def read_marker(folder: Path) -> dict[str, Any] | None:
+    """Read the mark of a run folder; `None` for a folder without one."""
+    try:
+        content = json.loads((folder / MARKER_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError):
+        return {}  # damaged, but nothing else has this name
+    return content if isinstance(content, dict) else {}
+
+
+def write_marker(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write the mark of a run folder."""
+    with replacing(folder / MARKER_FILE) as partial:
+        write_json(partial, content)
+
+
+def is_run(folder: Path) -> bool:
+    """Return whether a run wrote the folder: by its mark or, from version 0.1.0, by its content.
+
+    Many programs write a `config.yaml`, so that its name is no evidence.
+    """
+    if read_marker(folder) is not None:
+        return True
+    if complete_checkpoints(folder / CHECKPOINT_FOLDER):
+        return True
+    try:
+        read_settings(folder)
+    except (OSError, UserError, TypeError, AttributeError):
+        return False
+    return _has_our_metrics(folder) or _has_our_log(folder)
+
+
+def _has_our_metrics(folder: Path) -> bool:
+    try:
+        metrics = read_metrics(folder)
+    except (OSError, ValueError):
+        return False
+    return isinstance(metrics, dict) and {"model", "settings", "versions"} <= set(metrics)
+
+
+def _has_our_log(folder: Path) -> bool:
+    try:
+        with (folder / LOG_FILE).open(encoding="utf-8") as stream:
+            first = json.loads(stream.readline())
+    except (OSError, ValueError):
+        return False
+    return isinstance(first, dict) and {"event", "step"} <= set(first)
 
 
 def read_prediction_rows(folder: Path) -> list[dict[str, Any]]:
@@ -193,10 +261,9 @@ def read_decisions(folder: Path) -> Predictions | None:
     return _predictions(table, "decision", (*intents, OUT_OF_SCOPE_LABEL))
 
 
-def write_settings(folder: Path, settings: TrainingSettings) -> None:
-    """Write `config.yaml`."""
-    text = yaml.safe_dump(asdict(settings), sort_keys=False, allow_unicode=True)
-    (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
+def settings_text(settings: TrainingSettings) -> str:
+    """Return the content of `config.yaml`."""
+    return yaml.safe_dump(asdict(settings), sort_keys=False, allow_unicode=True)
 
 
 def write_metrics(folder: Path, content: Mapping[str, Any]) -> None:

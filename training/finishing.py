@@ -20,6 +20,7 @@ from modeling_amess import AmessForIntentClassification
 from .arguments import TrainingSettings
 from .baselines import MODELS
 from .calibration import calibration, fit_temperature
+from .checkpointing import CONTENT
 from .evaluation import Evaluation, prediction_columns
 from .finished_run import MODEL_FOLDER, read_prediction_rows, write_metrics, write_predictions
 from .model_card import write_card
@@ -76,6 +77,7 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
         "mixed_precision": accelerator.mixed_precision,
         "versions": versions(),
         "settings": asdict(settings),
+        CONTENT: run.facts[CONTENT],
     }
     if accelerator.is_main_process:
         save_threshold(run, threshold.value)
@@ -145,7 +147,7 @@ def attach_media_encoder(run: Run) -> None:
         return
     if not MODELS[run.settings.model].in_pipeline:
         return
-    with replacing(target) as partial, quiet_transformers():
+    with run.folder.replacing_model() as partial, quiet_transformers():
         model = AmessForIntentClassification.from_pretrained(target)
         model.attach_media_encoder(load())
         model.save_pretrained(partial)

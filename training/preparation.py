@@ -4,37 +4,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.data_loader import DataLoaderShard
 from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.scheduler import AcceleratedScheduler
 from accelerate.utils import set_seed
+from huggingface_hub import snapshot_download
 from torch import nn
 from tqdm.auto import tqdm
 from transformers.utils.generic import ModelOutput
 
+from dataset_scripts.errors import UserError
 from modeling_amess import __version__
 
-from .arguments import SettingsError, TrainingSettings
+from .arguments import SENTENCE_METHODS, SettingsError, TrainingSettings
 from .baselines.base import BaselinePreTrainedModel
 from .batch_sampler import BucketBatchSampler
-from .checkpointing import TrainerState, load_checkpoint
+from .checkpointing import CONTENT, TrainerState, describe_changes, load_checkpoint
 from .data import DescribedRows, IntentCollator, IntentRows, create_train_loader, load_splits, text_lengths
 from .evaluation import Evaluator
 from .feature_source import FeatureSource, feature_source
-from .finished_run import LOG_FILE
-from .model_setup import create_model, create_processor, read_label_descriptions
+from .finished_run import LOG_FILE, TRACKER_FOLDER, read_metrics
+from .model_setup import (
+    create_model,
+    create_processor,
+    model_config_fields,
+    read_label_descriptions,
+    resolve_text_model,
+)
 from .optimization import create_optimizer, create_scheduler
 from .out_of_scope.outlier_exposure import exposed_loss
 from .row_selection import select_rows
-from .run_folder import RunFolder, TrainingLog, result_settings
+from .run_folder import RunFolder, TrainingLog, on_main_process, result_settings
 
+
+# A fingerprint reads the features of at most about so many rows per split.
+_SAMPLED_ROWS = 1000
+# Files of a pretrained model that a run reads: weights, configurations, vocabularies.
+_MODEL_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
 
 # Losses of a batch: `loss`, which is trained on, and its parts.
 LossFunction = Callable[[nn.Module, Mapping[str, torch.Tensor]], ModelOutput]
@@ -64,6 +81,24 @@ class Run:
     log: TrainingLog
     progress: tqdm
 
+    def begin(self) -> None:
+        """Make the run folder that of this run, when nothing that the user gave can fail any more.
+
+        Called on every process, after the first step and before anything is written; only the first call counts.
+        """
+        if self.folder.begun:
+            return
+        self.folder.begin(self.settings, self.accelerator)
+        if self.settings.report_to != "none":
+            plain = {
+                name: value
+                for name, value in asdict(self.settings).items()
+                if isinstance(value, (bool, int, float, str))
+            }
+            self.accelerator.init_trackers(TRACKER_FOLDER, config=plain)
+        if self.folder.checkpoint is None:
+            self.log.start(__version__)
+
 
 def model_loss(model: nn.Module, batch: Mapping[str, torch.Tensor]) -> ModelOutput:
     """Compute the model's own loss of a batch."""
@@ -84,11 +119,7 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
             "compare texts with them without training, by python -m training.sentence_embeddings descriptions and "
             "the same settings."
         )
-    # The main process goes first: it writes the Arrow files that the other processes read.
-    with accelerator.main_process_first():
-        splits = load_splits(settings)
-    rows = select_rows(splits, settings, accelerator.num_processes)
-    source = feature_source(settings)
+    rows, source = load_rows(settings, accelerator)
 
     # The same seed in every process: all of them start from the same weights.
     set_seed(settings.seed)
@@ -129,9 +160,6 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     optimizer = create_optimizer(model, model.new_parameter_names(), settings)
     scheduler = create_scheduler(optimizer, total_steps, settings)
     model, optimizer, scheduler = accelerator.prepare(model, optimizer, scheduler)
-    if settings.report_to != "none":
-        plain = {name: value for name, value in asdict(settings).items() if isinstance(value, (bool, int, float, str))}
-        accelerator.init_trackers("amess", config=plain)
 
     facts = {
         **result_settings(settings),
@@ -139,18 +167,14 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
         "mixed_precision": accelerator.mixed_precision,
         "train_samples": len(rows["train"]),
         "label_names": rows["train"].label_names,
+        CONTENT: content_fingerprints(settings, rows, source, accelerator),
     }
     # From here on every process draws its own dropout.
     set_seed(settings.seed, device_specific=True)
     state = TrainerState(loss_sums=[0.0] * accelerator.num_processes)
     if folder.checkpoint is not None:
         state = load_checkpoint(accelerator, folder.checkpoint, facts)
-        if accelerator.is_main_process:
-            folder.restore(folder.checkpoint, state.step)
-        accelerator.wait_for_everyone()
     log = TrainingLog(folder.path / LOG_FILE, accelerator)
-    if folder.checkpoint is None:
-        log.start(__version__)
 
     return Run(
         settings=settings,
@@ -173,3 +197,114 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
         log=log,
         progress=tqdm(total=total_steps, desc=settings.model, unit="step", disable=not accelerator.is_main_process),
     )
+
+
+def load_rows(settings: TrainingSettings, accelerator: Accelerator) -> tuple[dict[str, IntentRows], FeatureSource]:
+    """Load the rows of each split, and the origin of their features."""
+    # The main process goes first: it writes the Arrow files that the other processes read.
+    with accelerator.main_process_first():
+        splits = load_splits(settings)
+    return select_rows(splits, settings, accelerator.num_processes), feature_source(settings)
+
+
+def content_fingerprints(
+    settings: TrainingSettings, rows: Mapping[str, IntentRows], source: FeatureSource, accelerator: Accelerator
+) -> dict[str, str]:
+    """Fingerprint what a run is trained on by content, because files change under the same path.
+
+    Args:
+        settings: Settings of the run.
+        rows: Rows of each split.
+        source: Origin of the features.
+        accelerator: Accelerator of the launch; its main process reads.
+
+    Returns:
+        Hexadecimal digits by setting and value, as a message shows them. A model whose files are not on this machine
+        is left out.
+    """
+
+    def compute() -> dict[str, str]:
+        contents = {f"dataset {settings.dataset} ({name})": rows_fingerprint(part) for name, part in rows.items()}
+        if settings.model not in SENTENCE_METHODS:
+            contents[f"text_model {settings.text_model}"] = model_fingerprint(resolve_text_model(settings.text_model))
+        if uses_descriptions(settings):
+            texts = read_label_descriptions(settings, rows["train"].label_names, source.described_as)
+            named = settings.label_descriptions or "of the data set"
+            contents[f"label_descriptions {named}"] = _digest([json.dumps(texts, sort_keys=True).encode()])
+            encoder = resolve_text_model(settings.description_model)
+            contents[f"description_model {settings.description_model}"] = model_fingerprint(encoder)
+        return {name: value for name, value in contents.items() if value}
+
+    return on_main_process(accelerator, compute)
+
+
+def content_changes(settings: TrainingSettings, accelerator: Accelerator, folder: Path) -> list[str]:
+    """Say which content differs from what a finished run was trained on; empty if none does, or if none is known."""
+    recorded = read_metrics(folder).get(CONTENT)
+    if not recorded:
+        return []
+    try:
+        rows, source = load_rows(settings, accelerator)
+        return describe_changes(recorded, content_fingerprints(settings, rows, source, accelerator))
+    except UserError as error:  # The results of a finished run can be had without its data.
+        accelerator.print(f"What the run was trained on is not compared with it: {error}")
+        return []
+
+
+def uses_descriptions(settings: TrainingSettings) -> bool:
+    """Whether a run reads the descriptions of the labels."""
+    if settings.train_on_descriptions or settings.model == "descriptions":
+        return True
+    if settings.model in SENTENCE_METHODS or "label_descriptions" not in model_config_fields(settings.model):
+        return False
+    return bool(settings.model_config.get("use_semantic_synchronization", True))
+
+
+def rows_fingerprint(rows: IntentRows) -> str:
+    """Fingerprint ids, texts and labels of all rows, and the features of at most `_SAMPLED_ROWS` of them.
+
+    Features fill gigabytes, so those of a large split are sampled at equal distances. The features of a split that
+    changes by epoch are drawn, not read.
+    """
+    columns = [json.dumps(rows.column(name), default=str).encode() for name in ("id", "text", "label", "context")]
+    step = -(-len(rows) // _SAMPLED_ROWS)
+    sampled = range(0, len(rows), max(step, 1)) if rows.feature_names and not rows.changes_by_epoch else ()
+
+    def parts() -> Iterator[bytes]:
+        yield from columns
+        for index in sampled:
+            row = rows[index]
+            for name in rows.feature_names:
+                array = np.ascontiguousarray(row[name])
+                yield f"{array.dtype} {array.shape}".encode()
+                yield array.tobytes()
+
+    return _digest(parts())
+
+
+def model_fingerprint(name: str) -> str:
+    """Fingerprint a pretrained model: its files in a folder, or its commit on the Hub; empty if neither is known."""
+    if not Path(name).is_dir():
+        try:
+            return Path(snapshot_download(name, local_files_only=True)).name
+        except (OSError, ValueError):
+            return ""
+    folder = Path(name)
+
+    def parts() -> Iterator[bytes]:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in _MODEL_FILES and path.is_file():
+                yield path.relative_to(folder).as_posix().encode()
+                with path.open("rb") as stream:
+                    while block := stream.read(1 << 24):
+                        yield block
+
+    return _digest(parts())
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part)};".encode())
+        digest.update(part)
+    return digest.hexdigest()[:32]

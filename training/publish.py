@@ -252,4 +252,8 @@ def _dry_run(given: argparse.Namespace, card: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(
+        main,
+        interrupted="Interrupted. Each push is one commit, which is on the Hub whole or not at all. The same command "
+        "goes on: what is there already is not pushed again.",
+    )

@@ -37,9 +37,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dataset_scripts.errors import run_command
 from dataset_scripts.registry import DATASETS
 from training.arguments import SettingsError
-from training.finished_run import UnfinishedRunError, read_predictions
+from training.finished_run import CONFUSION_FILE, INTENTS_FILE, UnfinishedRunError, read_predictions
 from training.reproduction.experiments import (
     ENCODERS,
     EXPERIMENTS,
@@ -89,7 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.print_jobs:
             print(slurm_script(experiment.name, runs), end="")
             return 0
-        failed = [] if options.finished_only else run_missing(runs, options.jobs, options.keep_weights)
+        try:
+            failed = [] if options.finished_only else run_missing(runs, options.jobs, options.keep_weights)
+        except KeyboardInterrupt as interrupt:
+            finished = sum(job.finished for job in runs)
+            raise type(interrupt)(
+                f"Interrupted: {finished} of {len(runs)} runs are finished in {options.output}. The same command goes "
+                "on, with runs from their newest checkpoints."
+            ) from None
         write_results(experiment, jobs, options.output, options.page, shown_command(parser, options))
     except (OtherRunError, SettingsError, UnfinishedRunError, ValueError) as error:
         parser.exit(2, f"{error}\n")
@@ -234,10 +242,10 @@ def write_planes(experiment: Experiment, job: Job | None, picture: Path) -> str:
 def describe_run(folder: Path) -> None:
     """Draw `confusion_matrix.png` and `intents.png` into a run folder."""
     predictions = read_predictions(folder)
-    draw_confusion_matrix(predictions, folder / "confusion_matrix.png")
-    draw_intents(predictions, folder / "intents.png")
-    print(f"Written: {folder / 'confusion_matrix.png'} and {folder / 'intents.png'}")
+    draw_confusion_matrix(predictions, folder / CONFUSION_FILE)
+    draw_intents(predictions, folder / INTENTS_FILE)
+    print(f"Written: {folder / CONFUSION_FILE} and {folder / INTENTS_FILE}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main, "Interrupted. The same command goes on.", failure=2)

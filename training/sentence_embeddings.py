@@ -43,16 +43,16 @@ from modeling_amess import AmessConfig
 from modeling_amess.descriptions_amess import description_similarity, embed_descriptions, mean_description_similarity
 
 from .arguments import SENTENCE_METHODS, SettingsError, TrainingSettings, help_text, parse_settings
-from .data import DescribedRows, IntentRows, load_splits
+from .checkpointing import CONTENT
+from .data import DescribedRows, IntentRows
 from .evaluation import Evaluation, prediction_columns
-from .feature_source import feature_source
 from .finished_run import read_metrics, write_metrics, write_predictions
 from .launching import create_accelerator
 from .metrics.intent_classification.classification_scores import intent_classification
 from .model_setup import load_sentence_encoder, read_label_descriptions
+from .preparation import content_changes, content_fingerprints, load_rows
 from .reporting import metrics_table, versions
-from .row_selection import select_rows
-from .run_folder import open_run_folder
+from .run_folder import lock_run_folder, open_run_folder, other_content
 
 
 # Inverse strengths of the regularisation; the embeddings have length 1.
@@ -83,7 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         raise SettingsError(
             f"{method!r} is none of the methods {', '.join(SENTENCE_METHODS)}: the first word is the method."
         )
-    return train(sentence_settings(parse_settings(arguments), method))
+    settings = sentence_settings(parse_settings(arguments), method)
+    with lock_run_folder(settings, create_accelerator(settings)):
+        return train(settings)
 
 
 def sentence_settings(settings: TrainingSettings, method: str) -> TrainingSettings:
@@ -121,13 +123,16 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
     for note in folder.notes:
         print(note)
     if folder.finished:
-        return read_metrics(folder.path)
-    rows = select_rows(load_splits(settings), settings, num_processes=1)
+        changes = content_changes(settings, accelerator, folder.path)
+        if not changes:
+            return read_metrics(folder.path)
+        folder = other_content(folder, changes, settings)
+        print(*folder.notes)
+    rows, source = load_rows(settings, accelerator)
     train_rows: IntentRows | DescribedRows = rows["train"]
     descriptions: dict[str, list[str]] = {}
     if described:
-        source = feature_source(settings).described_as
-        descriptions = read_label_descriptions(settings, rows["train"].label_names, source)
+        descriptions = read_label_descriptions(settings, rows["train"].label_names, source.described_as)
         train_rows = DescribedRows(rows["train"], descriptions)
     texts, labels = _columns(train_rows)
     encoder = load_sentence_encoder(settings)
@@ -160,7 +165,9 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
         "device": encoder.device.type,
         "versions": versions(),
         "settings": asdict(settings),
+        CONTENT: content_fingerprints(settings, rows, source, accelerator),
     }
+    folder.begin(settings, accelerator)
     if "test" in evaluations:
         columns = prediction_columns(rows["test"], evaluations["test"])
         write_predictions(folder.path, columns, rows["test"].label_names)

@@ -20,7 +20,9 @@ The same script runs everywhere; only the launch differs:
 It writes a run folder (runs/<dataset>-<model>, or --output_dir): pretrained/ (for from_pretrained), metrics.json,
 predictions.parquet, config.yaml, log.jsonl, README.md, and checkpoints/. The same command, given again, continues an
 interrupted run from its newest checkpoint; the results equal those of an uninterrupted run bit for bit. A finished run
-is not overwritten unless --overwrite true says so: it is renamed.
+is not overwritten unless --overwrite true says so: it moves to a new folder beside its own. Nothing is changed before
+the first step, and nothing that no run wrote. Ctrl-C and SIGTERM say where the run can be continued (exit status 130
+and 143).
 """
 
 from __future__ import annotations
@@ -34,24 +36,30 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from accelerate import PartialState
+from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 
 from dataset_scripts.errors import UserError, run_command
-from dataset_scripts.files import replacing
 from dataset_scripts.hub.push import check_access, check_repo_id
 
 # Absolute, unlike all other modules of this package: `accelerate launch training/train.py` runs this file without one.
 from training.arguments import SENTENCE_METHODS, TrainingSettings, parse_settings
-from training.checkpointing import save_checkpoint
+from training.checkpointing import complete_checkpoints, save_checkpoint, step_of
 from training.finished_run import BASELINE_FOLDER, is_finished, read_metrics
 from training.finishing import evaluate_best, push_to_hub, report
 from training.launching import create_accelerator
 from training.model_card import write_card
 from training.model_setup import quiet_transformers
-from training.preparation import Run, prepare
+from training.preparation import Run, content_changes, prepare
 from training.project_files import TEMPLATE, project_file
-from training.run_folder import open_run_folder
+from training.run_folder import (
+    RunFolder,
+    check_run_folder,
+    lock_run_folder,
+    on_main_process,
+    open_run_folder,
+    other_content,
+)
 
 
 class TrainingDivergedError(UserError):
@@ -79,7 +87,16 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         check_access()
     comparable = settings.model not in ("text_only", *SENTENCE_METHODS) and "text" in settings.modality_names
     compare = settings.compare_with_text_only and comparable
+    accelerator = create_accelerator(settings)
+    with lock_run_folder(settings, accelerator):
+        return _train_all(settings, accelerator, compare)
+
+
+def _train_all(settings: TrainingSettings, accelerator: Accelerator, compare: bool) -> dict[str, dict[str, Any]]:
+    """Train the model and, to compare, the text-only baseline; report and publish the results."""
     baseline_folder = settings.run_folder / BASELINE_FOLDER
+    if compare:  # before the first of two trainings
+        on_main_process(accelerator, lambda: check_run_folder(baseline_folder))
     # A comparison that was interrupted during its second training continues there.
     only_baseline_missing = compare and not is_finished(baseline_folder)
     results = {settings.model: train(settings, keep_finished=only_baseline_missing)}
@@ -122,10 +139,45 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
     for note in folder.notes:
         accelerator.print(note)
     if folder.finished:
-        return read_metrics(folder.path)
+        changes = content_changes(settings, accelerator, folder.path)
+        if not changes:
+            return read_metrics(folder.path)
+        folder = other_content(folder, changes, settings)
+        accelerator.print(*folder.notes)
 
-    run = prepare(settings, accelerator, folder)
-    state = run.state
+    run: Run | None = None
+    try:
+        run = prepare(settings, accelerator, folder)
+        return train_prepared(run, started)
+    except KeyboardInterrupt as interrupt:
+        raise type(interrupt)(interrupted_at(run, folder)) from None
+    finally:
+        if run is not None:
+            run.progress.close()
+
+
+def interrupted_at(run: Run | None, folder: RunFolder) -> str:
+    """Say where a run stands that a signal ended, and how to continue it."""
+    if run is None or not folder.begun:
+        return "Interrupted before the first step: nothing was changed. The same command starts again."
+    where = f"Interrupted at step {run.state.step} of {run.total_steps}"
+    checkpoints = complete_checkpoints(folder.checkpoint_folder)
+    if not checkpoints:
+        return f"{where}, before the first checkpoint. The same command starts again."
+    return f"{where}. The same command continues from step {step_of(checkpoints[-1])}, in {checkpoints[-1]}."
+
+
+def train_prepared(run: Run, started: float) -> dict[str, Any]:
+    """Train a prepared run to its end, and evaluate it.
+
+    Args:
+        run: The run.
+        started: Start of the launch, by `time.perf_counter`.
+
+    Returns:
+        Content of `metrics.json`.
+    """
+    settings, state = run.settings, run.state
     run.progress.update(state.step)
     while not state.stopped:
         train_one_epoch(run)
@@ -134,9 +186,10 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
         finish_epoch(run, run.evaluators["validation"].evaluate(run.model).metrics if evaluated else None)
         if is_due(state.epoch, settings.save_epochs) or is_due(state.step, settings.save_steps):
             write_checkpoint(run)
+    run.begin()  # for a run whose last checkpoint is that of the last step
     run.progress.close()
     content = evaluate_best(run, started)
-    accelerator.free_memory()
+    run.accelerator.free_memory()
     return content
 
 
@@ -168,6 +221,7 @@ def train_one_epoch(run: Run) -> None:
         if not accelerator.sync_gradients:
             continue
 
+        run.begin()
         state.step += 1
         state.steps_in_epoch += 1
         state.samples_seen += run.sampler.step_size(state.steps_in_epoch - 1)
@@ -245,7 +299,7 @@ def save_model(run: Run) -> None:
     # All processes take part in gathering the weights (under FSDP each has a share); only one may write the folder.
     weights = accelerator.get_state_dict(run.model)
     if accelerator.is_main_process:
-        with replacing(run.folder.model_folder) as partial, quiet_transformers():
+        with run.folder.replacing_model() as partial, quiet_transformers():
             accelerator.unwrap_model(run.model).save_pretrained(partial, state_dict=weights)
             run.processor.save_pretrained(partial)
     accelerator.wait_for_everyone()
@@ -256,7 +310,13 @@ def write_checkpoint(run: Run) -> None:
     run.state.loss_sums = gather_loss_sums(run)
     best = run.folder.model_folder if run.state.best_epoch is not None else None
     save_checkpoint(
-        run.accelerator, run.folder.checkpoint_folder, run.state, run.facts, best, run.settings.save_total_limit
+        run.accelerator,
+        run.folder.checkpoint_folder,
+        run.state,
+        run.facts,
+        best,
+        run.settings.save_total_limit,
+        run.folder.model_files(),
     )
 
 
@@ -284,8 +344,12 @@ def is_due(count: int, every: int | None) -> bool:
 def _main_then_leave() -> None:
     try:
         main()
-    finally:
+    except KeyboardInterrupt:
+        raise  # The other processes may be gone, and leaving the group would wait for them.
+    except BaseException:
         PartialState().destroy_process_group()
+        raise
+    PartialState().destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 from modeling_amess.clip_amess import Clip, MediaError, MediaLimits
 from modeling_amess.processing_amess import AmessProcessor
 
+from ..errors import leave_interrupts_to_parent
 from .folder import FeaturesDescription, Part
 from .rows import file_size
 
@@ -126,6 +127,7 @@ def create_loader(clips: ClipBatches, num_workers: int | None, state: PartialSta
         num_workers=num_workers,
         prefetch_factor=_BATCHES_AHEAD if num_workers else None,
         pin_memory=state.device.type == "cuda",
+        worker_init_fn=leave_interrupts_to_parent,
     )
 
 

@@ -51,7 +51,8 @@ then:
 An interrupted run continues when the same command is given again. A clip that cannot be used is reported, gets
 features of zero frames and a line in failed.jsonl; the others are extracted.
 
-exit status: 0 all clips were extracted, 1 some failed, 2 the command or its input is wrong and nothing was done.
+exit status: 0 all clips were extracted, 1 some failed, 2 the command or its input is wrong or the disk is full, 130 or
+143 after Ctrl-C or SIGTERM; the same command then continues.
 """
 NO_MODEL = "none"
 
@@ -169,12 +170,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Extract by parsed arguments; return the exit status."""
     try:
         _check(arguments)
-        from .run import extract_features, process_state
+        from .run import extract_features, main_process_first, process_state
 
         settings = _settings(arguments)
         state = process_state(settings.use_cpu)
         # The main process downloads or renders what is missing; the others use its files.
-        with state.main_process_first():
+        with main_process_first(state):
             clips, encoder = _load_clips(arguments), _load_encoder(arguments)
         report = extract_features(
             clips.rows,
@@ -188,9 +189,8 @@ def run(arguments: argparse.Namespace) -> int:
     except (ImportError, OSError, ValueError) as error:
         print(f"error: {error if type(error) is UserError else f'{type(error).__name__}: {error}'}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("Interrupted. Give the same command again to continue.", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as interrupt:
+        raise type(interrupt)(_interrupted(arguments.output)) from None
     if state.is_main_process:
         print(
             f"{report.clips - report.failed} of {report.clips} clips extracted; the features are in {report.output}."
@@ -210,11 +210,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from accelerate import PartialState
 
+    status = run(parsed)  # After a signal the other processes may be gone: leaving the group would wait for them.
+    if PartialState._shared_state:
+        PartialState().destroy_process_group()
+    return status
+
+
+def _interrupted(output: str) -> str:
+    """Say where an interrupted extraction stands, and how to continue it."""
+    from .folder import ExtractedFeaturesError, read_description
+
     try:
-        return run(parsed)
-    finally:
-        if PartialState._shared_state:
-            PartialState().destroy_process_group()
+        parts = read_description(output).parts()
+    except ExtractedFeaturesError:
+        return "Interrupted before the first clip. The same command starts again."
+    whole = sum(part.path(Path(output)).is_file() for part in parts)
+    return f"Interrupted: {whole} of {len(parts)} parts are whole in {output}. The same command continues from there."
 
 
 class _RenamedFlag(argparse.Action):

@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -46,8 +47,10 @@ from .settings import ExtractionSettings
 
 
 MODULE = "-m dataset_scripts.extract_features"
-# Processes wait for the slowest at the end. Parts are dealt out beforehand, so that this may take far longer than the
-# minutes after which a waiting process usually gives up.
+# Processes that start meet within minutes, or their launcher is dead and they end.
+_MEETING = timedelta(minutes=10)
+# At the end they wait for the slowest, and at the start for a download by the first. Parts are dealt out beforehand,
+# so that this may take far longer.
 _LONGEST_WAIT = timedelta(days=7)
 
 
@@ -130,7 +133,7 @@ def extract_features(
         disable=not (progress and state.is_main_process),
     ) as bar:
         _write_parts(clips, output, description, encoder.to(state.device), settings.num_workers, state, bar)
-    state.wait_for_everyone()
+    wait_for_all(state)
     failed = _on_main_process(state, lambda: write_failures(output, description))
     return ExtractionReport(len(rows), failed, output)
 
@@ -166,9 +169,27 @@ def process_state(use_cpu: bool) -> PartialState:
     check_launch(os.environ, MODULE)
     # Without an accelerator `cpu` must be True: otherwise each process of `torchrun` on a CPU-only machine would take
     # itself for the only one.
-    state = PartialState(cpu=use_cpu or not torch.accelerator.is_available(), timeout=_LONGEST_WAIT)
+    state = PartialState(cpu=use_cpu or not torch.accelerator.is_available(), timeout=_MEETING)
     check_process_count(os.environ, state.num_processes, MODULE)
     return state
+
+
+def wait_for_all(state: PartialState) -> None:
+    """Wait until every process is here, for days if need be."""
+    if state.num_processes > 1:
+        # Gloo alone has a barrier with a limit of its own; the limit of a group holds for its meeting, too.
+        group = torch.distributed.new_group(backend="gloo", timeout=_LONGEST_WAIT)
+        torch.distributed.monitored_barrier(group, timeout=_LONGEST_WAIT)
+
+
+@contextmanager
+def main_process_first(state: PartialState) -> Iterator[None]:
+    """Let the main process do the block before the others, however long it takes."""
+    if not state.is_main_process:
+        wait_for_all(state)
+    yield
+    if state.is_main_process:
+        wait_for_all(state)
 
 
 def _on_main_process(state: PartialState, work: Callable[[], Any]) -> Any:

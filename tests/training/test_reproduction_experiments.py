@@ -14,7 +14,7 @@ import pytest
 from dataset_scripts.registry import DATASETS
 from training.arguments import SENTENCE_METHODS, parse_settings
 from training.baselines import MODELS
-from training.finished_run import write_settings
+from training.finished_run import SETTINGS_FILE, settings_text
 from training.model_setup import model_config_fields
 from training.reproduce import choose_reference, choose_rows, create_parser, find_experiment, split_setting
 from training.reproduction.experiments import (
@@ -229,10 +229,10 @@ def test_a_folder_of_another_method_is_refused(tmp_path):
     rows = {row.curve: row for row in figure("shots", "sample", "minilm").rows if row.place == "1"}
     setfit = Job(rows["SetFit"], 0, tmp_path)
     setfit.folder.mkdir(parents=True)
-    write_settings(setfit.folder, setfit.settings)
+    (setfit.folder / SETTINGS_FILE).write_text(settings_text(setfit.settings))
     check_folders([setfit])
     assert (setfit.settings.model, setfit.settings.modalities) == ("setfit", "text")
-    write_settings(setfit.folder, replace(setfit.settings, model="logistic"))
+    (setfit.folder / SETTINGS_FILE).write_text(settings_text(replace(setfit.settings, model="logistic")))
     with pytest.raises(OtherRunError, match="model was 'logistic' and is 'setfit'"):
         check_folders([setfit])
 

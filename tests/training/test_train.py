@@ -71,6 +71,7 @@ def test_a_run_folder_holds_everything_about_the_run(tiny_settings, tmp_path, ca
         "log.jsonl",
         "README.md",
         "text_only",
+        ".amess-run.json",
     }
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics == results["amess"]

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 # These modules import torch, transformers and PyAV only when they run, so that `--help` and a mistyped option are
 # answered at once. A new subcommand does the same.
-from dataset_scripts.errors import UserError
+from dataset_scripts.errors import UserError, exit_status, terminable
 from dataset_scripts.extraction import command as extract
 
 from . import add_intent, env, predict
@@ -81,12 +81,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = create_parser().parse_args(argv)
     command: Command = arguments.command
     try:
-        return command.module.run(arguments)
+        with terminable():
+            return command.module.run(arguments)
     except UserError as error:
         print(f"amess {command.name}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130  # what a shell reports for an interrupted process
+    except KeyboardInterrupt as interrupt:
+        print(f"\n{str(interrupt) or 'Interrupted.'}", file=sys.stderr)
+        return exit_status(interrupt)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         # The interpreter complains at its end unless what is still buffered can go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

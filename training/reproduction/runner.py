@@ -9,20 +9,22 @@ So no run is started twice at the same time: a second command waits for the lock
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import queue
 import shlex
-import shutil
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import IO
 
 import torch
 
-from ..finished_run import CHECKPOINT_FOLDER, METRICS_FILE
+from ..checkpointing import complete_checkpoints, delete_checkpoint
+from ..finished_run import BASELINE_FOLDER, CHECKPOINT_FOLDER, METRICS_FILE, MODEL_FOLDER
 from .jobs import Job
 
 
@@ -42,19 +44,49 @@ def run_missing(jobs: Sequence[Job], workers: int, keep_weights: bool = False) -
     for index in range(workers):
         devices.put(names[index % len(names)] if names else None)
     failed = []
+    running = RunningJobs()
     pool = ThreadPoolExecutor(workers)
     try:
-        tasks = {pool.submit(_run, job, devices, keep_weights): job for job in jobs}
+        tasks = {pool.submit(_run, job, devices, keep_weights, running): job for job in jobs}
         for number, task in enumerate(as_completed(tasks), start=1):
             job = tasks[task]
             line = task.result()
             if not job.finished:
                 failed.append(job)
             print(f"[{number}/{len(jobs)}] {line}", flush=True)
+    except BaseException:
+        running.stop()
+        raise
     finally:
-        # After an interruption too: the terminal interrupts the running jobs itself, and no other job starts.
         pool.shutdown(cancel_futures=True)
     return failed
+
+
+class RunningJobs:
+    """Processes of the jobs that run now, so that an interruption ends them: they say in their logs where they are."""
+
+    def __init__(self) -> None:
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def run(self, command: Sequence[str], log: IO[str], variables: Mapping[str, str]) -> None:
+        """Run a command to its end, unless `stop` was called."""
+        with self._lock:
+            if self._stopped:
+                return
+            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **variables})
+            self._processes.add(process)
+        process.wait()
+        with self._lock:
+            self._processes.remove(process)
+
+    def stop(self) -> None:
+        """End all processes, and start none any more."""
+        with self._lock:
+            self._stopped = True
+            for process in self._processes:
+                process.terminate()
 
 
 def visible_gpus() -> list[str]:
@@ -65,7 +97,7 @@ def visible_gpus() -> list[str]:
     return given.split(",") if given else [str(index) for index in range(torch.cuda.device_count())]
 
 
-def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool) -> str:
+def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool, running: RunningJobs) -> str:
     """Run a job unless it is finished, and return its line of progress."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("a") as log:
@@ -75,7 +107,7 @@ def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool) -
             print(f"{_name(job)}: another process trains this run; waiting for it", flush=True)
             fcntl.flock(log, fcntl.LOCK_EX)
         if not job.finished:
-            _train(job, log, devices)
+            _train(job, log, devices, running)
         if not job.finished:
             return f"{_name(job)}: FAILED ({_last_line(job)}); see {job.log}"
         if not (keep_weights or job.row.run.keep_weights):
@@ -88,7 +120,7 @@ def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool) -
     return f"{_name(job)}: {scores}{seconds}"
 
 
-def _train(job: Job, log: IO[str], devices: queue.SimpleQueue[str | None]) -> None:
+def _train(job: Job, log: IO[str], devices: queue.SimpleQueue[str | None], running: RunningJobs) -> None:
     command = job.command()
     log.truncate(0)
     log.write(f"$ {shlex.join(command)}\n")
@@ -97,16 +129,20 @@ def _train(job: Job, log: IO[str], devices: queue.SimpleQueue[str | None]) -> No
     try:
         variables = {"OMP_NUM_THREADS": "1"} if device is None else {"CUDA_VISIBLE_DEVICES": device}
         # The lock belongs to the open file, which the child process has as its output.
-        subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **variables})
+        running.run(command, log, variables)
     finally:
         devices.put(device)
 
 
 def delete_weights(job: Job) -> None:
     """Delete the model and the checkpoints: those of all runs fill a disk, and tables need only the metrics."""
-    for weights in job.folder.rglob("*.safetensors"):
-        weights.unlink()
-    shutil.rmtree(job.folder / CHECKPOINT_FOLDER, ignore_errors=True)
+    for folder in (job.folder, job.folder / BASELINE_FOLDER):
+        for weights in (folder / MODEL_FOLDER).glob("*.safetensors"):
+            weights.unlink()
+        for checkpoint in complete_checkpoints(folder / CHECKPOINT_FOLDER):
+            delete_checkpoint(checkpoint)
+        with contextlib.suppress(OSError):
+            (folder / CHECKPOINT_FOLDER).rmdir()
 
 
 def _name(job: Job) -> str:
