@@ -1,11 +1,19 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The base of all errors that a user can mend, and how a command reports them."""
+"""The base of all errors that a user can mend, and how a command reports errors, signals and a full disk."""
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+import signal
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 
@@ -13,13 +21,105 @@ class UserError(ValueError):
     """An error that the user can mend. The message says what is wrong, why, and what to do."""
 
 
-def run_command(main: Callable[[], Any]) -> None:
-    """Run a command and end the process. A UserError is reported without a traceback, with exit status 1.
+class DiskError(UserError):
+    """A file that could not be written because the disk, or the user's share of it, is full."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The end of a command by SIGTERM. Code that handles Ctrl-C handles it in the same way."""
+
+
+_FULL = {
+    number: words
+    for name, words in (
+        ("ENOSPC", "no space is left on the disk"),
+        ("EDQUOT", "the disk quota is used up"),
+        ("EFBIG", "the file is larger than the system allows"),
+    )
+    if (number := getattr(errno, name, None)) is not None  # Windows lacks some
+}
+# Libraries that write in C++ or Rust give their own types, with the reason in the text if at all.
+_FULL_TEXT = re.compile(r"os error (\d+)|No space left|PytorchStreamWriter failed|unexpected pos|iostream error")
+# A launcher repeats a signal that the terminal has sent to every process already.
+_SECONDS_OF_ONE_SIGNAL = 3.0
+
+
+def full_disk(error: BaseException) -> str | None:
+    """Say in words that an error comes from a full disk; `None` for another error."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return _FULL.get(error.errno)
+    match = _FULL_TEXT.search(str(error))
+    if match is None or isinstance(error, UserError):
+        return None
+    number = int(match[1]) if match[1] else errno.ENOSPC
+    return _FULL.get(number)
+
+
+def exit_status(interrupt: KeyboardInterrupt) -> int:
+    """Return the status that a shell reports for a process ended by this signal: 130 or 143."""
+    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Raise `KeyboardInterrupt` for SIGINT and `Terminated` for SIGTERM while the block runs.
+
+    A later signal ends the process at once. Signals that the caller ignores, as `nohup` has it, stay ignored.
+    """
+    first = 0.0
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal first
+        if not first:
+            first = time.monotonic()
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        if time.monotonic() - first > _SECONDS_OF_ONE_SIGNAL:
+            os._exit(128 + number)
+
+    earlier = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                earlier[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+
+
+def leave_interrupts_to_parent(_worker_id: int = 0) -> None:
+    """Ignore Ctrl-C in a worker process (`worker_init_fn` of a loader): its parent ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def run_command(main: Callable[[], Any], interrupted: str = "", failure: int = 1) -> None:
+    """Run a command and end the process. What a user can mend or has caused is reported without a traceback.
 
     Args:
         main: The command. It returns the exit status; `None` is 0.
+        interrupted: Words for the user after Ctrl-C or SIGTERM, for a command that does not raise
+            `KeyboardInterrupt` with words of its own. The first process of a launch prints them.
+        failure: Exit status of an error.
     """
-    try:
-        sys.exit(main())
-    except UserError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+    with terminable():
+        try:
+            sys.exit(main())
+        except UserError as error:
+            message = f"{type(error).__name__}: {error}"
+        except KeyboardInterrupt as interrupt:
+            words = str(interrupt) or interrupted
+            if words and os.environ.get("RANK", "0") == "0":
+                print(f"\n{words}", file=sys.stderr)
+            sys.exit(exit_status(interrupt))
+        except Exception as error:
+            reason = full_disk(error)
+            if reason is None:
+                raise
+            named = isinstance(error, OSError) and error.filename
+            message = (
+                f"DiskError: {named or 'A file'} could not be written: {reason}. Make room and give the same command "
+                "again."
+            )
+        print(message, file=sys.stderr)
+        sys.exit(failure)
