@@ -4,7 +4,8 @@
 
 from .errors import run_command
 from .hub.command import main
+from .hub.push import INTERRUPTED
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, INTERRUPTED)

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .markdown import code
+
 
 CONFIG_NAMES: tuple[str, ...] = ("features", "text", "clips", "label_descriptions")
 
@@ -256,7 +258,7 @@ def license_terms(name: str, *, texts: str | None = None, data_dir: str | Path |
         return entry.texts[texts or entry.default_texts(data_dir)] if entry.texts else entry.terms
     folder = name.replace("\\", "/").rstrip("/").rpartition("/")[2] or "data"
     return LicenseTerms(
-        title=f"the data set `{folder}`",
+        title=f"the data set {code(folder)}",
         slug=folder.lower().replace(" ", "-"),
         domain="It is a data set of the publisher's own; its page has to say who speaks in it.",
         license="unknown",

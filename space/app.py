@@ -7,15 +7,23 @@ try:
 except ImportError:
     spaces = None
 
+import asyncio
+import contextlib
 import functools
 import json
 import logging
 import os
-from collections.abc import Callable
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import answer_view
 import gradio as gr
+from gate import Gate
+from gradio.utils import get_upload_folder
 from layout import PLACEHOLDER, Page, lay_out, theme
 from recognition import (
     FOLDER,
@@ -27,16 +35,22 @@ from recognition import (
     Recognizer,
     parse_own_intents,
 )
+from starlette.middleware import Middleware
+from uploads import claim_folder, delete_all, delete_old
 
 
 logger = logging.getLogger("amess.demo")
 
 EXAMPLES = FOLDER / "examples"
-# Requests that may wait; one runs at a time.
+# Requests that may wait; one runs at a time. As many may be checked before that, and half as many answers be drawn:
+# fewer together than Gradio's 40 threads, so that the others are told at once.
 MAX_WAITING = 16
 BUSY = "Many visitors are here right now. Please try again in a minute."
-# Every CLEAN_EVERY seconds, Gradio deletes the visitors' files that are older than KEEP_UPLOADS seconds.
+WRONG = "Something went wrong on our side. Please try again."
+# Every CLEAN_EVERY seconds, the demo deletes the visitors' files that are older than KEEP_UPLOADS seconds.
 CLEAN_EVERY, KEEP_UPLOADS = 300, 1800
+# Gradio remembers the inputs of so many visitors, each at most gate.MAX_JSON_BYTES per request.
+MAX_SESSIONS = 200
 
 
 def on_gpu(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,9 +72,30 @@ def in_words(function: Callable[..., Any]) -> Callable[..., Any]:
             raise gr.Error(str(error), title="That did not work", print_exception=False) from None
         except Exception:
             logger.exception("%s failed", function.__name__)
-            raise gr.Error("Something went wrong on our side. Please try again.", print_exception=False) from None
+            raise gr.Error(WRONG, print_exception=False) from None
 
     return guarded
+
+
+class Places:
+    """Room for a number of calls at a time.
+
+    Args:
+        number: Number of calls.
+    """
+
+    def __init__(self, number: int):
+        self._free = threading.BoundedSemaphore(number)
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """Take a place for the `with` block. Raises InputError where none is free."""
+        if not self._free.acquire(blocking=False):
+            raise InputError(BUSY)
+        try:
+            yield
+        finally:
+            self._free.release()
 
 
 class Demo:
@@ -76,6 +111,8 @@ class Demo:
         # ZeroGPU sends arguments to the process that has the GPU: clips and words, and not this object.
         self._recognize = on_gpu(recognizer.recognize)
         self._own_intents = on_gpu(recognizer.own_intents)
+        # Calls outside of the queue, which bounds `predict` and `compare`.
+        self._checking, self._drawing = Places(MAX_WAITING), Places(MAX_WAITING // 2)
 
     def build(self) -> gr.Blocks:
         """Build the page with its events, and the API endpoint `/predict`."""
@@ -86,7 +123,6 @@ class Demo:
             title="A-MESS: the intent behind an utterance",
             analytics_enabled=False,
             fill_width=True,
-            delete_cache=(CLEAN_EVERY, KEEP_UPLOADS),
         )
         with blocks:
             page = lay_out(
@@ -98,7 +134,8 @@ class Demo:
                 model=self.recognizer.description,
             )
             self._connect(page)
-        self.queue = blocks.queue(max_size=MAX_WAITING, default_concurrency_limit=1)._queue
+        # Closed, because `/gradio_api/run/predict` would go past queue and validator.
+        self.queue = blocks.queue(max_size=MAX_WAITING, default_concurrency_limit=1, api_open=False)._queue
         return blocks
 
     def _connect(self, page: Page) -> None:
@@ -156,17 +193,28 @@ class Demo:
 
     def check(self, clip: str | None, transcript: str, modalities: list[str], *others: Any) -> list[dict[str, Any]]:
         """Say for each input, before the queue, whether it can be used, and why not."""
+        problems = self._problems(clip, transcript, modalities)
+        return [gr.validate(problem is None, problem or "") for problem in (*problems, *(None for _ in others))]
+
+    def _problems(self, clip: str | None, transcript: str, modalities: list[str]) -> list[str | None]:
         problems: list[str | None] = [None, BUSY, None]
-        if not self._is_full():
-            problems = [
-                self.recognizer.problem_with_clip(clip),
-                self.recognizer.problem_with_transcript(clip, transcript or "", modalities),
-                None if modalities else NO_MODALITY,
-            ]
+        try:
+            if not self._is_full():
+                with self._checking.one():
+                    problems = [
+                        self.recognizer.problem_with_clip(clip),
+                        self.recognizer.problem_with_transcript(clip, transcript or "", modalities),
+                        None if modalities else NO_MODALITY,
+                    ]
+        except InputError as error:
+            problems[1] = str(error)
+        except Exception:  # Gradio shows a visitor the text of a validator's exception
+            logger.exception("check failed")
+            problems = [None, WRONG, None]
         # Gradio counts before it calls this, so that many who come at once would all get past its limit.
         if not any(problems) and self._is_full():
             problems[1] = BUSY
-        return [gr.validate(problem is None, problem or "") for problem in (*problems, *(None for _ in others))]
+        return problems
 
     def _is_full(self) -> bool:
         return len(self.queue) >= MAX_WAITING
@@ -218,11 +266,13 @@ class Demo:
         similarities = self._own_intents(self.recognizer.decode(clip), transcript or "", modalities, descriptions)
         return answer_view.similarity(similarities, descriptions, rows=len(descriptions))
 
+    @in_words
     def choose(self, event: gr.SelectData) -> tuple[str, str, list[str]]:
         """Put an example into the inputs."""
         example = self.examples[event.index]
         return str(EXAMPLES / example["file"]), example["text"], list(MODALITIES)
 
+    @in_words
     def judge(self, answer: dict[str, Any] | None, threshold: float) -> str:
         """Write the verdict at a threshold."""
         return answer_view.verdict(answer, threshold, self.recognizer.config) if answer else PLACEHOLDER
@@ -248,27 +298,33 @@ class Demo:
             reference: Input and intents of the last answer that used everything. Later answers to the same input that
                 leave something out are compared with it.
         """
-        config = self.recognizer.config
         everything = set(modalities) == set(MODALITIES)
         if everything:
             reference = {"input": [clip, answer["text"]], "intents": answer_view.probabilities(answer)}
         before = None
         if not everything and reference is not None and reference["input"] == [clip, transcript.strip()]:
             before = reference["intents"]
+        with self._drawing.one():
+            return self._drawn(answer, clip, modalities, threshold) | {
+                "moved": gr.HTML(answer_view.moved(before, answer) if before else "", visible=before is not None),
+                "transcript": answer["text"] if everything else gr.skip(),
+                "reference": reference,
+            }
+
+    def _drawn(
+        self, answer: dict[str, Any], clip: str | None, modalities: list[str], threshold: float
+    ) -> dict[str, Any]:
         decoded = self.recognizer.decode(clip)
         return {
             "verdict": self.judge(answer, threshold),
             "intents": answer_view.probabilities(answer),
-            "moved": gr.HTML(answer_view.moved(before, answer) if before else "", visible=before is not None),
-            "transcript": answer["text"] if everything else gr.skip(),
             "anchors": answer_view.anchor_frames(answer, decoded if "video" in modalities else None),
             "waveform": answer_view.waveform(answer, decoded if "audio" in modalities else None),
             "video_words": answer_view.matched_words(answer, "video"),
             "audio_words": answer_view.matched_words(answer, "audio"),
             "similarity": answer_view.similarity(
-                answer["explanation"]["description_similarity"], config.label_descriptions or {}
+                answer["explanation"]["description_similarity"], self.recognizer.config.label_descriptions or {}
             ),
-            "reference": reference,
         }
 
     def _still(self, example: dict[str, str]) -> Any:
@@ -280,6 +336,20 @@ class Demo:
 
 def serve(blocks: gr.Blocks, **options: Any) -> Any:
     """Serve the page within its limits; `options` go to `gr.Blocks.launch`, which describes the result."""
+    kept = {str(file) for block in blocks.blocks.values() for file in block.keep_in_cache}
+
+    @contextlib.asynccontextmanager
+    async def cleaning(_: Any) -> AsyncIterator[None]:
+        async def clean() -> None:
+            while True:
+                await asyncio.to_thread(delete_old, KEEP_UPLOADS, kept)
+                await asyncio.sleep(CLEAN_EVERY)
+
+        task = asyncio.create_task(clean())
+        yield
+        task.cancel()
+
+    gate = Middleware(Gate, folders=(Path(get_upload_folder()), EXAMPLES))
     return blocks.launch(
         theme=theme(),
         css_paths=FOLDER / "style.css",
@@ -287,6 +357,10 @@ def serve(blocks: gr.Blocks, **options: Any) -> Any:
         footer_links=["api"],
         run_history=False,
         ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        state_session_capacity=MAX_SESSIONS,
+        app_kwargs={"lifespan": cleaning, "middleware": [gate]},
         **options,
     )
 
@@ -299,7 +373,13 @@ def main() -> None:
         raise SystemExit(str(error)) from None
     # Gradio's video shows files of the working directory only; so the examples show wherever the demo was started.
     os.chdir(FOLDER)
-    serve(Demo(recognizer).build())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    uploads = claim_folder()
+    try:
+        serve(Demo(recognizer).build())
+    finally:
+        delete_all(uploads)
 
 
 if __name__ == "__main__":

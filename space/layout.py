@@ -32,7 +32,7 @@ policing, teaching or surveillance. A clip may last {seconds:.0f} seconds and ha
 
 **Privacy.** A clip shows a face and carries a voice: upload only what you may share. The machine that runs this page
 reads the clip, and does not keep it for training, logging or flagging. It deletes the clip about {minutes} minutes
-later; until then, anyone who knows its random address could fetch it.
+later, or when it ends; until then, anyone who knows its random address could fetch it.
 
 **Model.** {model}
 """
@@ -131,7 +131,6 @@ def lay_out(
                 height=330,
                 elem_id="clip",
             )
-            _take_uploads_only(clip)
             transcript = gr.Textbox(
                 label="What is said",
                 placeholder="Leave empty to have it transcribed." if transcribes else "oh, great.",
@@ -230,22 +229,6 @@ def lay_out(
         answer=answer,
         reference=gr.State(None, time_to_live=keep_uploads),
     )
-
-
-def _take_uploads_only(component: gr.Video) -> None:
-    """Refuse addresses: a request may name one instead of an upload, and the file there could have any size.
-
-    This replaces one method of the component, because Gradio writes a file beside the source of each class that is
-    derived from its components.
-    """
-    move = component.async_move_resource_to_block_cache
-
-    async def refuse_addresses(url_or_file_path: Any) -> str | None:
-        if "://" in str(url_or_file_path):
-            raise gr.Error("Upload the clip: addresses are not opened here.", print_exception=False)
-        return await move(url_or_file_path)
-
-    component.async_move_resource_to_block_cache = refuse_addresses  # type: ignore[method-assign]  # on purpose
 
 
 def _card(content: str, label: str, name: str) -> gr.HTML:

@@ -39,7 +39,9 @@ PICTURE_SIZE = 320
 CLIPS_KEPT, SECONDS_KEPT = 8, 120.0
 
 UNREADABLE = "This file could not be read as a clip. MP4, MOV and WebM work best."
+CLIP_IS_GONE = "This clip is no longer here, because uploads are deleted after a while. Upload it again."
 NOTHING_GIVEN = "Upload a clip, or type what is said."
+LONG_TRANSCRIPT = f"The transcript is too long: {MAX_TRANSCRIPT_CHARACTERS} characters at most."
 NO_MODALITY = "Leave at least one of Words, Picture and Sound switched on."
 NO_TRANSCRIPT = "Type what is said: the words carry most of the meaning. To leave them out, switch Words off."
 NOTHING_LEFT = "With these switches nothing is left of the input: switch on what you have given."
@@ -158,7 +160,7 @@ class Recognizer:
     def problem_with_transcript(self, path: str | None, transcript: str, modalities: Collection[str]) -> str | None:
         """Say what is wrong with the words, or that they are missing; `None` for words that can be used."""
         if len(transcript) > MAX_TRANSCRIPT_CHARACTERS:
-            return f"The transcript is too long: {MAX_TRANSCRIPT_CHARACTERS} characters at most."
+            return LONG_TRANSCRIPT
         if transcript.strip() or "text" not in modalities or (path is not None and self.asr_model is not None):
             return None
         return NOTHING_GIVEN if path is None else NO_TRANSCRIPT
@@ -175,9 +177,9 @@ class Recognizer:
             The pipeline's answer, with every intent.
 
         Raises:
-            InputError: The clip has no sound to transcribe, or nothing is left of the input.
+            InputError: The clip has no sound to transcribe, the words are too many, or nothing is left of the input.
         """
-        text = transcript.strip()
+        text = _bounded(transcript)
         if "text" in modalities and not text and clip is not None and self.asr_model is not None:
             if clip.waveform is None:
                 raise InputError("This clip has no sound to transcribe: type what is said.")
@@ -214,7 +216,7 @@ class Recognizer:
         if not config.use_semantic_synchronization or config.label_descriptions is None:
             raise InputError("This model was trained without descriptions, so it cannot compare the clip with yours.")
         self._check_description_encoder()
-        answer = self.pipeline(_parts(clip, transcript.strip(), modalities), candidate_labels=descriptions)
+        answer = self.pipeline(_parts(clip, _bounded(transcript), modalities), candidate_labels=descriptions)
         similarity: dict[str, float] = answer["explanation"]["description_similarity"]
         return dict(sorted(similarity.items(), key=lambda item: -item[1]))
 
@@ -243,9 +245,14 @@ class Recognizer:
         """
         if path is None:
             return None
+        try:
+            key = (path, os.stat(path).st_mtime_ns)
+        except OSError:
+            raise InputError(CLIP_IS_GONE) from None
+        if (decoded := self._clips.get(key)) is not None:
+            return decoded
         # One at a time: visitors who come together wait, and need no more memory than one.
         with self._decoding:
-            key = (path, os.stat(path).st_mtime_ns)
             if key not in self._clips:
                 self._clips[key] = self._decode(path)
                 if len(self._clips) == 1:
@@ -290,6 +297,13 @@ def parse_own_intents(text: str) -> dict[str, list[str]]:
     if sum(map(len, descriptions.values())) > MAX_OWN_INTENTS:
         raise InputError(f"These are too many descriptions: {MAX_OWN_INTENTS} at most.")
     return descriptions
+
+
+def _bounded(transcript: str) -> str:
+    """Strip a transcript. Raises InputError for one that is too long, by whichever way it came."""
+    if len(transcript) > MAX_TRANSCRIPT_CHARACTERS:
+        raise InputError(LONG_TRANSCRIPT)
+    return transcript.strip()
 
 
 def _parts(clip: "Clip | None", text: str, modalities: Collection[str]) -> dict[str, Any]:

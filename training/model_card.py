@@ -19,6 +19,8 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils._validators import validate_repo_id
 
+from dataset_scripts.markdown import Markdown, code, escape, table
+
 from .calibration import CALIBRATION_BINS
 from .finished_run import BASELINE_FOLDER, CARD_FILE, MODEL_FOLDER, FinishedRun, is_finished, read_run, sort_runs
 from .out_of_scope.results import CLASS_DECISION, DOC_DECISION, PIPELINE_DECISION
@@ -40,7 +42,7 @@ _OOD_DETECTION = {
 _DECISIONS = {
     CLASS_DECISION: "likeliest label",
     DOC_DECISION: "DOC",
-    PIPELINE_DECISION: "pipeline (`out_of_scope_threshold`)",
+    PIPELINE_DECISION: Markdown("pipeline (`out_of_scope_threshold`)"),
 }
 
 
@@ -82,7 +84,7 @@ def out_of_scope_section(run: FinishedRun) -> dict[str, Any]:
         "count": figures["out_of_scope"],
         "others": figures["in_scope"],
         "training": _TRAINING[settings.out_of_scope].format(weight=settings.outlier_exposure_weight),
-        "held_out": listed([f"`{name}`" for name in run.metrics["out_of_scope"]["held_out_intents"]] or [""]),
+        "held_out": listed([code(name) for name in run.metrics["out_of_scope"]["held_out_intents"]] or [""]),
         "criterion": run.metrics["out_of_scope_threshold"]["criterion"],
         "decision_table": table(("decision", *_OPEN_INTENT.values()), decisions),
         "score_table": table(("score", *_OOD_DETECTION.values()), scores),
@@ -97,13 +99,6 @@ def percent(value: float) -> str:
 def listed(names: Sequence[str]) -> str:
     """Join names as in `a, b and c`."""
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
-
-
-def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Make a Markdown table with one column of text and further columns of numbers."""
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-    lines = [titles, ["---", *("---:" for _ in titles[1:])], *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, float]] | None:
@@ -233,8 +228,8 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
         + (f"first {layers} layers, " if (layers := settings.num_text_layers) else "")
         + f"word embeddings {'frozen' if settings.freeze_word_embeddings else 'trained'}.",
         *(
-            f"{name.capitalize()} encoder (frozen): {_encoder_name(part['name'])}, revision `{part['revision']}`, "
-            f"{part['pooling']}."
+            f"{name.capitalize()} encoder (frozen): {_encoder_name(part['name'])}, revision {code(part['revision'])}, "
+            f"{escape(part['pooling'])}."
             for name in ("video", "audio")
             if (part := encoders.get(name))
         ),
@@ -383,7 +378,7 @@ def _hub_id(name: str) -> str | None:
 
 def _encoder_name(name: str) -> str:
     hub_id = _hub_id(name)
-    return f"[{hub_id}](https://huggingface.co/{hub_id})" if hub_id else f"`{Path(name).name}`"
+    return f"[{hub_id}](https://huggingface.co/{hub_id})" if hub_id else code(Path(name).name)
 
 
 def _data_name(run: FinishedRun) -> str:

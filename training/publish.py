@@ -19,21 +19,32 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import sys
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Any
 
 from huggingface_hub import RepoCard
+from transformers import AutoProcessor
+from transformers.dynamic_module_utils import get_relative_import_files
+from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
+import modeling_amess  # noqa: F401  # registers the processor, so that loading it runs no code of the folder
 from dataset_scripts.errors import run_command
 from dataset_scripts.hub.push import (
+    INTERRUPTED,
     Files,
     HubCommit,
     HubPushError,
     add_hub_arguments,
+    check_access,
     check_repo_id,
+    check_tag,
     describe_push,
     push_commit,
+    show_card,
 )
 
 from .finished_run import CARD_FILE, METRICS_FILE, MODEL_FOLDER, UnfinishedRunError, read_run
@@ -43,6 +54,8 @@ from .project_files import SPACE, project_file
 
 # A push replaces the files of an earlier push that match these patterns.
 _MODEL_PARTS = ("*.safetensors", "*.json", "*.py", "*.txt", "*.model")
+# Files of a Space. A path matches if it has as many parts.
+SPACE_PARTS = ("*.py", "*.md", "*.css", "requirements.txt", "packages.txt", "examples/*")
 
 
 def publish(
@@ -56,6 +69,7 @@ def publish(
     license: str | None = None,
     space_id: str | None = None,
     space_folder: str | Path | None = None,
+    space_parts: Sequence[str] = (),
 ) -> list[HubCommit]:
     """Push a run's model, and a Space that shows the pushed commit.
 
@@ -69,6 +83,7 @@ def publish(
         license: Licence id of the weights for the card.
         space_id: Id of the Space, `owner/name`; `None` for no Space.
         space_folder: Folder with the Space's files; by default the demo of this project.
+        space_parts: Patterns of files that the Space needs beside `SPACE_PARTS`.
 
     Returns:
         The commit of the model, then that of the Space.
@@ -77,19 +92,19 @@ def publish(
         UnfinishedRunError: A folder is not of a finished run.
         HubPushError: The push failed. The message says why, and what was pushed.
         MissingPartError: The installation lacks the card's template or the Space. Nothing was pushed.
+        KeyboardInterrupt: The push was interrupted. The message says what the Hub holds.
     """
-    for name in (repo_id, space_id):
-        if name is not None:
-            check_repo_id(name)
+    _check_names(repo_id, space_id, tag)
     files = model_files(run_folder, repo_id, tag=tag, other_runs=other_runs, dataset_id=dataset_id, license=license)
     if space_id is not None:
-        # A defect of the Space's folder must show before the model is pushed.
+        # A defect of the Space's folder, or a Space of someone else, must show before the model is pushed.
         demo = space_folder or project_file(SPACE)
-        space_files(demo, repo_id, "0" * 40, list(files))
+        shown = space_files(demo, repo_id, "0" * 40, list(files), space_parts)
+        check_access(repo_id, space_id)
     message = f"Publish {Path(run_folder).name}"
     commits = [push_commit(repo_id, files, message=message, private=private, tag=tag, replaces=_MODEL_PARTS)]
     if space_id is not None:
-        wired = space_files(demo, repo_id, commits[0].revision, list(files))
+        wired = shown | {CARD_FILE: _space_card(demo, repo_id, commits[0].revision, list(files))}
         try:
             commits.append(
                 push_commit(
@@ -104,7 +119,17 @@ def publish(
             )
         except HubPushError as error:
             raise HubPushError(f"The model is published ({commits[0].url}), its Space is not: {error}") from None
+        except KeyboardInterrupt as interrupt:
+            words = str(interrupt) or "Interrupted before its Space was pushed. Give the same command again."
+            raise type(interrupt)(f"The model is published ({commits[0].url}). {words}") from None
     return commits
+
+
+def _check_names(repo_id: str, space_id: str | None, tag: str | None) -> None:
+    for name in (repo_id, space_id):
+        if name is not None:
+            check_repo_id(name)
+    check_tag(tag)
 
 
 def model_files(
@@ -120,10 +145,11 @@ def model_files(
 
     Returns:
         By path, a file of the run or content made for publishing: the card, and JSON without the paths of this
-        machine.
+        machine. Of the run's model only what `save_pretrained` writes; other files are named on stderr.
 
     Raises:
         UnfinishedRunError: The run is not finished, or one of a baseline.
+        HubPushError: A file of the model is a link.
     """
     run = read_run(run_folder)
     if "auto_map" not in run.config:
@@ -132,7 +158,9 @@ def model_files(
             "run of A-MESS."
         )
     folder = run.path / MODEL_FOLDER
-    files: dict[str, Path | bytes] = {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    files: dict[str, Path | bytes] = {name: folder / name for name in sorted(_saved_names(folder))}
+    left_out = [path.name for path in folder.iterdir() if path.name not in files and path.name != "__pycache__"]
+    _name_left_out(folder, left_out, "Only files that saving a model writes are pushed.")
     for name in ("config.json", "tokenizer_config.json", "processor_config.json"):
         files[name] = _json(json.loads((folder / name).read_text(encoding="utf-8")))
     files[METRICS_FILE] = _json(run.metrics)
@@ -143,8 +171,46 @@ def model_files(
     return files
 
 
+def _saved_names(folder: Path) -> set[str]:
+    """Names of what `save_pretrained` wrote for model and processor, without anything else that lies beside it.
+
+    Raises:
+        HubPushError: One of them is a link.
+    """
+    config = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+    names = {CONFIG_NAME, SAFE_WEIGHTS_NAME}
+    index = folder / SAFE_WEIGHTS_INDEX_NAME
+    if index.is_file():
+        names |= {index.name, *json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()}
+    references = [
+        *config["auto_map"].values(),
+        *(task["impl"] for task in config.get("custom_pipelines", {}).values()),
+    ]
+    for reference in references:
+        module = folder / f"{reference.partition('.')[0]}.py"
+        names |= {module.name, *(Path(file).name for file in get_relative_import_files(module))}
+    # The processor's files depend on its tokenizer: they are those that it writes when it is saved once more.
+    with tempfile.TemporaryDirectory() as again:
+        AutoProcessor.from_pretrained(folder).save_pretrained(again)
+        names |= {path.name for path in Path(again).iterdir()}
+    present = {path.name for path in folder.iterdir() if path.is_file() and path.name in names}
+    for name in present:
+        if (folder / name).is_symlink():
+            raise HubPushError(
+                f"{folder / name} is a link, and a push would take a file of another folder. Nothing was pushed. Put "
+                "the file itself in its place."
+            )
+    return present
+
+
+def _name_left_out(folder: Path, names: Collection[str], remedy: str) -> None:
+    """Say on stderr which files of a folder are not pushed."""
+    if names:
+        print(f"Not pushed from {folder}: {', '.join(sorted(names))}. {remedy}", file=sys.stderr)
+
+
 def space_files(
-    folder: str | Path, model_id: str, revision: str, model_paths: Sequence[str]
+    folder: str | Path, model_id: str, revision: str, model_paths: Sequence[str], parts: Sequence[str] = ()
 ) -> dict[str, Path | bytes]:
     """Collect the files of a Space that shows a model at a commit.
 
@@ -156,28 +222,55 @@ def space_files(
         model_id: Id of the model, `owner/name`.
         revision: Commit of the model.
         model_paths: Files of the model's repository.
+        parts: Patterns of files beside `SPACE_PARTS`. Files that match none are named on stderr.
 
     Raises:
         HubPushError: The folder is not of a Space.
     """
     folder = Path(folder)
     for name in ("app.py", CARD_FILE):
-        if not (folder / name).is_file():
+        if not (folder / name).is_file() or (folder / name).is_symlink():
             raise HubPushError(
-                f"{folder} holds no {name}, which a Space needs. Nothing was pushed. Give another --space_folder."
+                f"{folder} holds no {name} of its own, which a Space needs. Nothing was pushed. Give another "
+                "--space_folder."
             )
-    files: dict[str, Path | bytes] = {
-        path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in path.relative_to(folder).parts)
-    }
-    card = RepoCard((folder / CARD_FILE).read_text(encoding="utf-8"))
+    matching: list[Path] = []
+    left_out: list[Path] = []
+    for path in _walk(folder):
+        named = [pattern for pattern in (*SPACE_PARTS, *parts) if _matches(path.relative_to(folder), pattern)]
+        (matching if named and not path.is_symlink() else left_out).append(path)
+    remedy = "Links and hidden files never are; name others with --space_files."
+    _name_left_out(folder, [path.relative_to(folder).as_posix() for path in left_out], remedy)
+    files: dict[str, Path | bytes] = {path.relative_to(folder).as_posix(): path for path in matching}
+    return files | {CARD_FILE: _space_card(folder, model_id, revision, model_paths)}
+
+
+def _space_card(folder: str | Path, model_id: str, revision: str, model_paths: Sequence[str]) -> bytes:
+    card = RepoCard((Path(folder) / CARD_FILE).read_text(encoding="utf-8"))
     # The folder's README may name other models already, such as one for speech.
     card.data["models"] = list(dict.fromkeys([model_id, *card.data.get("models", [])]))
     loaded = ",".join(path for path in sorted(model_paths) if path not in (CARD_FILE, METRICS_FILE))
     card.data["preload_from_hub"] = [f"{model_id} {loaded} {revision}", *card.data.get("preload_from_hub", [])]
-    files[CARD_FILE] = str(card).encode()
-    return files
+    return str(card).encode()
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Files and links in a folder, without caches of Python and without what links lead to."""
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() or path.is_file():
+            yield path
+        elif path.is_dir() and path.name != "__pycache__":
+            yield from [path] if path.name.startswith(".") else _walk(path)
+
+
+def _matches(path: PurePath, pattern: str) -> bool:
+    """Whether each part of a path matches that of a pattern, and none is hidden."""
+    patterns = pattern.split("/")
+    return (
+        len(path.parts) == len(patterns)
+        and all(map(fnmatchcase, path.parts, patterns))
+        and not any(part.startswith(".") for part in path.parts)
+    )
 
 
 def _json(value: Any) -> bytes:
@@ -217,7 +310,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--space_folder", type=Path, help="folder with the files of the Space (default: the demo of this project)"
     )
+    parser.add_argument(
+        "--space_files",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help=f"files of the Space beside {' '.join(SPACE_PARTS)}, such as assets/*",
+    )
     given = parser.parse_args(arguments)
+    if given.card is not None and not given.dry_run:
+        parser.error("--card is for --dry_run: a push sends the card to the Hub")
     card = {
         "tag": given.tag,
         "other_runs": given.other_runs,
@@ -233,6 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         private=given.private,
         space_id=given.space,
         space_folder=given.space_folder,
+        space_parts=given.space_files,
         **card,
     )
     for commit in commits:
@@ -241,19 +344,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _dry_run(given: argparse.Namespace, card: dict[str, Any]) -> str:
-    check_repo_id(given.repo)
+    _check_names(given.repo, given.space, given.tag)
     files: Files = model_files(given.run_folder, given.repo, **card)
     listed = [describe_push(given.repo, files, private=given.private, tag=given.tag)]
     if given.space is not None:
-        check_repo_id(given.space)
-        wired = space_files(given.space_folder or project_file(SPACE), given.repo, "0" * 40, list(files))
+        folder = given.space_folder or project_file(SPACE)
+        wired = space_files(folder, given.repo, "0" * 40, list(files), given.space_files)
         listed.append(describe_push(given.space, wired, repo_type="space", private=given.private))
-    return "\n".join(listed)
+    return "\n".join([*listed, show_card(files, given.card)])
 
 
 if __name__ == "__main__":
-    run_command(
-        main,
-        interrupted="Interrupted. Each push is one commit, which is on the Hub whole or not at all. The same command "
-        "goes on: what is there already is not pushed again.",
-    )
+    run_command(main, INTERRUPTED)

@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         # Before hours of training, not after them.
         assert settings.hub_model_id is not None  # TrainingSettings requires it with push_to_hub
         check_repo_id(settings.hub_model_id)
-        check_access()
+        check_access(settings.hub_model_id)
     comparable = settings.model not in ("text_only", *SENTENCE_METHODS) and "text" in settings.modality_names
     compare = settings.compare_with_text_only and comparable
     accelerator = create_accelerator(settings)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
@@ -14,6 +14,7 @@ from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 
+from ..markdown import Markdown, code, escape, table
 from ..registry import LicenseTerms
 
 
@@ -120,11 +121,11 @@ def _body(
     first = next(iter(configs[default]))
     example = f'rows = load_dataset("{repo_id}", "{default}", split="{first}").with_format("numpy")\nprint(rows[0])'
     sizes = [
-        (f"`{name}`", _CONFIGS[name], ", ".join(f"{split} {len(part):,}" for split, part in splits.items()))
+        (code(name), _CONFIGS[name], ", ".join(f"{split} {len(part):,}" for split, part in splits.items()))
         for name, splits in configs.items()
     ]
     present = {column for splits in configs.values() for part in splits.values() for column in part.column_names}
-    columns = [(f"`{name}`", meaning) for name, meaning in _COLUMNS.items() if name in present]
+    columns = [(code(name), Markdown(meaning)) for name, meaning in _COLUMNS.items() if name in present]
     parts = [
         f"# {repo_id.rpartition('/')[2]}",
         "Utterances with the intent behind them, for multimodal intent recognition with "
@@ -132,14 +133,14 @@ def _body(
         "## Use",
         f"```python\nfrom datasets import load_dataset\n\n{example}\n```",
         "## What is in it",
-        _table(("config", "what", "rows"), sizes),
+        table(("config", "what", "rows"), sizes, "---"),
     ]
     if columns:
-        parts.append(_table(("column", "meaning"), columns))
+        parts.append(table(("column", "meaning"), columns, "---"))
     encoders = [(name, media_encoder[name]) for name in ("video", "audio") if media_encoder.get(name)]
     parts += [
-        f"The {name} features are the {part['pooling']} of `{_encoder_name(part['name'])}`, revision "
-        f"`{part['revision']}`."
+        f"The {name} features are the {escape(part['pooling'])} of {code(_encoder_name(part['name']))}, revision "
+        f"{code(part['revision'])}."
         for name, part in encoders
     ]
     counts = _label_counts(configs)
@@ -169,10 +170,5 @@ def _label_counts(configs: Mapping[str, datasets.DatasetDict]) -> str | None:
                 for part in splits.values()
             ]
             rows = [(name, *(int(count[index]) for count in counts)) for index, name in enumerate(label.names)]
-            return _table(("intent", *splits), rows)
+            return table(("intent", *splits), rows)
     return None
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [titles, ["---"] * len(titles), *cells])

@@ -36,7 +36,16 @@ from ..extraction.folder import (
 from ..loading import load_intent_dataset
 from ..registry import CONFIG_NAMES, DATASETS, PUBLISHABLE, SCOPES, LicenseTerms, license_terms
 from .card import dataset_card
-from .push import HubCommit, add_hub_arguments, check_repo_id, describe_push, push_commit
+from .push import (
+    HubCommit,
+    add_hub_arguments,
+    check_access,
+    check_repo_id,
+    check_tag,
+    describe_push,
+    push_commit,
+    show_card,
+)
 
 
 # Whoever looks at one row reads its whole shard.
@@ -78,7 +87,9 @@ def push_dataset(
         UserError: The data set cannot be built.
     """
     check_repo_id(repo_id)
+    check_tag(tag)
     check_right(name, right_to_publish)
+    check_access(repo_id)
     with tempfile.TemporaryDirectory() as folder:
         files = dataset_files(
             name, repo_id, Path(folder), configs=configs, data_dir=data_dir, scope=scope, license=license
@@ -251,10 +262,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     }
     if given.dry_run:
         check_repo_id(given.repo)
+        check_tag(given.tag)
+        terms = terms_of(given.dataset)
         with tempfile.TemporaryDirectory() as folder:
             files = dataset_files(given.dataset, given.repo, Path(folder), **options)
             print(describe_push(given.repo, files, repo_type="dataset", private=given.private, tag=given.tag))
+            print(show_card(files, given.card))
+        if not (terms.open or given.i_have_the_right_to_publish):
+            print(f"{terms.title} is not this project's: the push itself needs --i_have_the_right_to_publish.")
         return
+    if given.card is not None:
+        parser.error("--card is for --dry_run: a push sends the card to the Hub")
     commit = push_dataset(
         given.dataset,
         given.repo,

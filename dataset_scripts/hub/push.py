@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ _REASONS = {
     403: "the token has no right to write there. Use a token with that right, or a repository of your own",
     412: "someone else has pushed to it at the same time",
 }
+
+
+# Words for an interruption before the Hub was asked for anything.
+INTERRUPTED = "Interrupted. Nothing was pushed. Give the same command again."
 
 
 class HubPushError(UserError):
@@ -70,7 +75,30 @@ def add_hub_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--private", action="store_true", help="make new repositories private")
     parser.add_argument("--tag", help="name of the commit, such as v1")
     parser.add_argument("--license", help="licence id for the card (it follows from the data)")
-    parser.add_argument("--dry_run", action="store_true", help="list the files that would be pushed, without the Hub")
+    parser.add_argument(
+        "--dry_run", action="store_true", help="list the files that would be pushed and show the card, without the Hub"
+    )
+    parser.add_argument(
+        "--card", type=Path, help="new file that a dry run writes the card into, instead of showing it"
+    )
+
+
+def show_card(files: Files, target: Path | None) -> str:
+    """Return the card among `files` in words for a dry run, or write it into the new file `target` and say so.
+
+    Raises:
+        HubPushError: There is such a file already.
+    """
+    content = files["README.md"]
+    card = content if isinstance(content, bytes) else content.read_bytes()
+    if target is None:
+        return f"\nThe card:\n\n{card.decode()}"
+    try:
+        with target.open("xb") as stream:
+            stream.write(card)
+    except FileExistsError:
+        raise HubPushError(f"{target} exists already and is kept. Give a new file with --card.") from None
+    return f"The card is in {target}."
 
 
 def check_repo_id(repo_id: str) -> None:
@@ -83,13 +111,30 @@ def check_repo_id(repo_id: str) -> None:
         raise HubPushError(f"{repo_id!r} names no owner. Give owner/name, such as org/{repo_id}.")
 
 
-def check_access() -> str:
+def check_tag(tag: str | None) -> None:
+    """Raise HubPushError unless `tag` can name a commit: git and addresses allow it, and nothing else has the name."""
+    if tag is None:
+        return
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", tag) or ".." in tag or tag.endswith((".", ".lock")):
+        reason = "a tag has letters, digits, dots, hyphens and underscores, and begins with a letter or digit"
+    elif tag in ("main", "HEAD") or re.fullmatch(r"[0-9a-f]{7,40}", tag):
+        reason = "it names a branch, or looks like a commit"
+    else:
+        return
+    raise HubPushError(f"{tag!r} cannot be a tag: {reason}. Nothing was pushed. Give another --tag, such as v1.")
+
+
+def check_access(*repo_ids: str) -> str:
     """Ask the Hub whose token this is, and return the user's name.
 
     A script asks first, so that the Hub does not refuse after hours of work.
 
+    Args:
+        repo_ids: Repositories that will be pushed to.
+
     Raises:
-        HubPushError: There is no token, the Hub refuses it, it may only read, or the Hub cannot be reached.
+        HubPushError: There is no token, the Hub refuses it, it may only read or not write to a repository's owner, or
+            the Hub cannot be reached.
     """
     if get_token() is None:
         raise HubPushError(
@@ -103,6 +148,12 @@ def check_access() -> str:
             f"The token of {account['name']} may only read. Make one that may write at "
             "https://huggingface.co/settings/tokens and log in with it: `hf auth login`."
         )
+    role = account.get("auth", {}).get("accessToken", {}).get("role")
+    owners = {name.lower() for name in (account["name"], *(group["name"] for group in account.get("orgs", [])))}
+    for repo_id in repo_ids:
+        # What a fine-grained token may do, the Hub knows only when it is tried.
+        if role == "write" and repo_id.partition("/")[0].lower() not in owners:
+            raise HubPushError(f"Pushing to {repo_id} failed: {_REASONS[403]}. Nothing was pushed.")
     return str(account["name"])
 
 
@@ -134,9 +185,11 @@ def push_commit(
     Raises:
         HubPushError: The push failed. The message says why, and that the Hub is unchanged. Only if setting the tag
             alone fails, the commit stays; the same call then sets the tag.
+        KeyboardInterrupt: The push was interrupted. The message says what the Hub holds.
     """
     check_repo_id(repo_id)
-    check_access()
+    check_tag(tag)
+    check_access(repo_id)
     api = HfApi()
     kept = f"The Hub holds of {repo_id} what it held before. Give the same command again."
     with _explained(f"Pushing to {repo_id}", kept):
@@ -153,14 +206,19 @@ def push_commit(
                     repo_id, operations, repo_type=repo_type, commit_message=message, parent_commit=head
                 )
                 revision, url = commit.oid, str(commit.commit_url)
-        except BaseException:  # Ctrl-C too
+        except BaseException as error:
             if created:
                 _remove_unless_pushed(api, repo_id, repo_type, head)
+            if isinstance(error, KeyboardInterrupt):
+                raise type(error)(_after_interrupt(api, repo_id, repo_type, head)) from None
             raise
     if tag is not None and tagged is None:
         stays = f"The commit {revision} is pushed and stays. Give the same command again to set the tag."
-        with _explained(f"Setting the tag {tag!r} of {repo_id}", stays):
-            api.create_tag(repo_id, repo_type=repo_type, tag=tag, revision=revision)
+        try:
+            with _explained(f"Setting the tag {tag!r} of {repo_id}", stays):
+                api.create_tag(repo_id, repo_type=repo_type, tag=tag, revision=revision)
+        except KeyboardInterrupt as interrupt:
+            raise type(interrupt)(f"Interrupted. {stays}") from None
     return HubCommit(repo_id, revision, url, changed=bool(operations))
 
 
@@ -205,7 +263,10 @@ def _open_repository(
 def _tagged_commit(api: HfApi, repo_id: str, repo_type: RepoType, tag: str | None) -> str | None:
     if tag is None:
         return None
-    tags = api.list_repo_refs(repo_id, repo_type=repo_type).tags
+    refs = api.list_repo_refs(repo_id, repo_type=repo_type)
+    if any(branch.name == tag for branch in refs.branches):
+        raise HubPushError(f"{repo_id} has a branch {tag!r}. Nothing was pushed. Give another tag.")
+    tags = refs.tags
     return next((ref.target_commit for ref in tags if ref.name == tag), None)
 
 
@@ -249,6 +310,21 @@ def _remove_unless_pushed(api: HfApi, repo_id: str, repo_type: RepoType, first: 
             api.delete_repo(repo_id, repo_type=repo_type, missing_ok=True)
     except Exception:
         return  # The user learns why the push failed; an empty repository that stays behind does no harm.
+
+
+def _after_interrupt(api: HfApi, repo_id: str, repo_type: RepoType, head: str) -> str:
+    """What the Hub holds after an interrupted commit, in words."""
+    try:
+        now = api.repo_info(repo_id, repo_type=repo_type).sha
+    except RepositoryNotFoundError:
+        now = head
+    except BaseException:  # an impatient second Ctrl-C too
+        return f"Interrupted. What the Hub holds of {repo_id} is unknown. The same command completes the push."
+    if now == head:
+        return f"Interrupted. So far the Hub holds of {repo_id} what it held before. Give the same command again."
+    return (
+        f"Interrupted. The commit {now} of {repo_id} is on the Hub. Give the same command again to complete the push."
+    )
 
 
 def _page(repo_id: str, repo_type: RepoType) -> str:

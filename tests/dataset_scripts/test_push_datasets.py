@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -226,3 +227,53 @@ def test_a_dry_run_lists_the_files_and_asks_nobody(hub, capsys):
     assert "Would push to the dataset org/amess-sample" in printed
     assert "text/train-00000-of-00001.parquet" in printed and "label_descriptions/train-" in printed
     assert hub.log == []
+
+
+@pytest.mark.parametrize(
+    ("token", "repo_id", "options", "words"),
+    [
+        (None, "org/x", [], "There is no token"),
+        (READ_TOKEN, "org/x", [], "may only read"),
+        (TOKEN, "someone-else/x", [], "no right to write"),
+        (TOKEN, "org/x", ["--tag", "v 1"], "cannot be a tag"),
+    ],
+)
+def test_the_right_to_push_is_checked_before_anything_is_built(
+    hub, tmp_path, monkeypatch, token, repo_id, options, words
+):
+    def build(*_):
+        raise AssertionError("built first")
+
+    hub.connect(monkeypatch, tmp_path, token)
+    monkeypatch.setattr("dataset_scripts.hub.command.build_configs", build)
+    with pytest.raises(HubPushError, match=words):
+        main(["sample", "--repo", repo_id, *options])
+
+
+def test_a_dry_run_shows_the_card_and_says_what_the_push_needs(hub, mintrec_dir, tmp_path, capsys):
+    arguments = ["mintrec", "--repo", "org/mintrec", "--data_dir", str(mintrec_dir), "--configs", "text", "--dry_run"]
+    main(arguments)
+    printed = capsys.readouterr().out
+    assert "--i_have_the_right_to_publish" in printed and "# mintrec" in printed
+    main([*arguments, "--i_have_the_right_to_publish", "--card", str(tmp_path / "card.md")])
+    printed = capsys.readouterr().out
+    assert "--i_have_the_right_to_publish" not in printed and "# mintrec" in (tmp_path / "card.md").read_text()
+    assert hub.log == []
+
+
+def test_an_interrupted_build_says_that_nothing_was_pushed(tmp_path):
+    with FakeHub() as server:
+        server.hold("/api/whoami")
+        command = [sys.executable, "-m", "dataset_scripts.push_datasets", "sample", "--repo", "org/x"]
+        child = subprocess.Popen(
+            command,
+            env=server.environment(tmp_path, PYTHONPATH=str(Path(__file__).parents[2])),
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        assert server.reached.wait(120)
+        child.send_signal(signal.SIGINT)
+        server.released.set()
+        _, said = child.communicate(timeout=60)
+        assert child.returncode == 130 and "Traceback" not in said and "Nothing was pushed" in said

@@ -30,7 +30,11 @@ class Server:
     model: Path
     uploads: Path
     log: Path
-    pid: int
+    process: subprocess.Popen
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
 
 def save_tiny_model(folder: Path) -> Path:
@@ -67,7 +71,7 @@ def running(model: Path | None, folder: Path, **variables: str) -> Iterator[Serv
     url = f"http://127.0.0.1:{port}/"
     try:
         wait_until_up(process, url, log)
-        yield Server(url, model, uploads, log, process.pid)
+        yield Server(url, model, uploads, log, process)
     finally:
         process.terminate()
         process.wait(timeout=30)

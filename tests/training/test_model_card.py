@@ -246,9 +246,12 @@ def test_an_unfinished_run_has_no_card(copy):
         model_card(copy)
 
 
-def test_label_names_with_bars_do_not_break_the_tables(copy):
+@pytest.mark.parametrize(
+    ("name", "cell"), [("Say|thanks", "Say\\|thanks"), ("Say\n---\n<b>`x`\\", "Say --- \\<b>\\`x\\`\\\\")]
+)
+def test_label_names_do_not_break_the_tables(copy, name, cell):
     table = pq.read_table(copy / "predictions.parquet")
-    names = ["Greet", "Leave", "Say|thanks"]
+    names = ["Greet", "Leave", name]
     for column in ("label", "prediction"):
         cells = [cell if cell != "Thank" else names[2] for cell in table[column].to_pylist()]
         table = table.set_column(table.schema.get_field_index(column), column, pa.array(cells))
@@ -256,4 +259,4 @@ def test_label_names_with_bars_do_not_break_the_tables(copy):
     test = json.loads((copy / "metrics.json").read_text())["test"]
     test["per_class"][2]["label"] = names[2]
     edit(copy, test=test)
-    assert "| Say\\|thanks |" in model_card(copy).text
+    assert f"\n| {cell} |" in model_card(copy).text

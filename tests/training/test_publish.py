@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -301,15 +302,35 @@ def test_a_space_that_fails_leaves_the_model_published(hub, run_folder, space_fo
     assert not model.changed and space.changed
 
 
-@pytest.mark.slow
-def test_interrupting_the_upload_removes_the_repository(run_folder, tmp_path):
+INTERRUPTIONS = {
+    "before": ("/preupload/", "So far the Hub holds .* what it held before"),
+    "tag": ("/tag/", "commit [0-9a-f]{40} is pushed and stays"),
+    "Space": ("/api/spaces/org/demo/preupload/", "The model is published .*what it held before"),
+}
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "step", ["before", *(pytest.param(step, marks=pytest.mark.slow) for step in ("tag", "Space"))]
+)
+def test_an_interruption_says_in_a_line_what_the_hub_holds(run_folder, space_folder, tmp_path, step, end):
     with FakeHub() as hub:
-        hub.hold("/_lfs/[0-9a-f]{64}")
-        command = [sys.executable, "-m", "training.publish", str(run_folder), "--repo", "org/amess-tiny"]
-        variables = hub.environment(tmp_path, PYTHONPATH=str(tiny.ROOT))
+        path, words = INTERRUPTIONS[step]
+        hub.hold(path)
+        command = [
+            sys.executable,
+            "-m",
+            "training.publish",
+            str(run_folder),
+            "--repo",
+            "org/amess-tiny",
+            "--tag",
+            "v1",
+        ]
+        command += ["--space", "org/demo", "--space_folder", str(space_folder)]
         child = subprocess.Popen(
             command,
-            env=variables,
+            env=hub.environment(tmp_path, PYTHONPATH=str(tiny.ROOT)),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -317,12 +338,117 @@ def test_interrupting_the_upload_removes_the_repository(run_folder, tmp_path):
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert hub.reached.wait(120)
-        assert ("model", "org/amess-tiny") in hub.repositories
-        os.kill(child.pid, signal.SIGINT)
+        os.kill(child.pid, end)
         hub.released.set()
         output, _ = child.communicate(timeout=60)
-        assert child.returncode != 0 and TOKEN not in output
-        assert hub.repositories == {}
+        assert child.returncode == 128 + end and TOKEN not in output and "Traceback" not in output
+        assert re.search(f"{words}.*the same command", output.strip().splitlines()[-1])
+        assert set(hub.repositories) == (set() if step == "before" else {("model", "org/amess-tiny")})
+
+
+def test_only_what_saving_writes_is_pushed_and_the_rest_is_told(hub, run_folder, space_folder, tmp_path, capsys):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("TOPSECRET")
+    run, pretrained = tmp_path / "run", tmp_path / "run" / "pretrained"
+    shutil.copytree(run_folder, run)
+    saved = {path.name for path in pretrained.iterdir()}
+    for name in (".env", ".nfs0001", ".config.json.partial", "optimizer.bin", "evil.py", "notes.txt", "other.json"):
+        (pretrained / name).write_text("TOPSECRET")
+        (space_folder / name).write_text("TOPSECRET")
+    for folder in (pretrained, space_folder, space_folder / "examples"):
+        (folder / "linked.json").symlink_to(secret)
+        (folder / "linked").symlink_to(tmp_path)
+        (folder / "dangling").symlink_to("/nope")
+        for name in (".git", "venv", "flagged"):
+            (folder / name).mkdir()
+            (folder / name / "face.mp4").write_text("TOPSECRET")
+    os.mkfifo(pretrained / "fifo")
+    (space_folder / "evil.py").unlink()  # a Space may have modules
+    arguments = [str(run), "--repo", "org/amess-tiny", "--space", "org/demo", "--space_folder", str(space_folder)]
+    publish_command([*arguments, "--dry_run"])
+    dry = capsys.readouterr()
+    assert not re.search(r"bytes  \S*(linked|flagged|evil|\.env)", dry.out)
+    publish_command(arguments)
+    for told in (dry.err, capsys.readouterr().err):
+        for name in (
+            ".env",
+            "optimizer.bin",
+            "evil.py",
+            "linked.json",
+            "dangling",
+            "examples/linked",
+            "venv/face.mp4",
+        ):
+            assert name in told
+    assert set(hub.files("model", "org/amess-tiny")) == saved | {"README.md", "metrics.json"}
+    assert set(hub.files("space", "org/demo")) == {"app.py", "README.md", "examples/thanks.mp4"}
+    publish_command([*arguments, "--space_files", "flagged/*", "*.json", "examples/*", ".env"])
+    assert set(hub.files("space", "org/demo")) == {
+        *("app.py", "README.md", "examples/thanks.mp4", "flagged/face.mp4", "other.json")
+    }
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "modeling_amess.py", "tokenizer.json"])
+def test_a_link_in_place_of_a_file_of_the_model_is_refused(hub, run_folder, tmp_path, name):
+    shutil.copytree(run_folder, tmp_path / "run")
+    file = tmp_path / "run" / "pretrained" / name
+    file.rename(tmp_path / name)
+    file.symlink_to(tmp_path / name)
+    with pytest.raises(HubPushError, match=f"{name} is a link"):
+        publish(tmp_path / "run", "org/amess-tiny")
+    assert hub.log == []
+
+
+def test_weights_in_shards_are_pushed(hub, run_folder, tmp_path):
+    shutil.copytree(run_folder, tmp_path / "run")
+    pretrained = tmp_path / "run" / "pretrained"
+    model = AutoModelForSequenceClassification.from_pretrained(pretrained)
+    (pretrained / "model.safetensors").unlink()
+    model.save_pretrained(pretrained, max_shard_size="20KB")
+    publish(tmp_path / "run", "org/amess-tiny")
+    shards = {path.name for path in pretrained.glob("model-*")}
+    assert len(shards) > 1 and shards | {"model.safetensors.index.json"} <= set(hub.files("model", "org/amess-tiny"))
+
+
+@pytest.mark.parametrize(
+    "tag", ["", "v 1", "../x", "main", "a?b#c", "-v", "v1.", "a..b", "é", "x.lock", "0123abc", "a/b"]
+)
+@pytest.mark.parametrize("dry", [[], ["--dry_run"]])
+def test_what_cannot_be_a_tag_is_refused_before_anything_is_pushed(hub, run_folder, tag, dry):
+    with pytest.raises(HubPushError, match="cannot be a tag"):
+        publish_command([str(run_folder), "--repo", "org/amess-tiny", f"--tag={tag}", *dry])
+    assert hub.log == []
+
+
+def test_a_tag_with_the_name_of_a_branch_is_refused(hub, run_folder):
+    (commit,) = publish(run_folder, "org/amess-tiny")
+    hub.repositories["model", "org/amess-tiny"].branches["dev"] = commit.revision
+    with pytest.raises(HubPushError, match="branch 'dev'"):
+        publish(run_folder, "org/amess-tiny", tag="dev")
+
+
+def test_a_space_of_someone_else_stops_the_push_before_the_model_goes(hub, run_folder, space_folder):
+    with pytest.raises(HubPushError, match="no right to write"):
+        publish(run_folder, "org/amess-tiny", space_id="someone-else/demo", space_folder=space_folder)
+    assert hub.repositories == {}
+
+
+def test_a_dry_run_shows_the_card_or_writes_it(hub, run_folder, tmp_path, capsys):
+    arguments = [str(run_folder), "--repo", "org/amess-tiny", "--dry_run"]
+    publish_command(arguments)
+    assert "# amess-tiny" in capsys.readouterr().out
+    target = tmp_path / "card.md"
+    publish_command([*arguments, "--card", str(target)])
+    printed = capsys.readouterr().out
+    assert str(target) in printed and "# amess-tiny" not in printed
+    publish(run_folder, "org/amess-tiny")
+    assert target.read_bytes() == hub.files("model", "org/amess-tiny")["README.md"]
+    target.write_text("mine")
+    with pytest.raises(HubPushError, match="exists already"):
+        publish_command([*arguments, "--card", str(target)])
+    assert target.read_text() == "mine"
+    with pytest.raises(SystemExit):
+        publish_command([*arguments[:-1], "--card", str(tmp_path / "other.md")])
 
 
 def test_only_finished_runs_of_a_mess_are_published(hub, run_folder, tiny_settings, tmp_path):
