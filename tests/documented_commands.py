@@ -22,7 +22,7 @@ from training.arguments import SENTENCE_METHODS, SETTING_NAMES, parse_settings
 
 PROJECT = Path(__file__).parents[1]
 # Programs that are not ours, and of which the pages say nothing that could go stale.
-OTHER_PROGRAMS = ("cd", "git", "hf", "python3", "source")
+OTHER_PROGRAMS = ("cd", "git", "hf", "pre-commit", "python3", "source")
 
 
 class Parsed(BaseException):

@@ -76,9 +76,11 @@ def _dataset_errors(metadata: dict[str, Any]) -> list[str]:
     configs = metadata.get("configs", [])
     if sum(bool(config.get("default")) for config in configs) > 1:
         errors.append("more than one default config")
-    for config in configs:
-        if "config_name" not in config or not all({"split", "path"} == set(file) for file in config["data_files"]):
-            errors.append("a config needs config_name, and data_files with split and path")
+    errors += [
+        "a config needs config_name, and data_files with split and path"
+        for config in configs
+        if "config_name" not in config or not all({"split", "path"} == set(file) for file in config["data_files"])
+    ]
     return errors
 
 

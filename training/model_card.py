@@ -20,6 +20,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils._validators import validate_repo_id
 
 from dataset_scripts.markdown import Markdown, code, escape, table
+from modeling_amess.descriptions_amess import MINILM_HUB_ID
 
 from .calibration import CALIBRATION_BINS
 from .finished_run import BASELINE_FOLDER, CARD_FILE, MODEL_FOLDER, FinishedRun, is_finished, read_run, sort_runs
@@ -124,7 +125,7 @@ def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, floa
 PIPELINE_TAG = "video-classification"
 # Names of encoders in the settings, and old names on the Hub -> ids on the Hub.
 _HUB_IDS = {
-    "minilm": "sentence-transformers/all-MiniLM-L6-v2",
+    "minilm": MINILM_HUB_ID,
     "bert-base-uncased": "google-bert/bert-base-uncased",
     "bert-large-uncased": "google-bert/bert-large-uncased",
 }

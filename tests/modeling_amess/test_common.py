@@ -218,8 +218,8 @@ def gradients(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> dict[st
 def test_gradient_checkpointing_gives_the_same_gradients(name, text_model):
     subject = SUBJECTS[name]
     plain, checkpointing = subject.make(text_model), subject.make(text_model)
-    checkpointing.gradient_checkpointing_enable()
-    assert checkpointing.is_gradient_checkpointing
+    checkpointing.activation_checkpointing_enable()
+    assert checkpointing.is_activation_checkpointing
     assert_same(gradients(checkpointing, subject.batch), gradients(plain, subject.batch), atol=1e-5, rtol=1e-4)
 
 

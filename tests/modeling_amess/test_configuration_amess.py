@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """AmessConfig: defaults, round trips, and settings that cannot work."""
 
+import ast
+import configparser
+import importlib.util
+from pathlib import Path
+
 import pytest
 from huggingface_hub.errors import StrictDataclassClassValidationError, StrictDataclassFieldValidationError
 from transformers import BertConfig, GPT2Config
 
-from modeling_amess import AmessConfig
+from modeling_amess import AmessConfig, __version__
 
 from .tiny import tiny_config
 
@@ -31,6 +36,20 @@ def test_it_survives_a_round_trip_through_its_file(tmp_path):
     assert AmessConfig.from_pretrained(tmp_path).to_dict() == config.to_dict() | {
         "transformers_version": AmessConfig.from_pretrained(tmp_path).transformers_version
     }
+
+
+def test_a_saved_configuration_records_the_version_that_setuptools_reads(tmp_path):
+    config = tiny_config()
+    assert config.amess_version is None
+    config.save_pretrained(tmp_path)
+    assert AmessConfig.from_pretrained(tmp_path).amess_version == __version__
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    module, _, attribute = setup["metadata"]["version"].removeprefix("attr:").strip().rpartition(".")
+    source = ast.parse(Path(importlib.util.find_spec(module).origin).read_text())
+    # A literal: setuptools reads it without importing torch.
+    values = [node.value for node in source.body if isinstance(node, ast.Assign) and node.targets[0].id == attribute]
+    assert [value.value for value in values] == [__version__]
 
 
 def test_a_missing_modality_is_named_by_what_remains():

@@ -11,9 +11,10 @@ import torch
 from transformers import AutoModel
 
 from modeling_amess import AmessConfig, AmessMediaEncoder
+from modeling_amess.media_encoder_amess import weights_fingerprint
 
 from .processes import run_python
-from .tiny import tiny_clips, tiny_media_encoder
+from .tiny import tiny_clips
 
 
 FIXTURE = Path(__file__).with_name("saved_by_0_1_0.zip")
@@ -78,13 +79,14 @@ def test_every_auto_class_loads_the_old_model_with_the_same_logits(saved, tmp_pa
 
 
 def test_the_old_encoder_loads_by_its_class_and_by_automodel(saved, tmp_path):
-    expected = tiny_media_encoder()
+    # The folder's own facts are the reference: another version of torch draws other weights for a new encoder.
+    record = json.loads((saved / "media_encoder" / "config.json").read_text())["media_encoder"]
     for load in (AmessMediaEncoder.from_pretrained, AutoModel.from_pretrained):
         encoder, info = load(saved / "media_encoder", output_loading_info=True)
-        assert type(encoder) is AmessMediaEncoder and encoder.record == expected.record
+        assert type(encoder) is AmessMediaEncoder and encoder.record == record
         assert not info["missing_keys"] and not info["unexpected_keys"]
-        features, wanted = encoder(**tiny_clips()), expected(**tiny_clips())
-        assert all(torch.equal(features[name], wanted[name]) for name in wanted)
+        assert weights_fingerprint(encoder.video_model) == record["video"]["revision"]
+        assert weights_fingerprint(encoder.audio_model) == record["audio"]["revision"]
     encoder.save_pretrained(tmp_path)
     assert type(AutoModel.from_pretrained(tmp_path)) is AmessMediaEncoder
 

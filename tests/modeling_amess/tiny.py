@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiny A-MESS configurations, models and batches: the same classes as real ones, small enough to test laws on."""
 
+from typing import Any
+
 import torch
 from transformers import (
     BertConfig,
@@ -34,7 +36,7 @@ def tiny_tokenizer() -> BertTokenizer:
 
 def tiny_config(text_model_type: str = "bert", **fields) -> AmessConfig:
     """Configuration of two layers of width 32, four labels, one of them out of scope, and features of size 6 and 5."""
-    sizes = {
+    sizes: dict[str, Any] = {
         "vocab_size": len(WORDS),
         "hidden_size": 32,
         "num_hidden_layers": 2,
@@ -43,7 +45,7 @@ def tiny_config(text_model_type: str = "bert", **fields) -> AmessConfig:
         "max_position_embeddings": 64,
     }
     text_config = {"bert": BertConfig, "roberta": RobertaConfig}[text_model_type](**sizes)
-    defaults = {
+    defaults: dict[str, Any] = {
         "text_config": text_config,
         "video_feature_size": 6,
         "audio_feature_size": 5,

@@ -38,6 +38,7 @@ class Visitor:
 
     def __init__(self, url: str, width: int = 1200, height: int = 1000, theme: str = "light", phone: bool = False):
         options = webdriver.ChromeOptions()
+        assert CHROMIUM is not None  # the tests are skipped without it
         options.binary_location = CHROMIUM
         for argument in (
             "--headless=new",

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import torch
 
+from tests.modeling_amess.tiny import LABELS
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
 from tests.training import tiny as tiny_training
 
@@ -27,7 +28,7 @@ class Server:
     """A running demo: its address, the folder of its model, where Gradio keeps uploads, its output, its process."""
 
     url: str
-    model: Path
+    model: Path | None  # None for the demo's own default
     uploads: Path
     log: Path
     process: subprocess.Popen
@@ -46,7 +47,7 @@ def save_tiny_model(folder: Path) -> Path:
     encoder = tiny_training.make_sentence_encoder(folder / "sentences", text_model)
     model = recognizer_model(description_size=16, description_encoder=encoder, out_of_scope_threshold=0.2)
     with torch.no_grad():
-        model.classifier.bias[model.config.label2id[model.config.out_of_scope_label]] = -10.0
+        model.classifier.bias[LABELS.index("UNK")] = -10.0
     model.save_pretrained(folder / "model")
     recognizer_processor().save_pretrained(folder / "model")
     return folder / "model"

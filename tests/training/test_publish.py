@@ -280,7 +280,7 @@ def test_a_commit_of_someone_else_meanwhile_is_not_buried(hub, run_folder):
 
 def test_a_tag_that_fails_is_set_by_the_same_command(hub, run_folder):
     hub.fail_once("/tag/", 507)
-    with pytest.raises(HubPushError, match="is pushed and stays.* sets? the tag"):
+    with pytest.raises(HubPushError, match=r"is pushed and stays.* sets? the tag"):
         publish(run_folder, "org/amess-tiny", tag="v1")
     (commit,) = publish(run_folder, "org/amess-tiny", tag="v1")
     assert hub.repositories["model", "org/amess-tiny"].tags == {"v1": commit.revision} and not commit.changed

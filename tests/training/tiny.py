@@ -135,7 +135,7 @@ def make_released_mintrec2(folder: Path, train: int = 24, other: int = 12, test_
             label = [*words][index % 4]
             texts = {label: [*random.choice(FILLERS, 2), random.choice(words[label])]}
             if index % 3 == 0:
-                texts["UNK"] = random.choice(FILLERS, random.integers(2, 5))
+                texts["UNK"] = [*random.choice(FILLERS, random.integers(2, 5))]
             for name, text in texts.items():
                 utterance = index % 4 + 10 * (name == "UNK")
                 part = parts[name == "UNK"]
