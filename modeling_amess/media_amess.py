@@ -21,7 +21,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .boxes_amess import Boxes, has_boxes, hide
 from .clip_amess import (
     Clip,
     Frames,
@@ -32,10 +31,12 @@ from .clip_amess import (
     Waveform,
     check_duration,
     check_pixels,
+    is_hdr,
     picture_shape,
+    tone_mapped,
     too_much,
 )
-from .tone_mapping_amess import is_hdr, tone_mapped
+from .limits_amess import Boxes, has_boxes, hide
 
 
 try:
@@ -58,7 +59,7 @@ _FRAME_ROOM = 2**25
 # Frame rate of a stream that neither names one nor has time stamps.
 _FALLBACK_FRAME_RATE = 25.0
 
-# Name of FFmpeg's reader of MP4, QuickTime, M4A, 3GP and their kin. It sees the boxes of `boxes_amess` only.
+# Name of FFmpeg's reader of MP4, QuickTime, M4A, 3GP and their kin. It sees the boxes of `limits_amess` only.
 _MP4 = "mov"
 # Containers in which streams come to light while their packets are read.
 _STREAMS_LATE = ("mpegts", "mpeg", "flv")
