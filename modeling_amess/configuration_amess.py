@@ -3,12 +3,16 @@
 """Configurations of A-MESS and of its media encoder, and the version of the package that they record."""
 
 import copy
+import hashlib
+import json
 import os
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
+from transformers.utils import logging
 
 
 # In this file, because configurations record it and setuptools reads it here without importing torch.
@@ -36,6 +40,11 @@ CUSTOM_PIPELINES = {
 
 # Label of a row that takes no part in any loss, as everywhere in transformers.
 IGNORED_LABEL = -100
+
+# Fields of AmessConfig that are about the labels that the model was trained with, and about no others.
+LABEL_FIELDS = ("label_descriptions", "out_of_scope_label", "out_of_scope_threshold")
+
+logger = logging.get_logger(__name__)
 
 # Encoders whose embedding layer and layer stack can be run apart, which equations 1 and 14 need.
 TEXT_MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
@@ -188,7 +197,8 @@ class AmessConfig(AmessVersionedConfig):
         description_encoder (`str`, *optional*):
             Name of the Sentence-BERT that embedded the descriptions; new labels need the same one.
         label_descriptions (`dict[str, list[str]]`, *optional*):
-            Descriptions by label; set them with `set_label_descriptions`.
+            Descriptions by label; set them with `set_label_descriptions`. They and the two fields below are cleared,
+            with a warning, if the labels change.
         out_of_scope_label (`str`, *optional*):
             Name of the label for utterances of no known intent. It has no descriptions and no contrastive term.
         out_of_scope_threshold (`float`, *optional*):
@@ -212,6 +222,9 @@ class AmessConfig(AmessVersionedConfig):
         "text_config": SubConfigSpec(config_class=AutoConfig, model_type="bert"),
         **AmessMediaEncoderConfig.sub_configs_defaults,
     }
+
+    # `Trainer` takes for predictions what is not named here; the file of the models names all outputs but the logits.
+    keys_to_ignore_at_inference: ClassVar[list[str]] = []
 
     text_config: dict[str, Any] | PreTrainedConfig | None = None
     video_config: dict[str, Any] | PreTrainedConfig | None = None
@@ -255,9 +268,48 @@ class AmessConfig(AmessVersionedConfig):
 
     def __post_init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("auto_map", dict(AUTO_MAP))
+        if self.id2label is None and self.label2id:
+            self.id2label = _names_by_id(self.label2id)
+        given = self.label_names
         super().__post_init__(**kwargs)
+        if given and given != self.label_names:  # `num_labels` may differ from the number of names
+            self._clear_label_fields()
+        if not self.label2id:
+            self.label2id = _ids_by_name(self.id2label or {})
         if self.description_size is None:
             self.description_size = self.hidden_size
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        is_made = vars(self).get("_post_init_done", False)  # transformers sets it at the end of its __post_init__
+        if not is_made or name not in ("id2label", "label2id") or not value:
+            super().__setattr__(name, value)
+            return
+        before = self.label_names
+        names = _names_by_id(value) if name == "label2id" else {int(index): label for index, label in value.items()}
+        super().__setattr__("id2label", names)
+        super().__setattr__("label2id", _ids_by_name(names))
+        if before != self.label_names:
+            self._clear_label_fields()
+
+    def append_label(self, name: str) -> None:
+        """Add a label behind the others; what belongs to these stays."""
+        labels = dict(enumerate([*self.label_names, name]))
+        vars(self).update(id2label=labels, label2id=_ids_by_name(labels))
+
+    def _clear_label_fields(self) -> None:
+        """Clear what belongs to other labels; an out-of-scope label stays if there still is a label of this name."""
+        stale = [name for name in LABEL_FIELDS if getattr(self, name) is not None]
+        if self.out_of_scope_label in self.label_names:
+            stale.remove("out_of_scope_label")
+        if not stale:
+            return
+        for name in stale:
+            setattr(self, name, None)
+        logger.warning(
+            f"The labels are now {', '.join(map(repr, self.label_names))}; {', '.join(stale)} of the other labels "
+            "are cleared. Give the new labels theirs: model.set_label_descriptions(...), and set the others on "
+            "model.config."
+        )
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
@@ -268,7 +320,16 @@ class AmessConfig(AmessVersionedConfig):
         """
         if _describes_media_encoder(config_dict):
             return AmessMediaEncoderConfig.from_dict(config_dict, **kwargs)
-        return super().from_dict(config_dict, **kwargs)
+        config_dict = _without_stale_labels(config_dict)
+        id2label, label2id = kwargs.pop("id2label", None), kwargs.pop("label2id", None)
+        if id2label and label2id and _ids_by_name(id2label) != _ids_by_name(_names_by_id(label2id)):
+            raise ValueError(f"id2label={id2label} and label2id={label2id} do not agree: give one of them.")
+        if id2label or label2id:
+            # First, because the other arguments may be about the new labels.
+            kwargs = {"id2label": id2label or _names_by_id(label2id), **kwargs}
+        made = super().from_dict(config_dict, **kwargs)
+        (made[0] if isinstance(made, tuple) else made).validate()
+        return made
 
     @property
     def text_encoder_config(self) -> PreTrainedConfig:
@@ -327,6 +388,13 @@ class AmessConfig(AmessVersionedConfig):
         """Names of the labels in the order of their ids."""
         return [label for _, label in sorted((int(index), label) for index, label in (self.id2label or {}).items())]
 
+    @property
+    def description_fingerprint(self) -> int:
+        """Number that depends on the labels, their order, their descriptions and the template; never 0."""
+        described = self.label_descriptions or {}
+        content = [self.description_template, [[label, described.get(label)] for label in self.label_names]]
+        return 1 + int.from_bytes(hashlib.sha256(json.dumps(content).encode()).digest()[:7], "big")
+
     def is_out_of_scope(self, label: str, score: float, threshold: float | None = None) -> bool:
         """Judge whether an answer means none of the intents that the model knows.
 
@@ -370,11 +438,45 @@ class AmessConfig(AmessVersionedConfig):
             raise ValueError(
                 f"description_template={self.description_template!r} has no {{description}}, where the text goes."
             )
+        ids = sorted(self.id2label or {})
+        if ids != list(range(len(ids))) or len(set(self.label_names)) < len(ids):
+            raise ValueError(
+                f"id2label={self.id2label} must have the ids 0 to {len(ids) - 1}, one name per id, and no name twice."
+            )
+        if _names_by_id(self.label2id or {}) != self.id2label:
+            raise ValueError(f"id2label={self.id2label} and label2id={self.label2id} do not agree: give one of them.")
+        unknown = sorted(set(self.label_descriptions or {}) - set(self.label_names))
+        if unknown:
+            raise ValueError(
+                f"label_descriptions describes {unknown}, which are no labels of this model: "
+                f"{sorted(self.label_names)}."
+            )
         if self.out_of_scope_label is not None and self.out_of_scope_label not in (self.label2id or {}):
             raise ValueError(
                 f"out_of_scope_label={self.out_of_scope_label!r} is not a label of this model: "
                 f"{sorted(self.label_names)}."
             )
+
+
+def _ids_by_name(id2label: Mapping[Any, str]) -> dict[str, int]:
+    return {name: int(index) for index, name in id2label.items()}
+
+
+def _names_by_id(label2id: Mapping[str, Any]) -> dict[int, str]:
+    return {int(index): name for name, index in label2id.items()}
+
+
+def _without_stale_labels(config_dict: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what is about other labels: version 0.1.0 could save that of a model that was given new labels."""
+    labels = _ids_by_name(config_dict.get("id2label") or {})
+    if not labels:
+        return config_dict
+    stale = [name for name in ("label2id",) if _ids_by_name(_names_by_id(config_dict.get(name) or labels)) != labels]
+    known = {*labels, None}
+    if not known.issuperset({*(config_dict.get("label_descriptions") or {}), config_dict.get("out_of_scope_label")}):
+        stale += LABEL_FIELDS
+        logger.warning(f"This model's {', '.join(LABEL_FIELDS)} are of other labels than {sorted(labels)}: not used.")
+    return {name: value for name, value in config_dict.items() if name not in stale}
 
 
 def _describes_media_encoder(config_dict: dict[str, Any]) -> bool:

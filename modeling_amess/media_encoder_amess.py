@@ -503,7 +503,7 @@ def _make_picklable(module: nn.Module) -> None:
 
     Torch gives each such module a class of its own, so that no other module changes.
     """
-    type(module).__reduce__ = _reduced  # type: ignore[method-assign]  # that is what this function is for
+    type(module).__reduce__ = _reduced  # type: ignore[assignment, method-assign]  # that is what this function is for
 
 
 def _reduced(module: nn.Module) -> tuple[Any, ...]:

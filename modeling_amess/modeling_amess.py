@@ -14,6 +14,7 @@ from torch import nn
 from transformers import AutoModel, PreTrainedModel
 from transformers import initialization as init
 from transformers.masking_utils import create_bidirectional_mask
+from transformers.utils import logging
 from transformers.utils.generic import (
     ModelOutput,
     TransformersKwargs,
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 # Weight of the squared distance from the mean row, for inputs of length 1. Chosen on MIntRec's texts with MiniLM, five
 # intents left out: without utterances of the other labels more is better, with them less is; this is between.
 REGULARIZATION = 0.4
+
+
+logger = logging.get_logger(__name__)
 
 
 @dataclass
@@ -109,7 +113,6 @@ class AmessClassifierOutput(ModelOutput):
     attentions: tuple[torch.Tensor, ...] | None = None
 
 
-# `Trainer` takes for predictions what the config does not name here: the logits.
 AmessConfig.keys_to_ignore_at_inference = [
     field.name for field in fields(AmessClassifierOutput) if field.name != "logits"
 ]
@@ -151,8 +154,14 @@ class AmessPreTrainedModel(PicklableModel):
         elif isinstance(module, AmessAttentionProjection):
             init.xavier_uniform_(module.weight)
         elif isinstance(module, AmessForIntentClassification) and module.config.use_semantic_synchronization:
+            if module.config.label_descriptions is not None and not is_loaded(module.label_description_embeddings):
+                logger.warning(
+                    "The descriptions in the config are not embedded yet, and the contrastive loss is 0 until they "
+                    "are: call model.set_label_descriptions(...)."
+                )
             init.zeros_(module.label_description_embeddings)
             init.zeros_(module.label_description_mask)
+            init.zeros_(module.label_description_fingerprint)
             if module.config.semantic_logits:
                 init.constant_(module.semantic_scale, 10.0)
 
@@ -201,6 +210,11 @@ class AmessSemanticProjection(nn.Module):
         """Project `(batch, text, hidden_size)` with its mask `(batch, text)` to `(batch, description_size)`."""
         projected: torch.Tensor = self.mlp(masked_mean(self.layer_norm(hidden_states), mask))
         return masked_mean(hidden_states, mask) + projected if self.residual else projected
+
+
+def is_loaded(weights: torch.Tensor) -> bool:
+    """Whether transformers loaded these weights, which it then does not initialise."""
+    return bool(getattr(weights, "_is_hf_initialized", False))
 
 
 def masked_mean(hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -459,6 +473,9 @@ class AmessForIntentClassification(AmessPreTrainedModel):
     ```
     """
 
+    # Version 0.1.0 saved none.
+    _keys_to_ignore_on_load_missing = [r"^label_description_fingerprint$"]
+
     def __init__(self, config: AmessConfig):
         super().__init__(config)
         self.num_labels = len(config.label_names)
@@ -471,6 +488,8 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             # Persistent: a loaded model scores descriptions without the encoder that embedded them.
             self.label_description_embeddings = nn.Buffer(torch.zeros(*shape, description_size))
             self.label_description_mask = nn.Buffer(torch.zeros(*shape, dtype=torch.long))
+            # `config.description_fingerprint` of the descriptions that are embedded here; 0 without any.
+            self.label_description_fingerprint = nn.Buffer(torch.zeros((), dtype=torch.long))
             self._keep_in_fp32_modules_strict = {"label_description_embeddings"}
             if config.semantic_logits:
                 self.semantic_scale = nn.Parameter(torch.tensor(10.0))
@@ -478,6 +497,38 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         self.classifier_dropout = nn.Dropout(config.classifier_dropout)
         self.classifier = nn.Linear(size, self.num_labels)
         self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Load a model as every transformers model; it keeps descriptions only if they are of its labels."""
+        loaded = super().from_pretrained(*args, **kwargs)
+        (loaded[0] if isinstance(loaded, tuple) else loaded)._check_embedded_descriptions()
+        return loaded
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        if self.config.use_semantic_synchronization:
+            state_dict.setdefault(f"{prefix}label_description_fingerprint", torch.zeros((), dtype=torch.long))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    @torch.no_grad()
+    def _check_embedded_descriptions(self) -> None:
+        """Clear embeddings of other descriptions than the config's, such as those of other labels."""
+        if not self.config.use_semantic_synchronization or self.label_description_fingerprint.is_meta:
+            return
+        embedded = int(self.label_description_fingerprint)
+        if embedded == 0 and self.label_description_mask.any():  # saved by version 0.1.0
+            embedded = self.config.description_fingerprint
+        if self.config.label_descriptions is not None and embedded not in (0, self.config.description_fingerprint):
+            logger.warning(
+                "The descriptions in the config are not those whose embeddings are in the weights: both are cleared. "
+                "Call model.set_label_descriptions(...)."
+            )
+            self.config.label_descriptions = None
+        if self.config.label_descriptions is None:
+            embedded = 0
+            self.label_description_embeddings.zero_()
+            self.label_description_mask.zero_()
+        self.label_description_fingerprint.fill_(embedded)
 
     @classmethod
     def from_text_pretrained(
@@ -558,6 +609,7 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         self.label_description_mask = nn.Buffer(mask.to(device))
         self.config.num_descriptions = most
         self.config.label_descriptions = texts
+        self.label_description_fingerprint.fill_(self.config.description_fingerprint)
 
     def _check_reads_descriptions(self) -> None:
         if not self.config.use_semantic_synchronization:
@@ -631,9 +683,10 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         if embeddings is not None and mask is not None:
             self._append_descriptions(texts, embeddings, mask)
         index = self.num_labels
-        labels = dict(enumerate([*config.label_names, name]))
-        config.id2label, config.label2id = labels, {label: index for index, label in labels.items()}
-        self.num_labels = len(labels)
+        config.append_label(name)
+        if config.use_semantic_synchronization:
+            self.label_description_fingerprint.fill_(config.description_fingerprint)
+        self.num_labels = len(config.label_names)
         return index
 
     def _check_new_label(self, name: str, descriptions: Sequence[str] | None, examples: Sequence[Any]) -> None:
@@ -712,7 +765,6 @@ class AmessForIntentClassification(AmessPreTrainedModel):
         input_values: torch.Tensor | None = None,
         input_values_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
-        num_items_in_batch: torch.Tensor | int | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> AmessClassifierOutput:
         """Classify a batch, and compute the joint loss if `labels`, label ids `(batch,)`, are given.
@@ -725,6 +777,7 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             TypeError: Labels are not integers.
             ValueError: Labels have another shape, or semantic synchronization is on and no label has descriptions.
         """
+        num_items_in_batch = kwargs.pop("num_items_in_batch", None)
         outputs = self.amess(
             input_ids=input_ids,
             attention_mask=attention_mask,
@@ -741,11 +794,19 @@ class AmessForIntentClassification(AmessPreTrainedModel):
             return_dict=True,
             **kwargs,
         )
+        if self.config.num_labels != self.num_labels:
+            raise ValueError(
+                f"The config has {self.config.num_labels} labels, but the classifier has {self.num_labels}. Load the "
+                "model with the labels: from_pretrained(..., id2label=..., ignore_mismatched_sizes=True)."
+            )
         logits = self.classifier(self.classifier_dropout(self._classifier_inputs(outputs)))
         mean_similarity = None
         if self.config.use_semantic_synchronization:
+            real: torch.Tensor = self.label_description_mask
+            if self.config.label_descriptions is None:  # the labels may have changed since these were embedded
+                real = torch.zeros_like(real)
             similarity = description_similarity(outputs.semantic_embedding, self.label_description_embeddings)
-            mean_similarity = mean_description_similarity(similarity, self.label_description_mask)
+            mean_similarity = mean_description_similarity(similarity, real)
             if self.config.semantic_logits:
                 logits = logits + (self.semantic_scale * mean_similarity).to(logits.dtype)
 
@@ -762,7 +823,7 @@ class AmessForIntentClassification(AmessPreTrainedModel):
                     )
                 contrastive_loss = share * semantic_synchronization_loss(
                     similarity,
-                    self.label_description_mask,
+                    real,
                     labels,
                     self.config.contrastive_temperature,
                     self.config.contrastive_form,

@@ -317,7 +317,8 @@ class AmessProcessor(ProcessorMixin):
             ValueError: The model takes no clips, or an array does not fit.
             ImportError: PyAV is needed and not installed.
         """
-        video, (audio, sampling_rate) = frames_or_source(video), sound_and_rate(audio, sampling_rate)
+        seen: Any = frames_or_source(video)
+        heard, rate = sound_and_rate(audio, sampling_rate)
         if not self.clip_modalities:
             raise ValueError(
                 "A clip was given, but this processor is of a model that takes features only. Attach the media "
@@ -325,25 +326,25 @@ class AmessProcessor(ProcessorMixin):
                 'AmessProcessor(tokenizer, ..., **encoder.record["preprocessing"]).'
             )
         wanted = self.clip_modalities if modalities is None else modalities
-        streams = [name for name in wanted if name == "video" or audio is None]
-        if isinstance(video, Clip):
-            clip = video
-        elif isinstance(video, np.ndarray):
-            clip = self.from_array(video, frame_rate) if "video" in wanted else self._empty_clip()
-        elif video is not None and streams:
-            clip = self.decode_file(video, limits, streams, picture_size)
+        streams = [name for name in wanted if name == "video" or heard is None]
+        if isinstance(seen, Clip):
+            clip = seen
+        elif isinstance(seen, np.ndarray):
+            clip = self.from_array(seen, frame_rate) if "video" in wanted else self._empty_clip()
+        elif seen is not None and streams:
+            clip = self.decode_file(seen, limits, streams, picture_size)
         else:
             clip = self._empty_clip()
         if picture_size is not None and clip.pictures is None and clip.frames is not None and len(clip.frames):
             height, width = clip.frames.shape[1:3]
             pictures = resized_frames(clip.frames, picture_shape(height, width, picture_size))
             clip = replace(clip, pictures=pictures)
-        if isinstance(audio, np.ndarray):
-            if sampling_rate is None:
+        if isinstance(heard, np.ndarray):
+            if rate is None:
                 raise ValueError("audio is an array: give its sampling_rate in Hz.")
-            clip = replace(clip, waveform=audio, sampling_rate=sampling_rate)
-        elif audio is not None and "audio" in wanted:
-            sound = self.decode_file(audio, limits, ["audio"])
+            clip = replace(clip, waveform=heard, sampling_rate=rate)
+        elif heard is not None and "audio" in wanted:
+            sound = self.decode_file(heard, limits, ["audio"])
             clip = replace(clip, waveform=sound.waveform, sampling_rate=sound.sampling_rate)
         return clip
 
@@ -664,8 +665,8 @@ def check_source(source: Any) -> None:
         )
     if not isinstance(source.read(0), bytes):
         raise TypeError(
-            f"The file {getattr(source, 'name', source)!r} was opened as text: open it as binary, open(path, 'rb'), or "
-            "give its path."
+            f"The file {getattr(source, 'name', source)!r} was opened as text: open it as binary, open(path, 'rb'), "
+            "or give its path."
         )
 
 

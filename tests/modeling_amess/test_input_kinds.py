@@ -6,6 +6,7 @@ import codecs
 import io
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +127,11 @@ def test_dicts_of_datasets_that_are_not_decoded_are_taken(clip, processor):
 
 
 def test_a_file_that_was_opened_as_text_is_refused_in_words(clip, processor, recognizer):
-    for opened in (lambda: open(clip, encoding="latin-1"), lambda: codecs.open(str(clip), encoding="latin-1")):
+    for opened in (partial(clip.open, encoding="latin-1"), partial(codecs.open, str(clip), encoding="latin-1")):
         for name in ("video", "audio"):
-            with opened() as file, pytest.raises(TypeError, match="opened as text.*'rb'"):
+            with opened() as file, pytest.raises(TypeError, match=r"opened as text.*'rb'"):
                 processor(text="oh", **{name: file})
-            with opened() as file, pytest.raises(TypeError, match="opened as text.*'rb'"):
+            with opened() as file, pytest.raises(TypeError, match=r"opened as text.*'rb'"):
                 recognizer({name: file, "text": "oh"})
     with pytest.raises(TypeError, match="opened as text"):
         processor(text="oh", video=io.StringIO("oh"))

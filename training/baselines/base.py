@@ -9,7 +9,7 @@ import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
 from torch.utils.data import Dataset
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedTokenizerBase
 from transformers import initialization as init
 from transformers.configuration_utils import SubConfigSpec
 from transformers.masking_utils import create_bidirectional_mask
