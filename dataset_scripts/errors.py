@@ -42,6 +42,11 @@ _FULL = {
 _FULL_TEXT = re.compile(r"os error (\d+)|No space left|PytorchStreamWriter failed|unexpected pos|iostream error")
 # A launcher repeats a signal that the terminal has sent to every process already.
 _SECONDS_OF_ONE_SIGNAL = 3.0
+# `accelerate launch` and `torchrun` set these for the processes that they start.
+_LAUNCHED = ("ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID")
+# Asked as early as possible: a launcher may die while its processes still import their libraries.
+_PARENT = os.getppid()
+_received: list[int] = []  # signals that this process has got
 
 
 def full_disk(error: BaseException) -> str | None:
@@ -67,9 +72,11 @@ def terminable() -> Iterator[None]:
     A later signal ends the process at once. Signals that the caller ignores, as `nohup` has it, stay ignored.
     """
     first = 0.0
+    _received.clear()
 
     def stop(number: int, _frame: FrameType | None) -> None:
         nonlocal first
+        _received.append(number)
         if not first:
             first = time.monotonic()
             raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
@@ -81,11 +88,39 @@ def terminable() -> Iterator[None]:
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) != signal.SIG_IGN:
                 earlier[number] = signal.signal(number, stop)
+    done = threading.Event()
+    if earlier and any(name in os.environ for name in _LAUNCHED):
+        threading.Thread(target=_end_with_launcher, args=(done,), daemon=True).start()
     try:
         yield
     finally:
+        done.set()
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+def _end_with_launcher(done: threading.Event) -> None:
+    """End this process when its launcher is killed, which tells its processes nothing."""
+    while os.getppid() == _PARENT:
+        if done.wait(1):
+            return
+    os.kill(os.getpid(), signal.SIGTERM)
+    # The main thread may wait in a library for processes that are gone, where no signal reaches it.
+    if not done.wait(20):
+        os._exit(128 + signal.SIGTERM)
+
+
+def as_interrupt(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interruption that an error comes from, if any.
+
+    A library that runs Python in its own code turns `KeyboardInterrupt` into an error of its own, and a process whose
+    neighbours were interrupted loses its connections.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return error
+    if _received and isinstance(error, Exception):
+        return Terminated() if _received[0] == signal.SIGTERM else KeyboardInterrupt()
+    return None
 
 
 def leave_interrupts_to_parent(_worker_id: int = 0) -> None:
@@ -105,21 +140,25 @@ def run_command(main: Callable[[], Any], interrupted: str = "", failure: int = 1
     with terminable():
         try:
             sys.exit(main())
-        except UserError as error:
-            message = f"{type(error).__name__}: {error}"
-        except KeyboardInterrupt as interrupt:
-            words = str(interrupt) or interrupted
-            if words and os.environ.get("RANK", "0") == "0":
-                print(f"\n{words}", file=sys.stderr)
-            sys.exit(exit_status(interrupt))
         except Exception as error:
+            interrupt = as_interrupt(error)
             reason = full_disk(error)
-            if reason is None:
+            if interrupt is None and isinstance(error, UserError):
+                message = f"{type(error).__name__}: {error}"
+            elif interrupt is None and reason is not None:
+                named = isinstance(error, OSError) and error.filename
+                message = (
+                    f"DiskError: {named or 'A file'} could not be written: {reason}. Make room and give the same "
+                    "command again."
+                )
+            elif interrupt is None:
                 raise
-            named = isinstance(error, OSError) and error.filename
-            message = (
-                f"DiskError: {named or 'A file'} could not be written: {reason}. Make room and give the same command "
-                "again."
-            )
-        print(message, file=sys.stderr)
-        sys.exit(failure)
+        except KeyboardInterrupt as error:
+            interrupt = error
+        if interrupt is None:
+            print(message, file=sys.stderr)
+            sys.exit(failure)
+        words = str(interrupt) or interrupted
+        if words and os.environ.get("RANK", "0") == "0":
+            print(f"\n{words}", file=sys.stderr)
+        sys.exit(exit_status(interrupt))

@@ -265,11 +265,11 @@ def lock_run_folder(settings: TrainingSettings, accelerator: Accelerator) -> Ite
                 continue  # the folder may be given, its parent read-only
             return
 
-    on_main_process(accelerator, acquire)
     try:
+        on_main_process(accelerator, acquire)
         yield
     finally:
-        if lock is not None:
+        if lock is not None and lock.is_locked:
             # A process that waits for this very file sees that it has no name any more, and makes another.
             with suppress(OSError):
                 Path(lock.lock_file).unlink()

@@ -39,7 +39,7 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 
-from dataset_scripts.errors import UserError, run_command
+from dataset_scripts.errors import UserError, as_interrupt, run_command
 from dataset_scripts.hub.push import check_access, check_repo_id
 
 # Absolute, unlike all other modules of this package: `accelerate launch training/train.py` runs this file without one.
@@ -149,7 +149,10 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
     try:
         run = prepare(settings, accelerator, folder)
         return train_prepared(run, started)
-    except KeyboardInterrupt as interrupt:
+    except BaseException as error:
+        interrupt = as_interrupt(error)
+        if interrupt is None:
+            raise
         raise type(interrupt)(interrupted_at(run, folder)) from None
     finally:
         if run is not None:
@@ -353,4 +356,7 @@ def _main_then_leave() -> None:
 
 
 if __name__ == "__main__":
-    run_command(_main_then_leave)
+    run_command(
+        _main_then_leave,
+        interrupted="Interrupted. The same command continues from the newest checkpoint, or starts again without one.",
+    )

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserError
+from ..errors import UserError, as_interrupt
 from ..registry import SCOPES, WITH_CLIPS
 from .settings import DTYPES, ExtractionSettings
 
@@ -187,6 +187,9 @@ def run(arguments: argparse.Namespace) -> int:
             dataset=clips.dataset,
         )
     except (ImportError, OSError, ValueError) as error:
+        interrupt = as_interrupt(error)
+        if interrupt is not None:
+            raise type(interrupt)(_interrupted(arguments.output)) from None
         print(f"error: {error if type(error) is UserError else f'{type(error).__name__}: {error}'}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:

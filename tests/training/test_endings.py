@@ -79,6 +79,35 @@ def test_the_processes_of_a_launcher_end_in_words(tiny_settings, tmp_path, launc
     assert "train_one_epoch" not in output  # no traceback of ours
 
 
+def test_a_run_ends_with_its_launcher(tiny_settings, tmp_path):
+    """`accelerate launch` passes SIGTERM on to nobody, and a run that goes on unseen keeps its folder locked."""
+    folder, log = tmp_path / "run", tmp_path / "log.txt"
+    arguments = [*tiny_settings, *SETTINGS, "--num_train_epochs", "60", "--output_dir", str(folder)]
+    process = tiny.start(ACCELERATE, arguments, log)
+    wait_until(lambda: complete_checkpoints(folder / "checkpoints"), process, log)
+    members = script_processes(process)
+    process.terminate()
+    process.wait(timeout=30)
+    _, alive = tiny.psutil.wait_procs(members, timeout=60)
+    assert not alive
+    assert "The same command continues from step" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def test_an_interruption_that_a_library_made_an_error_of_is_still_one():
+    script = (
+        "import os, signal, sys\nfrom dataset_scripts.errors import run_command\n"
+        "def main():\n"
+        "    try:\n        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    except KeyboardInterrupt:\n        raise RuntimeError('Connection closed by peer')\n"
+        "run_command(main, 'Give it again.')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=tiny.environment(), capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (143, "\nGive it again.\n")
+
+
 def test_an_interrupted_start_changes_nothing(tiny_settings, tmp_path):
     log = tmp_path / "log.txt"
     data = ["--num_train_epochs", "60", "--output_dir", str(tmp_path / "runs" / "run")]
@@ -87,7 +116,7 @@ def test_an_interrupted_start_changes_nothing(tiny_settings, tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 143
     if "at step" not in log.read_text():
-        assert "before the first step" in log.read_text()
+        assert "The same command" in log.read_text()
         assert [path.name for path in tmp_path.iterdir()] == ["log.txt"]
 
 

@@ -87,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"amess {command.name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
-        print(f"\n{str(interrupt) or 'Interrupted.'}", file=sys.stderr)
+        if str(interrupt):
+            print(f"\n{interrupt}", file=sys.stderr)
         return exit_status(interrupt)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         # The interpreter complains at its end unless what is still buffered can go somewhere.
