@@ -219,20 +219,19 @@ def content_fingerprints(
         accelerator: Accelerator of the launch; its main process reads.
 
     Returns:
-        Hexadecimal digits by setting and value, as a message shows them. A model whose files are not on this machine
-        is left out.
+        Hexadecimal digits by setting; for `dataset` by split, as `dataset (train)`. A model whose files are not on
+        this machine is left out. No path is in them: metrics.json is published.
     """
 
     def compute() -> dict[str, str]:
-        contents = {f"dataset {settings.dataset} ({name})": rows_fingerprint(part) for name, part in rows.items()}
+        contents = {f"dataset ({name})": rows_fingerprint(part) for name, part in rows.items()}
         if settings.model not in SENTENCE_METHODS:
-            contents[f"text_model {settings.text_model}"] = model_fingerprint(resolve_text_model(settings.text_model))
+            contents["text_model"] = model_fingerprint(resolve_text_model(settings.text_model))
         if uses_descriptions(settings):
             texts = read_label_descriptions(settings, rows["train"].label_names, source.described_as)
-            named = settings.label_descriptions or "of the data set"
-            contents[f"label_descriptions {named}"] = _digest([json.dumps(texts, sort_keys=True).encode()])
+            contents["label_descriptions"] = _digest([json.dumps(texts, sort_keys=True).encode()])
             encoder = resolve_text_model(settings.description_model)
-            contents[f"description_model {settings.description_model}"] = model_fingerprint(encoder)
+            contents["description_model"] = model_fingerprint(encoder)
         return {name: value for name, value in contents.items() if value}
 
     return on_main_process(accelerator, compute)
