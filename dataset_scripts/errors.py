@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from typing import Any
+
+
+_OWN_PACKAGES = ("modeling_amess", "dataset_scripts", "training", "space")
 
 
 class UserError(ValueError):
@@ -19,7 +23,32 @@ def run_command(main: Callable[[], Any]) -> None:
     Args:
         main: The command. It returns the exit status; `None` is 0.
     """
+    escape_output()
     try:
         sys.exit(main())
     except UserError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    except ModuleNotFoundError as error:
+        sys.exit(missing_package(error))
+
+
+def escape_output() -> None:
+    """Escape the characters that the encoding of the terminal, or of a redirected output, does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not what a test or a notebook puts in its place
+            stream.reconfigure(errors="backslashreplace")
+
+
+def missing_package(error: ModuleNotFoundError) -> str:
+    """Say how to install the package that an import did not find.
+
+    Raises:
+        ModuleNotFoundError: The module is one of this project, or unknown: a defect of ours.
+    """
+    package = (error.name or "").partition(".")[0]
+    if not package or package in _OWN_PACKAGES:
+        raise error
+    return (
+        f"The package {package} is not installed. Install the extra that has it: "
+        """pip install -c constraints.txt -e ".[sample]" in a checkout, or pip install "amess-hf[sample]"."""
+    )

@@ -140,6 +140,8 @@ def run(arguments: argparse.Namespace) -> int:
             labels=clips.labels,
             dataset=clips.dataset,
         )
+    except ModuleNotFoundError:
+        raise  # the caller says which extra has the package
     except (ImportError, OSError, ValueError) as error:
         print(f"error: {error if type(error) is UserError else f'{type(error).__name__}: {error}'}", file=sys.stderr)
         return 2

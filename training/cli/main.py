@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 # These modules import torch, transformers and PyAV only when they run, so that `--help` and a mistyped option are
 # answered at once. A new subcommand does the same.
-from dataset_scripts.errors import UserError
+from dataset_scripts.errors import UserError, escape_output, missing_package
 from dataset_scripts.extraction import command as extract
 
 from . import add_intent, env, predict
@@ -78,12 +78,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 1 where some clips failed, or 2 where the command or its input is wrong.
     """
+    escape_output()
     arguments = create_parser().parse_args(argv)
     command: Command = arguments.command
     try:
         return command.module.run(arguments)
     except UserError as error:
         print(f"amess {command.name}: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"amess {command.name}: {missing_package(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130  # what a shell reports for an interrupted process
