@@ -35,6 +35,7 @@ from dataset_scripts.extraction.batches import ClipBatches, batches_of_part, cre
 from dataset_scripts.extraction.folder import DESCRIPTION_FILE, FAILED_FILE, read_description
 from dataset_scripts.extraction.run import extract_features, process_state
 from dataset_scripts.extraction.settings import ExtractionSettings
+from dataset_scripts.launching import available_cores
 from modeling_amess import AmessMediaEncoder
 from modeling_amess.clip_amess import MediaLimits
 
@@ -188,7 +189,7 @@ def compare_processes(arguments: argparse.Namespace, folder: Path, clips: Path) 
     encoder_folder = folder / "encoder"
     create_random_encoder(arguments.size).save_pretrained(encoder_folder)
     number = arguments.num_processes
-    print(f"encoder {arguments.size}; {len(os.sched_getaffinity(0))} cores, {arguments.threads} thread(s) per process")
+    print(f"encoder {arguments.size}; {available_cores()} cores, {arguments.threads} thread(s) per process")
     times: dict[int, list[float]] = {1: [], number: []}
     for turn in range(arguments.rounds):
         for processes, seconds in times.items():
@@ -215,7 +216,7 @@ def compare_processes(arguments: argparse.Namespace, folder: Path, clips: Path) 
     for processes, seconds in times.items():
         print(f"{processes} process(es): {arguments.clips / statistics.median(seconds):.3f} clips/s")
     gain = statistics.median(one / many for one, many in zip(times[1], times[number], strict=True))
-    cores = len(os.sched_getaffinity(0))
+    cores = available_cores()
     print(f"gain {gain:.2f} (at least {LEAST_GAIN} for two processes where {cores} cores allow it)")
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import signal
@@ -15,6 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
+
+
+_OWN_PACKAGES = ("modeling_amess", "dataset_scripts", "training", "space")
 
 
 class UserError(ValueError):
@@ -137,6 +141,7 @@ def run_command(main: Callable[[], Any], interrupted: str = "", failure: int = 1
             `KeyboardInterrupt` with words of its own. The first process of a launch prints them.
         failure: Exit status of an error.
     """
+    escape_output()
     with terminable():
         try:
             sys.exit(main())
@@ -145,6 +150,8 @@ def run_command(main: Callable[[], Any], interrupted: str = "", failure: int = 1
             reason = full_disk(error)
             if interrupt is None and isinstance(error, UserError):
                 message = f"{type(error).__name__}: {error}"
+            elif interrupt is None and isinstance(error, ModuleNotFoundError):
+                message = missing_package(error)
             elif interrupt is None and reason is not None:
                 named = isinstance(error, OSError) and error.filename
                 message = (
@@ -162,3 +169,25 @@ def run_command(main: Callable[[], Any], interrupted: str = "", failure: int = 1
         if words and os.environ.get("RANK", "0") == "0":
             print(f"\n{words}", file=sys.stderr)
         sys.exit(exit_status(interrupt))
+
+
+def escape_output() -> None:
+    """Escape the characters that the encoding of the terminal, or of a redirected output, does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not what a test or a notebook puts in its place
+            stream.reconfigure(errors="backslashreplace")
+
+
+def missing_package(error: ModuleNotFoundError) -> str:
+    """Say how to install the package that an import did not find.
+
+    Raises:
+        ModuleNotFoundError: The module is one of this project, or unknown: a defect of ours.
+    """
+    package = (error.name or "").partition(".")[0]
+    if not package or package in _OWN_PACKAGES:
+        raise error
+    return (
+        f"The package {package} is not installed. Install the extra that has it: "
+        """pip install -c constraints.txt -e ".[sample]" in a checkout, or pip install "amess-hf[sample]"."""
+    )

@@ -1,9 +1,11 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Check that a script runs on as many processes as its launcher was asked for."""
+"""The processes and cores that a script runs on, and checks that the launcher started what it was asked for."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 
 from .errors import UserError
@@ -18,6 +20,16 @@ _HOW_TO_LAUNCH = """Launch several processes like this:
 
 class LaunchError(UserError):
     """The launcher started another number of processes than it was asked for."""
+
+
+def available_cores() -> int:
+    """Number of CPU cores that this process may use."""
+    if sys.version_info >= (3, 13):
+        return os.process_cpu_count() or 1
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows bind no process to cores
+        return os.cpu_count() or 1
 
 
 def check_launch(environment: Mapping[str, str], script: str) -> None:

@@ -54,7 +54,7 @@ def read_descriptions(file: str | Path) -> dict[str, list[str]]:
         ValueError: The file does not exist or holds something else.
     """
     try:
-        content = json.loads(Path(file).expanduser().read_text(encoding="utf-8"))
+        content = json.loads(Path(file).expanduser().read_bytes())  # of bytes it tells UTF-8, -16 and -32, with a mark
     except (OSError, ValueError) as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
     try:

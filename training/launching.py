@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import ProjectConfiguration
 
-from dataset_scripts.launching import check_launch, check_process_count
+from dataset_scripts.launching import available_cores, check_launch, check_process_count
 
 from .arguments import SettingsError, TrainingSettings
 
@@ -51,7 +51,7 @@ def create_accelerator(settings: TrainingSettings) -> Accelerator:
     check_process_count(dict(os.environ), accelerator.num_processes, _SCRIPT)
     if accelerator.device.type == "cpu" and settings.cpu_threads is not None:
         local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-        torch.set_num_threads(settings.cpu_threads or max(1, len(os.sched_getaffinity(0)) // local))
+        torch.set_num_threads(settings.cpu_threads or max(1, available_cores() // local))
     return accelerator
 
 

@@ -254,7 +254,8 @@ def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: Train
         from setfit import SetFitModel, Trainer, TrainingArguments
     except ImportError:
         raise SettingsError(
-            "model=setfit needs the package setfit, which is not installed: pip install -e .[setfit]"
+            "model=setfit needs the package setfit, which is not installed: "
+            'pip install -c constraints.txt -e ".[setfit]"'
         ) from None
     import datasets
 

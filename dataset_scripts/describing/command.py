@@ -33,6 +33,7 @@ from ..errors import UserError
 from ..files import replacing, write_json
 from ..labels import check_choice, label_names
 from ..registry import WITH_OWN_TEXTS
+from ..user_text import read_user_text
 from .chat_models import ChatError, ChatModel, EndpointChatModel, LocalChatModel
 from .prompt import MAX_DESCRIPTIONS, PROMPTS, AnswerError, parse_descriptions
 
@@ -159,7 +160,7 @@ def _read_json(file: Path) -> dict[str, Any]:
     if not file.exists():
         return {}
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise DescriptionError(f"{file} cannot be read: {error}. Give another --output.") from error
     kind = dict if file.name.endswith(".provenance.json") else list
@@ -227,7 +228,7 @@ def _labels(given: argparse.Namespace) -> list[str]:
     if given.labels is not None:
         return [label.strip() for label in given.labels.split(",")]
     try:
-        lines = Path(given.labels_file).read_text(encoding="utf-8").splitlines()
+        lines = read_user_text(given.labels_file).splitlines()
     except (OSError, ValueError) as error:
         raise DescriptionError(f"{given.labels_file} cannot be read: {error}. Give another --labels_file.") from error
     return [line.strip() for line in lines if line.strip()]

@@ -17,6 +17,7 @@ from modeling_amess.clip_amess import Clip, MediaError, MediaLimits
 from modeling_amess.processing_amess import AmessProcessor
 
 from ..errors import leave_interrupts_to_parent
+from ..launching import available_cores
 from .folder import FeaturesDescription, Part
 from .rows import file_size
 
@@ -118,7 +119,7 @@ def create_loader(clips: ClipBatches, num_workers: int | None, state: PartialSta
     """
     if num_workers is None:
         processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-        num_workers = min(8, max(1, len(os.sched_getaffinity(0)) // processes // 2))
+        num_workers = min(8, max(1, available_cores() // processes // 2))
     num_workers = min(num_workers, len(clips))
     return DataLoader(
         clips,

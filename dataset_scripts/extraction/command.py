@@ -186,6 +186,8 @@ def run(arguments: argparse.Namespace) -> int:
             labels=clips.labels,
             dataset=clips.dataset,
         )
+    except ModuleNotFoundError:
+        raise  # the caller says which extra has the package
     except (ImportError, OSError, ValueError) as error:
         interrupt = as_interrupt(error)
         if interrupt is not None:

@@ -6,40 +6,35 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import UserError
-from ..tsv import TsvError, read_tsv
+from ..tsv import TsvError, read_table
 
 
 logger = logging.getLogger(__name__)
 
-# Suffixes of the files in a folder that count as clips. A TSV may name any file that can be decoded.
-CLIP_SUFFIXES: tuple[str, ...] = (
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".flv",
-    ".wmv",
-    ".3gp",
-    ".ogv",
-    ".wav",
-    ".mp3",
-    ".flac",
-    ".ogg",
-    ".m4a",
-    ".aac",
-    ".opus",
+# Endings of the files in a folder that count as clips. A table may name any file that can be decoded.
+# fmt: off
+VIDEO_SUFFIXES = (
+    ".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m2v", ".vob", ".ts", ".mts",
+    ".m2ts", ".mxf", ".flv", ".f4v", ".wmv", ".asf", ".3gp", ".3g2", ".ogv", ".gif",
 )
+AUDIO_SUFFIXES = (
+    ".wav", ".w64", ".mp3", ".mp2", ".flac", ".ogg", ".oga", ".opus", ".spx", ".m4a", ".m4b", ".aac", ".ac3",
+    ".amr", ".aif", ".aiff", ".aifc", ".caf", ".au", ".wma", ".mka", ".weba",
+)
+# fmt: on
+CLIP_SUFFIXES = VIDEO_SUFFIXES + AUDIO_SUFFIXES
+TABLE_SUFFIXES = (".tsv", ".csv")
+TRANSCRIPT_SUFFIX = ".txt"
+# Folders that systems make beside the user's files. Names that begin with a dot are left out anyway.
+_SYSTEM_FOLDERS = frozenset({"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"})
 SPLIT_ALIASES: dict[str, str] = {"dev": "validation", "val": "validation", "valid": "validation"}
 DEFAULT_SPLIT = "train"
 _SPLIT_NAME = re.compile(r"\w+")
@@ -73,12 +68,13 @@ def read_clip_rows(source: str | Path) -> ClipRows:
     Args:
         source: Folder, which is searched with its subfolders; the id of a clip is its path in the folder without the
             suffix. Or a file with a header: column `clip` (path relative to the file's folder), and any of `id` (by
-            default the path without the suffix), `text`, `label`, `split` (`train` by default) and further columns. A
-            `.csv` is comma-separated, any other file tab-separated.
+            default the path without the suffix), `text`, `label`, `split` (`train` by default) and further columns;
+            see `read_table`.
 
     Raises:
         ClipRowsError: The source is neither of them, holds no clip, or two clips with one id.
         TsvError: The file is malformed, or names a bad split. The message names the place.
+        UserTextError: The file's encoding is not known.
     """
     source = Path(source).expanduser()
     if source.is_dir():
@@ -126,20 +122,85 @@ def load_dataset_clips(
     return ClipRows(rows, root, labels, name)
 
 
-def _read_folder(folder: Path) -> ClipRows:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    clips = [path.relative_to(folder) for path in files if path.suffix.lower() in CLIP_SUFFIXES]
+def clips_of_folder(folder: Path, *, transcripts: bool = False) -> list[Path]:
+    """List the clips of a folder and its subfolders, and tell which files are passed over.
+
+    Left out are names that begin with a dot, folders that systems make (`__MACOSX`), other kinds of files, and sound
+    files beside a video of the same name.
+
+    Args:
+        folder: Folder to search.
+        transcripts: Whether the caller reads the transcripts `clip.txt` beside clips, which are then not told.
+
+    Returns:
+        Paths relative to the folder, sorted.
+
+    Raises:
+        ClipRowsError: The folder holds no clips.
+    """
+    # Links to files that are absent are kept: as clips, they fail by name.
+    files = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if not path.is_dir()]
+    files = [path for path in files if not any(_is_systems(part) for part in path.parts)]
+    clips = [path for path in files if path.suffix.lower() in CLIP_SUFFIXES]
     if not clips:
         raise ClipRowsError(f"{folder} holds no clips. The names of clips end in {' '.join(CLIP_SUFFIXES)}.")
-    if len(clips) < len(files):
-        logger.info("%s: %d files are no clips and are skipped.", folder, len(files) - len(clips))
+    videos = {path.with_suffix("") for path in clips if path.suffix.lower() in VIDEO_SUFFIXES}
+    sidecars = [path for path in clips if path.suffix.lower() in AUDIO_SUFFIXES and path.with_suffix("") in videos]
+    if sidecars:
+        logger.warning(
+            "%s: Sound beside a video of the same name is passed over: %d files, such as %s.",
+            folder,
+            len(sidecars),
+            sidecars[0],
+        )
+    stems = {path.with_suffix("") for path in clips} if transcripts else set()
+    others = [
+        path
+        for path in files
+        if path.suffix.lower() not in CLIP_SUFFIXES
+        and not (path.suffix.lower() == TRANSCRIPT_SUFFIX and path.with_suffix("") in stems)
+    ]
+    if others:
+        endings = Counter(path.suffix.lower() or "no ending" for path in others)
+        logger.warning(
+            "%s: What does not end as clips do is passed over: %d files, such as %s (%s).",
+            folder,
+            len(others),
+            others[0],
+            ", ".join(f"{count} {ending}" for ending, count in endings.most_common(5)),
+        )
+    return [path for path in clips if path not in set(sidecars)]
+
+
+def similar_labels(labels: Iterable[str]) -> list[list[str]]:
+    """Group labels that differ only in case, blanks or the Unicode form of their letters."""
+    groups: dict[str, list[str]] = {}
+    for label in sorted(set(labels)):
+        key = "".join(unicodedata.normalize("NFKC", label).casefold().split())
+        groups.setdefault(key, []).append(label)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _is_systems(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+
+
+def _read_folder(folder: Path) -> ClipRows:
+    clips = []
+    for clip in clips_of_folder(folder):
+        if any(0xD800 <= ord(letter) <= 0xDFFF for letter in str(clip)):  # how Python holds bytes that are no Unicode
+            logger.warning("%s: %a is passed over: its name is no Unicode. Rename it.", folder, str(clip))
+        else:
+            clips.append(clip)
+    if not clips:
+        raise ClipRowsError(f"{folder} holds no clips whose names are Unicode. Rename them.")
     rows = [{"id": clip.with_suffix("").as_posix(), "split": DEFAULT_SPLIT, "clip": clip.as_posix()} for clip in clips]
-    _check_ids((row["id"], row["clip"]) for row in rows)
+    _check_ids(((row["id"], row["clip"]) for row in rows), "List them in a TSV file with a column id.")
     return ClipRows(rows, folder)
 
 
 def _read_file(path: Path) -> ClipRows:
-    table = read_tsv(path, ("clip",), required=("clip",), commas=path.suffix.lower() == ".csv")
+    table = read_table(path, ("clip",), required=("clip",))
     if not table:
         raise ClipRowsError(f"{path} has a header and no rows. Add one line per clip.")
     rows = []
@@ -150,7 +211,10 @@ def _read_file(path: Path) -> ClipRows:
                 raise TsvError(
                     f"{path}, line {line}, column {name!r}: The cell is empty. Fill it in or leave the column out."
                 )
-        row = {"id": Path(cells["clip"]).with_suffix("").as_posix(), "split": DEFAULT_SPLIT, **cells}
+        clip = Path(cells["clip"])
+        if not clip.name:
+            raise TsvError(f"{path}, line {line}, column 'clip': {cells['clip']!r} names a folder. Name a clip.")
+        row = {"id": clip.with_suffix("").as_posix(), "split": DEFAULT_SPLIT, **cells}
         row["split"] = SPLIT_ALIASES.get(row["split"].lower(), row["split"])
         if not _SPLIT_NAME.fullmatch(row["split"]):
             raise TsvError(
@@ -158,21 +222,26 @@ def _read_file(path: Path) -> ClipRows:
                 "and underscores."
             )
         rows.append(row)
-    _check_ids((row["id"], f"line {line}") for row, (line, _) in zip(rows, table, strict=True))
+    places = ((row["id"], f"line {line}") for row, (line, _) in zip(rows, table, strict=True))
+    _check_ids(places, "Add a column id, with another id in each row.")
     labels = None
     if "label" in rows[0]:
         labels = tuple(sorted({row["label"] for row in rows}))
+        for group in similar_labels(labels):
+            logger.warning(
+                "%s: The labels %s are different intents, but differ in case or blanks alone. Write them alike if "
+                "they are one.",
+                path,
+                " and ".join(map(repr, group)),
+            )
     return ClipRows(rows, path.parent, labels)
 
 
-def _check_ids(ids_and_places: Iterable[tuple[str, str]]) -> None:
+def _check_ids(ids_and_places: Iterable[tuple[str, str]], remedy: str) -> None:
     places: dict[str, str] = {}
     for row_id, place in ids_and_places:
         if row_id in places:
-            raise ClipRowsError(
-                f"Two clips have the id {row_id!r} ({places[row_id]} and {place}). List them in a TSV file with a "
-                "column id."
-            )
+            raise ClipRowsError(f"Two clips have the id {row_id!r} ({places[row_id]} and {place}). {remedy}")
         places[row_id] = place
 
 

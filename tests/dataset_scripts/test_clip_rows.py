@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
 from dataset_scripts import ClipRowsError, TsvError
@@ -33,6 +36,57 @@ def test_two_clips_of_one_id_are_refused(tmp_path):
     touch(tmp_path, "a.mp4", "a.webm")
     with pytest.raises(ClipRowsError, match=r"id 'a' .*a.mp4 and a.webm"):
         read_clip_rows(tmp_path)
+
+
+def test_names_of_systems_are_no_clips(tmp_path):
+    touch(tmp_path, "a.mp4", "._a.mp4", ".Trash-1000/b.mp4", "__MACOSX/c.mp4", "x/.ipynb_checkpoints/d.mp4")
+    touch(tmp_path, "@eaDir/e.mp4", "$RECYCLE.BIN/f.mp4")
+    assert [row["id"] for row in read_clip_rows(tmp_path).rows] == ["a"]
+    touch(tmp_path / ".hidden", "g.mp4")  # a folder that the user names
+    assert [row["id"] for row in read_clip_rows(tmp_path / ".hidden").rows] == ["g"]
+
+
+def test_a_link_to_an_absent_file_is_not_left_out_in_silence(tmp_path):
+    touch(tmp_path, "a.mp4")
+    (tmp_path / "b.mp4").symlink_to(tmp_path / "nowhere.mp4")  # as git-annex leaves them
+    assert [row["id"] for row in read_clip_rows(tmp_path).rows] == ["a", "b"]
+
+
+def test_the_sound_beside_a_video_is_no_clip_of_its_own_and_is_told_once(tmp_path, caplog):
+    touch(tmp_path, "a.mp4", "a.wav", "a.m4a", "b.MKV", "b.flac", "c.wav", "d/a.wav")
+    assert [row["clip"] for row in read_clip_rows(tmp_path).rows] == ["a.mp4", "b.MKV", "c.wav", "d/a.wav"]
+    assert len(caplog.messages) == 1 and "3 files, such as a.m4a" in caplog.messages[0]
+
+
+def test_files_that_are_passed_over_are_counted_by_ending(tmp_path, caplog):
+    touch(tmp_path, "a.mp4", "a.txt", "b.xyz", "c.XYZ", "README")
+    assert len(read_clip_rows(tmp_path).rows) == 1
+    assert len(caplog.messages) == 1 and "4 files" in caplog.messages[0] and "2 .xyz" in caplog.messages[0]
+
+
+def test_cameras_messengers_and_recorders_write_clips(tmp_path, caplog):
+    names = ["1.oga", "2.amr", "3.MTS", "4.m2ts", "5.aiff", "6.wma", "7.gif", "8.mka", "9.3g2", "a.caf"]
+    touch(tmp_path, *names)
+    assert sorted(row["clip"] for row in read_clip_rows(tmp_path).rows) == sorted(names)
+    assert not caplog.messages
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_unicode_is_told_and_stops_no_folder(tmp_path, caplog):
+    touch(tmp_path, "é.mp4", os.fsdecode(b"caf\xe9.mp4"))
+    assert [row["id"] for row in read_clip_rows(tmp_path).rows] == ["é"]
+    assert len(caplog.messages) == 1 and "caf\\udce9.mp4" in caplog.messages[0]
+
+
+def test_labels_that_differ_in_case_blanks_or_unicode_form_are_told(tmp_path, caplog):
+    labels = ["Praise", "praise", "Praise ", "Make fun", "Makefun", "Caf\u00e9", "Cafe\u0301", "Agree"]
+    path = tmp_path / "clips.tsv"
+    rows = "".join(f"{n}.mp4\t{label}\n" for n, label in enumerate(labels))
+    path.write_text("clip\tlabel\n" + rows, encoding="utf-8")
+    assert len(read_clip_rows(path).labels) == 7
+    assert len(caplog.messages) == 3
+    assert all("clips.tsv" in message for message in caplog.messages)
+    assert sum("'Praise' and 'praise'" in message for message in caplog.messages) == 1
 
 
 def test_a_tsv_gives_every_column(tmp_path):
@@ -65,7 +119,9 @@ def test_a_csv_has_commas_and_quotes(tmp_path):
         ("clip\n", "no rows"),
         ("clip\tlabel\na.mp4\t\n", "line 2, column 'label': .*empty"),
         ("clip\tsplit\na.mp4\t../up\n", "line 2, column 'split': '../up'"),
-        ("id\tclip\n1\ta.mp4\n1\tb.mp4\n", "id '1' .line 2 and line 3"),
+        ("id\tclip\n1\ta.mp4\n1\tb.mp4\n", "id '1' .line 2 and line 3.*column id"),
+        ("clip\ttext\na.mp4\toh\na.mp4\tno\n", "id 'a' .line 2 and line 3.*column id"),
+        ("clip\n.\n", "line 2, column 'clip': '.'"),
     ],
 )
 def test_a_bad_file_is_refused_with_the_place(tmp_path, content, message):

@@ -83,6 +83,13 @@ def test_the_labels_of_a_data_set_are_described_with_provenance(chat, describe, 
     assert {file.name for file in tmp_path.iterdir()} == {"out.json", "out.provenance.json"}
 
 
+def test_a_list_of_labels_may_come_from_notepad(describe, tmp_path):
+    (tmp_path / "labels.txt").write_bytes("Greet\r\nDanke schön\r\n".encode("utf-16"))
+    status, printed = describe("--labels_file", str(tmp_path / "labels.txt"), labels=None)
+    assert status == 0, printed
+    assert written(tmp_path) == expected("Greet", "Danke schön")
+
+
 def test_without_a_token_of_its_own_an_endpoint_is_not_given_the_hubs(chat, describe):
     status, printed = describe(token="")
     assert status == 0, printed

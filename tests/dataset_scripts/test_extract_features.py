@@ -367,6 +367,18 @@ def test_two_processes_give_the_folder_of_one(clips, extracted, encoder_folder, 
     assert content(output) == content(extracted)
 
 
+def test_macos_and_windows_spawn_workers_and_bind_no_process_to_cores(clips, extracted, encoder_folder, tmp_path):
+    output = tmp_path / "features"
+    code = "import multiprocessing, os, sys\nmultiprocessing.set_start_method('spawn')\n"
+    code += "if hasattr(os, 'sched_getaffinity'):\n    del os.sched_getaffinity\n"
+    code += "from dataset_scripts.extraction.command import main\nsys.exit(main(sys.argv[1:]))"
+    words = [str(clips / "clips.tsv"), "--output", str(output), "--media_encoder", str(encoder_folder), "--use_cpu"]
+    words += ["--rows_per_part", "2", "--batch_size", "2"]
+    run = subprocess.run([sys.executable, "-c", code, *words], env=environment(), capture_output=True, text=True)
+    assert run.returncode == 1, run.stderr
+    assert content(output) == content(extracted)
+
+
 @pytest.mark.slow
 def test_torchrun_gives_the_folder_of_one_process(clips, extracted, encoder_folder, tmp_path):
     output = tmp_path / "features"

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import csv
 import re
 
+import pandas
 import pytest
 
-from dataset_scripts.tsv import TsvError, parse_timestamp, read_tsv
+from dataset_scripts.tsv import TsvError, parse_timestamp, read_table, read_tsv
 
 
 @pytest.fixture
@@ -49,6 +51,81 @@ def test_malformed_files_are_refused_with_file_line_and_column(write, content, m
     path = write(content)
     with pytest.raises(TsvError, match=re.escape(message)) as error:
         read_tsv(path, ["id", "text"], required=["text"])
+    assert str(path) in str(error.value)
+
+
+TEXTS = [
+    'he said "hi"',
+    "thanks, man",
+    "plain",
+    "two\nlines",
+    '"quoted throughout"',
+    "tab\there",
+    "semi;colon",
+    '"',
+    "tab\tand\nline",
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(("name", "separator"), [("a.tsv", "\t"), ("a.csv", ","), ("a.csv", ";"), ("a.csv", "\t")])
+@pytest.mark.parametrize("index", [True, False])
+def test_tables_are_read_as_pandas_writes_them(tmp_path, name, separator, encoding, index):
+    frame = pandas.DataFrame({"clip": [f"é {n}.mp4" for n in range(len(TEXTS))], "text": TEXTS})
+    frame.to_csv(tmp_path / name, sep=separator, encoding=encoding, index=index)
+    rows = read_table(tmp_path / name, ["clip", "text"])
+    assert [row.cells for row in rows] == frame.to_dict("records")
+
+
+def test_tables_are_read_as_excel_writes_them(write):
+    # "Text (Tab delimited)": quotes also where there is a comma, Windows' line ends, its code page, an empty row.
+    path = write('clip\ttext\tlabel\r\na.mp4\t"oh, ""great"""\t"Lob, groß"\r\n\t\t\r\n'.encode("cp1252"))
+    assert [row.cells for row in read_table(path)] == [{"clip": "a.mp4", "text": 'oh, "great"', "label": "Lob, groß"}]
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+def test_tables_are_read_as_pythons_csv_writes_them(tmp_path, quoting):
+    path = tmp_path / "a.tsv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter="\t", quoting=quoting).writerows([["text"], *([text] for text in TEXTS)])
+    assert [row.cells["text"] for row in read_table(path, ["text"])] == TEXTS
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ['"never closed', "then", 'closed"'],
+        ['"so" he said', "plain"],
+        ['"oh', "x", 'ah"', '"hm"'],
+        ['say "ah"', 'and "oh'],
+    ],
+)
+def test_quotes_of_a_table_that_was_typed_are_text(write, texts):
+    path = write("text\tclip\n" + "".join(f"{text}\t{n}.mp4\n" for n, text in enumerate(texts)))
+    assert [row.cells["text"] for row in read_table(path)] == texts
+    # In the last column, too.
+    path = write("clip\ttext\n" + "".join(f"{n}.mp4\t{text}\n" for n, text in enumerate(texts)))
+    assert [row.cells["text"] for row in read_table(path)] == texts
+
+
+def test_released_files_keep_every_quote(write):
+    path = write('id\ttext\n1\t"oh, ""great"""\n2\t"hi"\n')
+    assert [row.cells["text"] for row in read_tsv(path, ["id", "text"])] == ['"oh, ""great"""', '"hi"']
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("id\tword\n", "no column 'clip'. It needs clip or text"),
+        ("clip\ttext\na.mp4\thi\tmore\n", "line 2: 3 cells"),
+        ('clip\ttext\na.mp4\t"hi\tmore\n', "line 2: 3 cells"),
+        ("", "empty"),
+    ],
+)
+def test_malformed_tables_are_refused_with_file_and_line(write, content, message):
+    path = write(content)
+    with pytest.raises(TsvError, match=re.escape(message)) as error:
+        read_table(path, one_of=("clip", "text"))
     assert str(path) in str(error.value)
 
 

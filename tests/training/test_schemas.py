@@ -128,6 +128,16 @@ def test_answer(runs):
     check(answers, documented("Answer of the pipeline"))
 
 
+def test_lines_of_predict(runs, capsys, tmp_path):
+    table = tmp_path / "texts.tsv"
+    table.write_text("clip\ttext\n\toh hello\nabsent.mp4\tbye\nabsent.mp4\t\n")
+    assert amess(["predict", str(table), "--model", str(runs[0] / "pretrained"), "--json"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    answer = {key.partition("[")[0].partition(".")[0] for key in documented("Answer of the pipeline")} - {"text"}
+    assert [answer & set(line) for line in lines] == [answer, set(), set()]
+    check([{key: line[key] for key in set(line) - answer} for line in lines], documented("Lines of amess predict"))
+
+
 def test_features(tmp_path):
     clips = tmp_path / "clips"
     clips.mkdir()

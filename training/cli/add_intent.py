@@ -15,7 +15,7 @@ from dataset_scripts.errors import UserError
 from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
 
 from .labelled_inputs import LabelledInput, read_labelled_inputs
-from .predict import add_model_argument, load_recognizer, read_inputs
+from .predict import add_asr_argument, add_model_argument, checked_inputs, load_recognizer, read_inputs
 
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--description", action="append", metavar="TEXT", help="description of the intent; best two or three"
     )
     add_model_argument(parser)
+    add_asr_argument(parser)
     parser.add_argument("--output", required=True, metavar="FOLDER", help="folder for the new model")
     parser.add_argument("--others", metavar="DATA", help="utterances of the model's other intents")
     parser.add_argument("--validation", metavar="DATA", help="utterances of any intent, to measure on")
@@ -78,8 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
         output = Path(arguments.output).expanduser()
         if output.exists() and (not output.is_dir() or any(output.iterdir())):
             raise AddIntentError(f"--output {output} exists already: give a new folder.")
-        recognizer = load_recognizer(arguments.model)
-        examples = _examples(arguments.clips, arguments.text or [])
+        examples = _examples(arguments.clips, arguments.text or [], arguments.asr_model)
+        recognizer = load_recognizer(arguments.model, asr_model=arguments.asr_model)
         others = _labelled(arguments.others, "train", recognizer, name)
         validation = _labelled(arguments.validation, "validation", recognizer, name)
         limits = limits_of(arguments)
@@ -92,9 +93,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     print(
         f"{name} is intent {recognizer.model.config.num_labels} of {output}. Descriptions: {len(descriptions)}; "
-        f"its utterances: {len(examples)}; utterances of the other intents to draw from: {len(others)}."
+        f"its utterances: {len(examples)}; utterances of other intents, from --others: {len(others)}."
     )
     print(report(name, before, after))
+    print(f"Next: amess predict CLIP_OR_FOLDER --model {output}")
     return 0
 
 
@@ -154,18 +156,14 @@ def report(name: str, before: dict[str, float] | None, after: dict[str, float] |
     return "\n".join(lines)
 
 
-def _examples(clips: list[str], texts: list[str]) -> list[dict[str, Any]]:
+def _examples(clips: list[str], texts: list[str], asr_model: str | None) -> list[dict[str, Any]]:
     if not clips and not texts:
         return []
-    if len(clips) == 1 and Path(clips[0]).suffix.lower() in (".tsv", ".csv"):
-        from dataset_scripts.tsv import read_tsv  # here, so that `amess --help` does not load it
-
-        path = Path(clips[0]).expanduser()
-        commas = path.suffix.lower() == ".csv"
-        rows = read_tsv(path, (), commas=commas)
-        if rows and "clip" not in rows[0].cells:
-            return [{"text": row.cells["text"].strip()} for row in read_tsv(path, ("text",), commas=commas)]
-    return [{"video": one.clip, "text": one.text} for one in read_inputs(clips, texts)]
+    inputs = checked_inputs(read_inputs(clips, texts), asr_model)
+    errors = [f"{one.name}: {one.error}" for one in inputs if one.error is not None]
+    if errors:
+        raise AddIntentError("\n".join(["These utterances cannot be used.", *errors]))
+    return [{"video": one.clip, "text": one.text} for one in inputs]
 
 
 def _labelled(source: str | None, split: str, recognizer: IntentRecognitionPipeline, name: str) -> list[LabelledInput]:
@@ -173,10 +171,16 @@ def _labelled(source: str | None, split: str, recognizer: IntentRecognitionPipel
         return []
     config = recognizer.model.config
     inputs = read_labelled_inputs(source, split, config.modalities)
-    unknown = sorted({one.label for one in inputs} - {*(config.label2id or ()), name})
+    known = {*(config.label2id or ()), name}
+    unknown = sorted({one.label for one in inputs} - known)
     if unknown:
+        from dataset_scripts.extraction.rows import similar_labels  # here, so that `amess --help` does not load it
+
+        alike = [" and ".join(group) for group in similar_labels({*known, *unknown}) if not known.issuperset(group)]
+        hint = f" These differ in case or blanks alone: {'; '.join(alike)}." if alike else ""
         raise AddIntentError(
-            f"{source} has intents that the model does not know: {', '.join(unknown)}. Leave their utterances out."
+            f"{source} has intents that the model does not know: {', '.join(unknown)}.{hint} Leave their utterances "
+            "out."
         )
     return inputs
 
@@ -194,7 +198,8 @@ def _few_per_intent(inputs: Sequence[LabelledInput], number: int) -> list[dict[s
 
 
 def _batch(recognizer: IntentRecognitionPipeline, parts: dict[str, Any], limits: MediaLimits | None) -> dict[str, Any]:
-    utterance = recognizer.preprocess(parts, limits=limits)
+    # With the --asr_model that the recognizer was loaded with.
+    utterance = recognizer.preprocess(parts, **{**recognizer._preprocess_params, "limits": limits})
     processor: Any = recognizer.processor  # an AmessProcessor; transformers knows it as a ProcessorMixin
     clips = None if utterance.clip is None else [utterance.clip]
     features = {name: [feature] for name, feature in utterance.features.items()}

@@ -7,10 +7,11 @@ from __future__ import annotations
 import argparse
 import configparser
 import importlib.metadata
-import os
 import platform
 import re
 from pathlib import Path
+
+from dataset_scripts.launching import available_cores
 
 
 DESCRIPTION = """\
@@ -47,7 +48,7 @@ def environment() -> dict[str, str]:
         "amess": project_version(),
         "Python": platform.python_version(),
         "platform": platform.platform(),
-        "CPU cores": str(os.cpu_count()),
+        "CPU cores": str(available_cores()),
         "torch device": _torch_device(),
         "FFmpeg": _ffmpeg(),
     }

@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import unicodedata
+import warnings
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,11 +21,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from modeling_amess.clip_amess import Clip
 
+
+logger = logging.getLogger(__name__)
+# It tells of every weight that a font lacks.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 # Nearly everyone can tell blue and orange apart, in grey too.
 VIDEO_COLOUR, AUDIO_COLOUR = "#2166ac", "#d9730d"
@@ -30,10 +39,14 @@ COLOURS = {"video": VIDEO_COLOUR, "audio": AUDIO_COLOUR}
 FRAMES_SHOWN = 8
 PICTURE_SIZE = 320  # pixels of the longer side: twice what a frame takes in the picture
 _ENVELOPE_POINTS = 1200
+_FONT = "DejaVu Sans"  # comes with matplotlib
+_FONT_OF_BOXES = "Last Resort"  # likewise: it has a box for every letter
 
 
 def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path, title: str) -> None:
     """Draw a result of the pipeline into a file.
+
+    Letters that matplotlib's own font lacks are drawn with other installed fonts. Scripts that no font has are told.
 
     Args:
         result: What `IntentRecognitionPipeline` returned for one input.
@@ -41,8 +54,12 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
         path: File to write; its ending names the format.
         title: Name of the input, for the head of the picture.
     """
-    style = {"font.size": 10, "text.color": TEXT_COLOUR, "font.family": "sans-serif", "text.parse_math": False}
-    with matplotlib.rc_context(cast("Any", style)):
+    evidence = result["explanation"]
+    labels = [*(intent["label"] for intent in result["intents"]), *evidence["description_similarity"]]
+    families = _font_families([title, result["text"], result["label"], *evidence["tokens"], *labels])
+    style = {"font.size": 10, "text.color": TEXT_COLOUR, "font.family": families, "text.parse_math": False}
+    with matplotlib.rc_context(cast("Any", style)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # told above, by script
         frames = frame_times = waveform = None
         if clip is not None:
             frames, frame_times, waveform = clip.pictures, clip.frame_times, clip.waveform
@@ -66,7 +83,6 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
             bottom=0.06,
         )
         cells = {name: grid[row] for row, name in enumerate(heights)}
-        evidence = result["explanation"]
         _draw_head(figure.add_subplot(cells["head"]), result, title)
         if frames is not None and frame_times is not None:
             _draw_frames(figure, cells["frames"], frames, frame_times, evidence["video_anchors"])
@@ -78,6 +94,49 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
         plt.close(figure)
 
 
+def _font_families(texts: Iterable[str]) -> list[str]:
+    """Choose the fonts that have the letters of texts: matplotlib's own, and as few others as it takes."""
+    letters = {letter for text in texts for letter in text if letter.isprintable() and not letter.isspace()}
+    own, bold = (findfont(FontProperties(family=_FONT, weight=weight)) for weight in ("normal", "bold"))
+    missing = letters - (_letters_of(own) & _letters_of(bold))
+    families = [_FONT]
+    # One font per family: its weights have the same letters.
+    others = {font.name: font.fname for font in fontManager.ttflist if _FONT_OF_BOXES not in font.name}
+    while missing:
+        best = max(sorted(others), key=lambda name: len(missing & _letters_of(others[name])))
+        if not missing & _letters_of(others[best]):
+            break
+        families.append(best)
+        missing -= _letters_of(others[best])
+    for script in sorted({_script(letter) for letter in missing}):
+        _tell_missing(script)
+    return families
+
+
+@cache
+def _letters_of(file: str) -> frozenset[str]:
+    try:
+        return frozenset(map(chr, get_font(file).get_charmap()))
+    except (OSError, RuntimeError, ValueError):  # a damaged font, or one of bitmaps, as that of coloured emoji
+        return frozenset()
+
+
+def _script(letter: str) -> str:
+    """Name a letter's script by the first word of its Unicode name, such as CJK, ARABIC or HANGUL."""
+    if unicodedata.category(letter) in ("So", "Sk", "Cn", "Co"):
+        return "emoji and other symbols"
+    return unicodedata.name(letter, "unnamed").split()[0]
+
+
+@cache
+def _tell_missing(script: str) -> None:
+    logger.warning(
+        "--explain: No installed font has the letters of the script %s, and the picture shows boxes for them. Install "
+        "a font that has them, such as one of the Noto fonts.",
+        script,
+    )
+
+
 def _draw_head(axes: Axes, result: dict[str, Any], title: str) -> None:
     axes.axis("off")
     axes.set(xlim=(0, 1), ylim=(0, 1))
@@ -87,7 +146,11 @@ def _draw_head(axes: Axes, result: dict[str, Any], title: str) -> None:
     axes.text(0, 0.62, verdict, fontsize=20, fontweight="bold", va="center")
     axes.text(1, 0.62, title if len(title) <= 60 else "…" + title[-59:], ha="right", va="center", color=QUIET_COLOUR)
     words = f"“{result['text']}”" if result["text"] else "no text"
-    axes.text(0, 0.0, _shortened(words, 110), fontsize=12, va="center", style="italic")
+    # Slanted letters exist for few scripts.
+    style = (
+        "italic" if _letters_of(findfont(FontProperties(family=_FONT, style="italic"))).issuperset(words) else "normal"
+    )
+    axes.text(0, 0.0, _shortened(words, 110), fontsize=12, va="center", style=style)
     missing = [name for name in ("video", "audio") if name not in result["modalities"]]
     if missing:
         axes.text(1, 0.0, f"without {' and '.join(missing)}", ha="right", va="center", color=QUIET_COLOUR)

@@ -32,12 +32,12 @@ def read_labelled_inputs(source: str, split: str, modalities: tuple[str, ...]) -
 
 
 def _of_file(path: Path, modalities: tuple[str, ...]) -> list[LabelledInput]:
-    from dataset_scripts.tsv import read_tsv  # here, so that `amess --help` does not load it
+    from dataset_scripts.tsv import read_table  # here, so that `amess --help` does not load it
 
     media = set(modalities) - {"text"}
     columns = ("text", "label", "clip") if media else ("text", "label")
     inputs = []
-    for _, cells in read_tsv(path, columns, required=("label",), commas=path.suffix.lower() == ".csv"):
+    for _, cells in read_table(path, columns, required=("label",)):
         parts = {"text": cells["text"].strip()}
         if media and cells["clip"].strip():
             parts["video"] = str(path.parent / cells["clip"].strip())

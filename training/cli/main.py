@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 # These modules import torch, transformers and PyAV only when they run, so that `--help` and a mistyped option are
 # answered at once. A new subcommand does the same.
-from dataset_scripts.errors import UserError, exit_status, terminable
+from dataset_scripts.errors import UserError, escape_output, exit_status, missing_package, terminable
 from dataset_scripts.extraction import command as extract
 
 from . import add_intent, env, predict
@@ -78,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 1 where some clips failed, or 2 where the command or its input is wrong.
     """
+    escape_output()
     arguments = create_parser().parse_args(argv)
     command: Command = arguments.command
     try:
@@ -85,6 +86,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return command.module.run(arguments)
     except UserError as error:
         print(f"amess {command.name}: {error}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        print(f"amess {command.name}: {missing_package(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as interrupt:
         if str(interrupt):

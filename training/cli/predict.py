@@ -5,17 +5,19 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dataset_scripts.errors import UserError
 from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
+from dataset_scripts.user_text import UserTextError, decode_user_text, tell_guessed
 
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ DESCRIPTION = """\
 Name the intent behind what is said in a clip, and show the evidence.
 
 A clip is a file with video, audio or both. A-MESS also reads what is said: give the words with --text, in a file
-clip.txt beside clip.mp4, or in the column text of a TSV or CSV file with a column clip. Or let Whisper transcribe the
-sound: --asr_model openai/whisper-base.
+clip.txt beside clip.mp4, or in the column text of a TSV or CSV file, whose column clip names the clips. Or let
+Whisper transcribe the sound: --asr_model openai/whisper-base.
 """
 EXAMPLES = """\
 examples:
@@ -46,14 +48,21 @@ intents of your own: a JSON file with their descriptions, {"Reassure": ["To take
 
 how to read the evidence:
   "video: great 1.17 s" says that the token "great" is an anchor of the video: it stands for the video, and it reads
-  most from the frame at 1.17 s. Tokens in brackets, such as [CLS], belong to the text encoder. "out of scope" means
-  that none of the intents that the model knows fits.
+  most from the frame at 1.17 s. Tokens in brackets, such as [CLS], belong to the text encoder. "out of scope or
+  unsure" means that the likeliest intent is less probable than the model's threshold: none fits, or several do.
 
-exit status: 0 all clips were recognised, 1 some failed and were skipped, 2 the command or its input is wrong.
+exit status: 0 all clips were recognised, 1 some failed and were skipped (with --json they have a line with the key
+error), 2 the command or its input is wrong.
 """
 _BAR_WIDTH = 24
 _ANCHORS_SHOWN = 4
 _PICTURE_ENDINGS = (".png", ".svg", ".pdf", ".jpg")
+_NAMES_SHOWN = 10
+_MODEL_TYPE = "amess"
+_NO_TRANSCRIPT = (
+    "No transcript. Give what is said with --text, in a file clip.txt beside clip.mp4 or in the column text of a "
+    "table, or let Whisper transcribe it: --asr_model openai/whisper-base."
+)
 
 
 class PredictError(UserError):
@@ -62,10 +71,17 @@ class PredictError(UserError):
 
 @dataclass(frozen=True)
 class Input:
-    """A clip, what is said in it, or both."""
+    """A clip, what is said in it, or both.
+
+    Attributes:
+        clip: Path of the clip.
+        text: What is said.
+        error: Reason why the input cannot be recognised.
+    """
 
     clip: str | None
     text: str | None
+    error: str | None = None
 
     @property
     def name(self) -> str:
@@ -93,7 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--candidate_labels", metavar="JSON", help="intents to choose from instead of the model's, with descriptions"
     )
-    parser.add_argument("--asr_model", metavar="MODEL", help="Whisper checkpoint that transcribes clips without text")
+    add_asr_argument(parser)
     parser.add_argument("--top_k", type=int, default=5, metavar="K", help="intents shown per clip (%(default)s)")
     parser.add_argument("--json", action="store_true", help="one line of JSON per clip, with the whole explanation")
     parser.add_argument(
@@ -102,6 +118,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="picture to draw the evidence into; several clips give numbered ones (why-1.png, why-2.png)",
     )
     add_limit_arguments(parser)
+
+
+def add_asr_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--asr_model` to a parser."""
+    parser.add_argument("--asr_model", metavar="MODEL", help="Whisper checkpoint that transcribes clips without text")
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
@@ -118,30 +139,38 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Recognise the clips of the command line and return the exit status."""
     try:
-        inputs = read_inputs(arguments.clips, arguments.text or [])
+        inputs = checked_inputs(read_inputs(arguments.clips, arguments.text or []), arguments.asr_model)
         _check_options(arguments, len(inputs))
-        options = {}
-        if arguments.candidate_labels is not None:
-            # here, because this package loads torch
-            from modeling_amess.descriptions_amess import read_descriptions
-
-            options["candidate_labels"] = read_descriptions(arguments.candidate_labels)
-        recognizer = load_recognizer(arguments.model, **options)
+        model = find_model(arguments.model)
     except (OSError, ValueError) as error:
         print(f"amess predict: {error}", file=sys.stderr)
         return 2
+    _tell_errors(inputs)
+    recognizer = None
+    if any(one.error is None for one in inputs):
+        try:
+            options = {}
+            if arguments.candidate_labels is not None:
+                # here, because this package loads torch
+                from modeling_amess.descriptions_amess import read_descriptions
+
+                options["candidate_labels"] = read_descriptions(arguments.candidate_labels)
+            recognizer = load_recognizer(model, **options)
+            _check_takes_clips(recognizer, arguments.model, inputs)
+        except (OSError, ValueError) as error:
+            print(f"amess predict: {error}", file=sys.stderr)
+            return 2
 
     failed = 0
     for number, one in enumerate(_with_progress(inputs), start=1):
-        try:
-            result = _recognize(recognizer, one, arguments, _numbered(arguments.explain, number, len(inputs)))
-        except Exception as error:  # whatever one clip does, the others are recognised
-            failed += 1
-            print(error_in_words(error, one.name), file=sys.stderr)
-            continue
+        picture = _numbered(arguments.explain, number, len(inputs))
+        result = {"error": one.error} if one.error else _recognize(recognizer, one, arguments, picture)
+        failed += "error" in result
         if arguments.json:
-            print(json.dumps({"clip": one.clip, **result}, ensure_ascii=False), flush=True)
-        else:
+            # Escaped where the output is not UTF-8, so that it is JSON in any encoding.
+            row = {"clip": one.clip, "text": one.text, **result}
+            print(json.dumps(row, ensure_ascii=not _is_utf8(sys.stdout)), flush=True)
+        elif "error" not in result:
             print(readable(one.name, result), flush=True)
     if failed and len(inputs) > 1:
         print(f"{failed} of {len(inputs)} failed and were skipped.", file=sys.stderr)
@@ -149,22 +178,33 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _recognize(
-    recognizer: IntentRecognitionPipeline, one: Input, arguments: argparse.Namespace, picture: Path | None
+    recognizer: IntentRecognitionPipeline | None, one: Input, arguments: argparse.Namespace, picture: Path | None
 ) -> dict[str, Any]:
+    """The pipeline's answer with the threshold that it used, or the `error`, which is told."""
+    assert recognizer is not None
     parts = {"video": one.clip, "text": one.text, "context": arguments.context}
     options = {"top_k": arguments.top_k, "asr_model": arguments.asr_model, "limits": limits_of(arguments)}
-    if picture is None:
-        return cast("dict[str, Any]", recognizer(parts, **options))
-    # here, because matplotlib takes time to load
-    from .explanation_picture import PICTURE_SIZE, draw_explanation
+    try:
+        if picture is None:
+            result = cast("dict[str, Any]", recognizer(parts, **options))
+        else:
+            # here, because matplotlib takes time to load
+            from .explanation_picture import PICTURE_SIZE, draw_explanation
 
-    result = cast("dict[str, Any]", recognizer(parts, **options, return_clip=True, picture_size=PICTURE_SIZE))
-    draw_explanation(result, result.pop("clip"), picture, title=one.name)
-    return result
+            result = cast("dict[str, Any]", recognizer(parts, **options, return_clip=True, picture_size=PICTURE_SIZE))
+            draw_explanation(result, result.pop("clip"), picture, title=one.name)
+    except Exception as error:  # libraries raise many types for a damaged clip, and one clip does not stop the others
+        reason = error_in_words(error, one.name)
+        print(reason, file=sys.stderr)
+        return {"error": reason}
+    judged = result["out_of_scope"] is not None
+    return result | {"out_of_scope_threshold": recognizer.model.config.out_of_scope_threshold if judged else None}
 
 
 def read_inputs(clips: list[str], texts: list[str]) -> list[Input]:
     """Read the inputs that a command line names, in its order.
+
+    A clip that does not exist, and a transcript or row that cannot be read, is an input with an `error`.
 
     Args:
         clips: Clips, folders of clips, and TSV or CSV files.
@@ -178,16 +218,7 @@ def read_inputs(clips: list[str], texts: list[str]) -> list[Input]:
         raise PredictError('No input was given: give a clip, or --text "...". See amess predict --help.')
     if not clips:
         return [Input(None, text) for text in texts]
-    inputs: list[Input] = []
-    for clip in clips:
-        if Path(clip).is_dir() or Path(clip).suffix.lower() in (".tsv", ".csv"):
-            # here, because `amess --help` and single clips do without it
-            from dataset_scripts.extraction.rows import read_clip_rows
-
-            listed = read_clip_rows(clip)
-            inputs += [Input(str(listed.root / row["clip"]), row.get("text") or None) for row in listed.rows]
-        else:
-            inputs.append(Input(clip, None))
+    inputs = [one for clip in clips for one in _inputs_of(clip)]
     if texts:
         if len(texts) != len(inputs):
             raise PredictError(
@@ -195,29 +226,135 @@ def read_inputs(clips: list[str], texts: list[str]) -> list[Input]:
             )
         if any(one.text is not None for one in inputs):
             raise PredictError("The text of a clip was given twice, in a file and with --text: leave --text out.")
-        inputs = [Input(one.clip, text) for one, text in zip(inputs, texts, strict=True)]
-    return [one if one.text is not None else replace(one, text=_text_beside(one.clip)) for one in inputs]
+        return [replace(one, text=text) for one, text in zip(inputs, texts, strict=True)]
+    guessed: list[Path] = []
+    inputs = [one if one.text is not None else _with_text_beside(one, guessed) for one in inputs]
+    if guessed:
+        tell_guessed(guessed)
+    return inputs
+
+
+def checked_inputs(inputs: Sequence[Input], asr_model: str | None) -> list[Input]:
+    """Find the inputs that cannot be recognised before any work starts, and give them an `error`."""
+    return [
+        replace(one, error=_NO_TRANSCRIPT) if one.error is None and one.text is None and asr_model is None else one
+        for one in inputs
+    ]
+
+
+def find_model(model: str) -> str:
+    """Return the folder of a model, or the name itself where it may be a Hub id.
+
+    Args:
+        model: Folder, run folder or Hub id.
+
+    Raises:
+        PredictError: The folder does not exist, or holds no A-MESS.
+    """
+    # transformers takes a path that does not exist for a Hub id, and its error then speaks of the network.
+    given = Path(model).expanduser()
+    for folder in (given, given / "pretrained"):
+        if (folder / "config.json").is_file():
+            _check_model_type(folder)
+            return str(folder)
+    if not (
+        model == DEFAULT_MODEL
+        or model.startswith((".", "/", "~"))
+        or model.count("/") != 1
+        or "\\" in model
+        or given.parent.is_dir()
+    ):
+        return model
+    base = next(parent for parent in given.absolute().parents if parent.is_dir())
+    present = [path.parent for pattern in ("*/config.json", "*/pretrained/config.json") for path in base.glob(pattern)]
+    near = difflib.get_close_matches(str(given.absolute()), map(str, present), n=1)
+    hint = f" Did you mean {os.path.relpath(near[0])}?" if near else ""
+    raise PredictError(
+        f"There is no model at {model}.{hint} Train one on the sample (accelerate launch training/train.py), or name "
+        "a model with --model or $AMESS_MODEL."
+    )
+
+
+def _check_model_type(folder: Path) -> None:
+    try:
+        found = json.loads((folder / "config.json").read_bytes())["model_type"]
+    except (ValueError, KeyError, TypeError):
+        return  # transformers says what is wrong with it
+    if found != _MODEL_TYPE:
+        raise PredictError(
+            f"{folder} holds a model of type {found!r}, and amess predict runs A-MESS alone, not baselines. Name the "
+            "pretrained/ of a run of A-MESS with --model."
+        )
+
+
+def _check_takes_clips(recognizer: IntentRecognitionPipeline, name: str, inputs: Sequence[Input]) -> None:
+    processor: Any = recognizer.processor  # an AmessProcessor; transformers knows it as a ProcessorMixin
+    if processor.clip_modalities or all(one.clip is None or one.error for one in inputs):
+        return
+    if recognizer.model.config.modalities == ("text",):
+        raise PredictError(f"{name} was trained on text alone and takes no clips. Give texts with --text alone.")
+    raise PredictError(
+        f"{name} was trained on features whose encoders it does not carry, and takes no clips. Make the features with "
+        "amess extract and train again, or give texts with --text alone."
+    )
+
+
+def _tell_errors(inputs: Sequence[Input]) -> None:
+    """Print each reason once, with the names of its inputs."""
+    names: dict[str, list[str]] = {}
+    for one in inputs:
+        if one.error is not None:
+            names.setdefault(one.error, []).append(one.name)
+    for reason, those in names.items():
+        more = f" and {len(those) - _NAMES_SHOWN} more" if len(those) > _NAMES_SHOWN else ""
+        count = f"{len(those)} inputs: " if len(those) > 1 else ""
+        listed = f"{', '.join(those[:_NAMES_SHOWN])}{more}: "
+        print(f"{count}{'' if len(those) == 1 and those[0] in reason else listed}{reason}", file=sys.stderr)
+
+
+def _inputs_of(source: str) -> list[Input]:
+    """The inputs of one clip, folder or table."""
+    # here, because `amess --help` does without them
+    from dataset_scripts.extraction.rows import TABLE_SUFFIXES, clips_of_folder
+    from dataset_scripts.tsv import read_table
+
+    path = Path(source)
+    if path.is_dir():
+        return [Input(str(path / clip), None) for clip in clips_of_folder(path, transcripts=True)]
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        if not path.is_file():
+            raise PredictError(f"{source}: There is no such file. Check the name.")
+        rows = read_table(path, one_of=("clip", "text"))
+        if not rows:
+            raise PredictError(f"{path} has a header and no rows. Add one line per clip.")
+        return [_input_of_row(path, line, cells) for line, cells in rows]
+    if not path.exists():
+        return [Input(source, None, error="There is no such file or folder.")]
+    return [Input(source, None)]
+
+
+def _input_of_row(table: Path, line: int, cells: dict[str, str]) -> Input:
+    clip, text = cells.get("clip", "").strip(), cells.get("text", "").strip() or None
+    path = str(table.parent / clip) if clip else None
+    if path is None:
+        error = None if text else f"{table}, line {line}: The row has neither a clip nor a text."
+    else:
+        error = None if Path(path).exists() else f"{table}, line {line}: There is no file {path}."
+    return Input(path, text, error)
 
 
 def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
     """Load the pipeline of a trained model.
 
     Args:
-        model: Folder or Hub id.
+        model: Folder, run folder or Hub id.
         options: Further arguments of the pipeline's construction.
 
     Raises:
         PredictError: The folder does not exist or holds no model.
         OSError, ValueError: The model cannot be loaded.
     """
-    # transformers takes a path that does not exist for a Hub id, and its error then speaks of the network.
-    looks_like_path = model == DEFAULT_MODEL or model.startswith((".", "/", "~")) or model.count("/") > 1
-    folder = Path(model).expanduser()
-    if looks_like_path and not (folder / "config.json").is_file():
-        raise PredictError(
-            f"There is no model at {model}. Train one on the sample (accelerate launch training/train.py), or name "
-            "a model with --model or $AMESS_MODEL."
-        )
+    model = find_model(model)
     # here, because transformers and torch take seconds to load
     from transformers import pipeline
     from transformers.utils.logging import disable_progress_bar
@@ -226,21 +363,21 @@ def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
 
     disable_progress_bar()
     recognizer: Any = pipeline(  # type: ignore[call-overload]  # transformers' overloads know its own tasks only
-        "multimodal-intent-recognition", model=str(folder) if looks_like_path else model, **options
+        "multimodal-intent-recognition", model=model, **options
     )
     assert isinstance(recognizer, IntentRecognitionPipeline)
     return recognizer
 
 
 def readable(name: str, result: dict[str, Any]) -> str:
-    """Format a result of the pipeline for a terminal: several lines, the last one empty."""
+    """Format a result, with its `out_of_scope_threshold`, for a terminal: several lines, the last one empty."""
     width = max(len(intent["label"]) for intent in result["intents"])
     lines = [name, f'  "{result["text"]}"' if result["text"] else "  (no text)"]
     lines += [
         f"  {intent['label']:{width}}  {_bar(intent['score'])}  {intent['score']:6.1%}" for intent in result["intents"]
     ]
     if result["out_of_scope"]:
-        lines.append("  out of scope: none of the intents that the model knows fits")
+        lines.append(f"  {_out_of_scope(result)}")
     missing = [modality for modality in ("text", "video", "audio") if modality not in result["modalities"]]
     if missing:
         lines.append(f"  without {' and '.join(missing)}")
@@ -255,30 +392,64 @@ def readable(name: str, result: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _out_of_scope(result: dict[str, Any]) -> str:
+    threshold: float | None = result["out_of_scope_threshold"]
+    first, *others = result["intents"]
+    if threshold is None or first["score"] >= threshold:
+        return "out of scope: none of the intents that the model knows fits"
+    close = [first["label"], *(other["label"] for other in others if other["score"] > first["score"] / 2)]
+    doubt = f": {' or '.join(close)}?" if len(close) > 1 else ""
+    return f"out of scope or unsure, {first['score']:.1%} is below the model's threshold of {threshold:.1%}{doubt}"
+
+
 def _anchor_text(anchor: dict[str, Any]) -> str:
     return anchor["token"] if anchor["time"] is None else f"{anchor['token']} {anchor['time']:.2f} s"
 
 
 def _bar(share: float) -> str:
     filled = round(share * _BAR_WIDTH)
-    full, empty = ("█", "░") if (sys.stdout.encoding or "").lower().replace("-", "") == "utf8" else ("#", ".")
+    full, empty = ("█", "░") if _is_utf8(sys.stdout) else ("#", ".")
     return full * filled + empty * (_BAR_WIDTH - filled)
 
 
-def _text_beside(clip: str | None) -> str | None:
-    """Read the transcript `clip.txt` beside `clip.mp4`, where speech recognisers write it."""
-    if clip is None:
-        return None
-    transcript = Path(clip).with_suffix(".txt")
-    if transcript == Path(clip) or not transcript.is_file():
-        return None
-    return " ".join(transcript.read_text(encoding="utf-8").split()) or None
+def _is_utf8(stream: TextIO) -> bool:
+    return (stream.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def _with_text_beside(one: Input, guessed: list[Path]) -> Input:
+    """Add the transcript `clip.txt` beside `clip.mp4`, where speech recognisers write it.
+
+    Args:
+        one: Input without text.
+        guessed: Transcripts whose encoding was guessed, to which this one is added.
+    """
+    if one.clip is None or one.error is not None:
+        return one
+    places = (Path(one.clip).with_suffix(suffix) for suffix in (".txt", ".TXT"))
+    transcript = next((place for place in places if place != Path(one.clip) and place.is_file()), None)
+    if transcript is None:
+        return one
+    try:
+        text, is_guessed = decode_user_text(transcript)
+    except UserTextError as error:
+        return replace(one, error=str(error))
+    except OSError as error:
+        return replace(one, error=f"{transcript}: {error.strerror}.")
+    if is_guessed:
+        guessed.append(transcript)
+    return replace(one, text=" ".join(text.split()) or None)
 
 
 def _check_options(arguments: argparse.Namespace, inputs: int) -> None:
     """Refuse, before the work starts, options that cannot work."""
     if arguments.top_k < 1:
         raise PredictError(f"--top_k is {arguments.top_k}: give the number of intents to show, at least 1.")
+    candidates = arguments.candidate_labels
+    if candidates is not None and not Path(candidates).expanduser().is_file():
+        raise PredictError(
+            f"--candidate_labels {candidates}: There is no such file. Give a JSON file with the descriptions of each "
+            'intent, {"Reassure": ["To take away a worry."], ...}.'
+        )
     if arguments.context and inputs > 1:
         raise PredictError(
             f"--context belongs to one input, and {inputs} were given: recognise utterances with context one by one."

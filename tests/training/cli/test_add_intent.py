@@ -99,7 +99,7 @@ def test_from_a_table_of_texts_with_a_data_set_to_measure_on(capsys, text_model,
     )
     status, out, err = amess(capsys, "add-intent", "Reassure", *arguments)
     assert status == 0, err
-    assert "its utterances: 2; utterances of the other intents to draw from: 2." in out and "(2 utterances)" in out
+    assert "its utterances: 2; utterances of other intents, from --others: 2." in out and "(2 utterances)" in out
     assert "Reassure was not measured" in out
 
 
@@ -119,6 +119,29 @@ def test_from_clips(capsys, encoder, tmp_path):
     assert "(1 utterances)" in out and "of 1 utterances" in out
     new = AmessForIntentClassification.from_pretrained(tmp_path / "n")
     assert new.config.num_labels == 5 and new.config.video_config is not None
+
+
+def test_clips_without_words_name_every_way_to_give_them_before_the_model_is_loaded(capsys, tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        write_clip(tmp_path / name, seconds=0.4)
+    (tmp_path / "b.txt").write_bytes("你好吗".encode("gbk"))
+    clips = ("--clips", tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "c.mp4")
+    arguments = (*clips, "--model", tmp_path / "nowhere", "--output", tmp_path / "new")
+    status, out, err = amess(capsys, "add-intent", "Reassure", *DESCRIPTIONS, *arguments)
+    assert (status, out) == (2, "")
+    for name, word in (("a.mp4", "--asr_model"), ("b.txt", "UTF-8"), ("c.mp4", "no such file")):
+        assert any(name in line and word in line for line in err.splitlines())
+    # The remedy that the message names is an option of this command.
+    status, out, err = amess(capsys, "add-intent", "Reassure", *DESCRIPTIONS, *arguments[4:], "--asr_model", "x/y")
+    assert "--model" in err and "unrecognized" not in err
+
+
+def test_labels_that_differ_in_case_alone_are_named(capsys, text_model, tmp_path):
+    labelled = write_labelled(tmp_path / "dev.csv", ("Thank", "taunt"))
+    labelled.write_text(labelled.read_text().replace("\t", ","), encoding="utf-16")
+    arguments = ("--validation", labelled, "--model", text_model, "--output", tmp_path / "new")
+    status, _, err = amess(capsys, "add-intent", "Reassure", *DESCRIPTIONS, *arguments)
+    assert status == 2 and "Taunt and taunt" in err
 
 
 @pytest.mark.parametrize(

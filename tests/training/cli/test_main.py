@@ -71,6 +71,16 @@ class Failing:
         raise self.error
 
 
+def test_a_package_that_a_plain_installation_lacks_is_named_with_the_extra(capsys, monkeypatch, tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    for name in [name for name in sys.modules if name.startswith("dataset_scripts.extraction.")]:
+        monkeypatch.delitem(sys.modules, name)
+    status, out, err = amess(capsys, "extract", tmp_path, "--output", tmp_path / "out")
+    assert (status, out) == (2, "") and "accelerate" in err and "[sample]" in err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("error", "status"), [(UserError("Wrong word."), 2), (KeyboardInterrupt(), 130)])
 def test_a_new_command_is_one_entry_and_its_errors_are_told_without_a_traceback(capsys, monkeypatch, error, status):
     command = front_door.Command("greet", Failing(error), "say hello")

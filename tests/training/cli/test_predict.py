@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +16,9 @@ import av
 import pytest
 from PIL import Image
 
-from modeling_amess import IntentRecognitionPipeline
+from modeling_amess import AmessProcessor, IntentRecognitionPipeline
 from tests.modeling_amess.clips import COLOURS, write_clip
+from tests.modeling_amess.tiny import tiny_model, tiny_tokenizer
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
 from tests.training.tiny import make_sentence_encoder, make_text_model
 
@@ -122,14 +125,13 @@ def test_a_clip_that_fails_is_reported_and_skipped(capsys, model, clips, tmp_pat
     paths = (tmp_path / "broken.mp4", clips / "a.mp4", clips / "b.mp4", tmp_path / "absent.mp4")
     status, out, err = amess(capsys, "predict", *paths, "--model", model, "--json")
     assert status == 1
-    assert [Path(json.loads(line)["clip"]).name for line in out.splitlines()] == ["a.mp4"]
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [Path(row["clip"]).name for row in rows] == ["broken.mp4", "a.mp4", "b.mp4", "absent.mp4"]
+    assert ["error" in row for row in rows] == [True, False, True, True]
+    assert rows[0]["text"] == "oh" and "label" not in rows[0]
     lines = err.splitlines()
-    assert [name for line in lines for name in ("broken", "b.mp4", "absent") if name in line] == [
-        "broken",
-        "b.mp4",
-        "absent",
-    ]
-    assert "transcript is needed" in lines[1] and "--text" not in lines[0]
+    for name, word in (("broken", "broken"), ("b.mp4", "--asr_model"), ("absent", "no such file")):
+        assert sum(name in line and word in line for line in lines) == 1
     assert lines[-1] == "3 of 4 failed and were skipped."
 
 
@@ -157,6 +159,142 @@ def test_whatever_one_clip_does_the_others_are_recognised(capsys, model, clips, 
     status, out, err = amess(capsys, "predict", clips / "a.mp4", clips / "b.mp4", *texts, "--model", model)
     assert status == 1 and "thanks" in out
     assert f"{clips / 'a.mp4'}: RuntimeError: an enum does not know 31" in err
+
+
+def test_an_error_of_any_type_stops_one_clip_alone(capsys, model, clips, monkeypatch):
+    calls = []
+
+    def failing(self, parts, **options):
+        calls.append(parts)
+        if len(calls) == 1:
+            raise RuntimeError("CUDA out of memory")
+        return recognize(self, parts, **options)
+
+    recognize = IntentRecognitionPipeline.__call__
+    monkeypatch.setattr(IntentRecognitionPipeline, "__call__", failing)
+    status, out, err = amess(capsys, "predict", "--text", "oh", "--text", "great", "--model", model, "--json")
+    assert (status, len(calls)) == (1, 2)
+    assert ["error" in json.loads(line) for line in out.splitlines()] == [True, False]
+    assert "'oh': RuntimeError: CUDA out of memory" in err
+
+
+def test_a_reason_that_many_clips_share_is_told_once(capsys, clips, tmp_path):
+    for number in range(13):
+        shutil.copy(clips / "b.mp4", tmp_path / f"{number:02}.mp4")
+    status, out, err = amess(capsys, "predict", tmp_path, "--model", model_that_is_not_loaded(tmp_path))
+    assert (status, out) == (1, "")
+    assert len(err.splitlines()) == 2 and "13 inputs" in err and "3 more" in err
+    assert err.count("--asr_model") == 1
+
+
+def model_that_is_not_loaded(folder: Path) -> Path:
+    """A folder that is taken for a model until it is loaded."""
+    (folder / "model").mkdir()
+    (folder / "model" / "config.json").write_text('{"model_type": "amess"}')
+    return folder / "model"
+
+
+def test_transcripts_have_any_encoding_and_a_bad_one_stops_one_clip_alone(capsys, caplog, model, clips, tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    contents = {
+        "bom": "oh great".encode("utf-8-sig"),
+        "ansi": "é great\n".encode("cp1252"),
+        "wide": "oh great\r\n".encode("utf-16"),
+        "bad": "你好吗".encode("gbk"),
+        "none": None,
+    }
+    for name, content in contents.items():
+        shutil.copy(clips / "b.mp4", folder / f"{name}.mp4")
+        if content is not None:
+            (folder / f"{name}{'.TXT' if name == 'wide' else '.txt'}").write_bytes(content)
+    for name in ("._bom.mp4", "._bom.txt", "__MACOSX/bom.mp4"):  # as macOS leaves them on other disks
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"\0\5\x16\7")
+    status, out, err = amess(capsys, "predict", folder, "--model", model, "--json")
+    assert status == 1
+    rows = {Path(row["clip"]).stem: row for row in map(json.loads, out.splitlines())}
+    assert set(rows) == set(contents)
+    assert (rows["bom"]["text"], rows["wide"]["text"], rows["ansi"]["text"]) == ("oh great", "oh great", "é great")
+    assert [name for name, row in rows.items() if "error" in row] == ["bad", "none"]
+    assert "bad.txt" in rows["bad"]["error"] and "UTF-8" in rows["bad"]["error"]
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("dataset_scripts")]
+    assert len(told) == 1 and "ansi.txt" in told[0]
+    assert "bad.txt" in err
+
+    (folder / "gone.mp4").symlink_to(folder / "nowhere.mp4")
+    status, out, err = amess(capsys, "predict", folder, "--model", model, "--asr_model", "none/such", "--json")
+    rows = {Path(row["clip"]).stem: row for row in map(json.loads, out.splitlines())}
+    assert status == 1 and [name for name, row in rows.items() if "error" in row] == ["bad", "gone", "none"]
+
+
+def test_tables_name_clips_twice_or_texts_alone(capsys, model, clips, tmp_path):
+    arguments = ("--model", model, "--json", "--top_k", 1)
+    table = tmp_path / "texts.csv"
+    table.write_text("text;label\noh;x\n;\nno way;\n")  # Excel's separator where the decimal point is a comma
+    status, out, err = amess(capsys, "predict", table, *arguments)
+    assert status == 0, err
+    assert [(row["clip"], row["text"]) for row in map(json.loads, out.splitlines())] == [
+        (None, "oh"),
+        (None, "no way"),
+    ]
+
+    table = tmp_path / "clips.tsv"
+    name = clips / "b.mp4"
+    table.write_text(f'clip\ttext\n{name}\t"oh ""great"""\n{name}\tno\n\tno way\n{name}x\toh\n', encoding="utf-16")
+    status, out, err = amess(capsys, "predict", table, *arguments)
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert (status, [row["text"] for row in rows]) == (1, ['oh "great"', "no", "no way", "oh"])
+    assert [row["clip"] for row in rows] == [str(name), str(name), None, f"{name}x"]
+    assert "line 5" in rows[3]["error"] and "clips.tsv, line 5" in err
+
+
+def test_an_answer_below_the_threshold_says_so(capsys, clips, tmp_path):
+    recognizer_model(out_of_scope_threshold=0.99).save_pretrained(tmp_path)
+    recognizer_processor().save_pretrained(tmp_path)
+    said = ("predict", clips / "a.mp4", "--model", tmp_path)
+    status, out, err = amess(capsys, *said)
+    assert status == 0, err
+    line = next(line for line in out.splitlines() if "out of scope" in line)
+    assert "99.0%" in line and "unsure" in line and "none of the intents" not in line
+    result = json.loads(amess(capsys, *said, "--json")[1])
+    assert (result["out_of_scope"], result["out_of_scope_threshold"]) == (True, 0.99)
+    assert f"{result['score']:.1%}" in line
+
+
+OUTPUT = """
+import sys
+from training.cli.main import main
+model, table, folder = sys.argv[1:]
+main(["predict", table, folder, "--model", model, "--json"])
+sys.stdout.flush()
+print("====")
+sys.exit(main(["predict", table, folder, "--model", model]))
+"""
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"PYTHONIOENCODING": "cp1252"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+)
+def test_output_is_whole_in_any_encoding_of_the_terminal(model, clips, tmp_path, variables):
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    # A name in Latin-1, which is no Unicode and which Linux alone allows.
+    clip = odd / (os.fsdecode(b"caf\xe9.mp4") if sys.platform == "linux" else "caf\ue0e9.mp4")
+    shutil.copy(clips / "b.mp4", clip)
+    clip.with_suffix(".txt").write_bytes("déjà".encode("cp1252"))
+    texts = ["é oh", "你好 😀", "thanks"]
+    rows = [f"{clips / 'b.mp4'}\t{text}\n".encode() for text in texts]
+    (tmp_path / "uni.tsv").write_bytes(b"clip\ttext\n" + b"".join(rows))
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", **variables}
+    command = [sys.executable, "-c", OUTPUT, model, str(tmp_path / "uni.tsv"), str(odd)]
+    run = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True)
+    assert run.returncode == 0, run.stderr
+    lines, readable = run.stdout.decode("cp1252").split("====")
+    assert [json.loads(line)["text"] for line in lines.splitlines()] == [*texts, "déjà"]
+    assert '"\\u4f60\\u597d \\U0001f600"' in readable and "thanks" in readable
+    assert re.search(rb"caf\\u\w{4}\.txt: Not UTF-8", run.stderr) and b"Traceback" not in run.stderr
 
 
 def test_the_picture_shows_what_there_is(capsys, model, clips, tmp_path):
@@ -198,6 +336,9 @@ def test_a_clip_is_opened_once(capsys, model, clips, tmp_path, monkeypatch, expl
         (("a.mp4", "--explain", "why.gif"), ".png"),
         (("a.mp4", "--explain", "nowhere/why.png"), "folder"),
         (("nowhere.tsv",), "nowhere.tsv"),
+        (("a.mp4", "--text", "oh", "--candidate_labels", "nothere.json"), "nothere.json"),
+        (("a.mp4", "--text", "oh", "--model", "tests/nothere"), "no model at tests/nothere"),
+        (("a.mp4", "--text", "oh", "--model", "a/b/c"), "no model at a/b/c"),
         (("a.mp4", "--unknown"), "--unknown"),
     ],
 )
@@ -205,6 +346,32 @@ def test_a_wrong_command_says_what_to_change(capsys, arguments, message):
     status, out, err = amess(capsys, "predict", *arguments)
     assert (status, out) == (2, "")
     assert message in err
+
+
+def test_a_run_folder_is_taken_for_its_model_and_a_wrong_name_gets_the_nearest(capsys, model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(model, tmp_path / "runs" / "sample-amess" / "pretrained")
+    status, _, err = amess(capsys, "predict", "--text", "oh", "--model", "runs/sample-amess")
+    assert status == 0, err
+    for wrong in ("runs/samle-amess/pretrained", "runs/sampel-amess"):
+        status, out, err = amess(capsys, "predict", "--text", "oh", "--model", wrong)
+        assert (status, out) == (2, "") and "runs/sample-amess" in err
+    config = tmp_path / "runs" / "text_only" / "config.json"
+    config.parent.mkdir()
+    config.write_text('{"model_type": "text_only"}')
+    status, _, err = amess(capsys, "predict", "--text", "oh", "--model", config.parent)
+    assert status == 2 and "'text_only'" in err and "baseline" in err
+
+
+@pytest.mark.parametrize(("sizes", "word"), [({}, "features"), ({"video": None, "audio": None}, "text alone")])
+def test_a_model_that_takes_no_clips_says_so_before_the_first(capsys, clips, tmp_path, sizes, word):
+    fields = {f"{name}_feature_size": size for name, size in sizes.items()}
+    config = tiny_model(**fields)
+    config.save_pretrained(tmp_path)
+    sizes = {f"{name}_feature_size": getattr(config.config, f"{name}_feature_size") for name in ("video", "audio")}
+    AmessProcessor(tiny_tokenizer(), max_text_length=12, **sizes).save_pretrained(tmp_path)
+    status, out, err = amess(capsys, "predict", clips / "a.mp4", "--model", tmp_path)
+    assert (status, out) == (2, "") and word in err and "--text" in err
 
 
 def test_the_model_comes_from_the_environment_in_a_process_of_its_own(model, clips):
