@@ -147,14 +147,14 @@ def test_a_limit_is_named_as_its_option_and_the_option_moves_it(capsys, model, t
 
 
 def test_whatever_one_clip_does_the_others_are_recognised(capsys, model, clips, monkeypatch):
-    preprocess = IntentRecognitionPipeline.preprocess
+    load_clip = AmessProcessor.load_clip
 
-    def failing(self, parts, **options):
-        if str(parts["video"]).endswith("a.mp4"):
+    def failing(self, video, *sources, **options):
+        if str(video).endswith("a.mp4"):
             raise RuntimeError("an enum does not know 31")
-        return preprocess(self, parts, **options)
+        return load_clip(self, video, *sources, **options)
 
-    monkeypatch.setattr(IntentRecognitionPipeline, "preprocess", failing)
+    monkeypatch.setattr(AmessProcessor, "load_clip", failing)
     texts = ("--text", "oh, great.", "--text", "thanks")
     status, out, err = amess(capsys, "predict", clips / "a.mp4", clips / "b.mp4", *texts, "--model", model)
     assert status == 1 and "thanks" in out
