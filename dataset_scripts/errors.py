@@ -51,6 +51,8 @@ _LAUNCHED = ("ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID")
 # Asked as early as possible: a launcher may die while its processes still import their libraries.
 _PARENT = os.getppid()
 _received: list[int] = []  # signals that this process has got
+# Blocks that hold interruptions back.
+_holding: list[bool] = []
 
 
 def full_disk(error: BaseException) -> str | None:
@@ -83,8 +85,9 @@ def terminable() -> Iterator[None]:
         _received.append(number)
         if not first:
             first = time.monotonic()
-            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
-        if time.monotonic() - first > _SECONDS_OF_ONE_SIGNAL:
+            if not _holding:
+                _raise_received()
+        elif time.monotonic() - first > _SECONDS_OF_ONE_SIGNAL:
             os._exit(128 + number)
 
     earlier = {}
@@ -101,6 +104,26 @@ def terminable() -> Iterator[None]:
         done.set()
         for number, handler in earlier.items():
             signal.signal(number, handler)
+
+
+def _raise_received() -> None:
+    if _received:
+        raise Terminated if _received[0] == signal.SIGTERM else KeyboardInterrupt
+
+
+@contextmanager
+def interrupts_held() -> Iterator[Callable[[], None]]:
+    """Hold SIGINT and SIGTERM back while the block runs; call what it yields where an interruption does no harm.
+
+    Arrow and other libraries in C swallow an exception that a signal raises in the middle of their work, and print a
+    traceback.
+    """
+    _holding.append(True)
+    try:
+        yield _raise_received
+    finally:
+        _holding.pop()
+    _raise_received()
 
 
 def _end_with_launcher(done: threading.Event) -> None:

@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from torch import nn
 from torch.utils.data import DataLoader
 
+from dataset_scripts.errors import interrupts_held
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
 from .data import IntentCollator, IntentRows
@@ -116,17 +117,19 @@ class Evaluator:
         if with_representations:
             classifier = self.accelerator.unwrap_model(model).classifier
             hooks.append(classifier.register_forward_pre_hook(lambda _, inputs: captured.append(inputs[0])))
-        for batch in self.loader:
-            results = {"labels": batch.pop("labels")}
-            output = model(**batch)
-            results["logits"] = output.logits.float()
-            if with_representations:
-                results["representations"] = captured[-1].float()
-                captured.clear()
-                if (similarity := output.get("description_similarity")) is not None:
-                    results["description_similarity"] = similarity.float()
-            for name, values in self.accelerator.gather_for_metrics(results).items():
-                parts.setdefault(name, []).append(values.cpu().numpy())
+        with interrupts_held() as raise_held:
+            for batch in self.loader:
+                raise_held()
+                results = {"labels": batch.pop("labels")}
+                output = model(**batch)
+                results["logits"] = output.logits.float()
+                if with_representations:
+                    results["representations"] = captured[-1].float()
+                    captured.clear()
+                    if (similarity := output.get("description_similarity")) is not None:
+                        results["description_similarity"] = similarity.float()
+                for name, values in self.accelerator.gather_for_metrics(results).items():
+                    parts.setdefault(name, []).append(values.cpu().numpy())
         for hook in hooks:
             hook.remove()
         back = np.argsort(self.order, kind="stable")

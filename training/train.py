@@ -39,7 +39,7 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 
-from dataset_scripts.errors import UserError, as_interrupt, run_command
+from dataset_scripts.errors import UserError, as_interrupt, interrupts_held, run_command
 from dataset_scripts.hub.push import check_access, check_repo_id
 
 # Absolute, unlike all other modules of this package: `accelerate launch training/train.py` runs this file without one.
@@ -204,49 +204,51 @@ def train_one_epoch(run: Run) -> None:
     run.sampler.start_at(state.steps_in_epoch)
     step_started = time.perf_counter()
     step_losses: list[float] = []
-    for batch, weight in zip(run.loader, run.sampler.loss_weights(), strict=True):
-        # Processes synchronise, and the optimizer steps, only after the last accumulated pass and at the epoch's end.
-        with accelerator.accumulate(run.model):
-            losses = run.loss_fn(run.model, batch)
-            loss = losses["loss"] * weight
-            check_finite(run, loss)
-            accelerator.backward(loss)
-            if accelerator.sync_gradients and settings.max_grad_norm > 0:
-                accelerator.clip_grad_norm_(run.model.parameters(), settings.max_grad_norm)
-            learning_rates = run.scheduler.get_last_lr()
-            run.optimizer.step()
-            # In fp16 the first steps may be skipped while the loss scale settles; the schedule waits for them.
-            if accelerator.sync_gradients and not accelerator.optimizer_step_was_skipped:
-                run.scheduler.step()
-            run.optimizer.zero_grad()
-        step_losses.append(loss.item())
-        state.loss_sums[accelerator.process_index] += step_losses[-1]
-        if not accelerator.sync_gradients:
-            continue
+    with interrupts_held() as raise_held:
+        for batch, weight in zip(run.loader, run.sampler.loss_weights(), strict=True):
+            raise_held()
+            # Processes synchronise, and the optimizer steps, after the last accumulated pass and at the epoch's end.
+            with accelerator.accumulate(run.model):
+                losses = run.loss_fn(run.model, batch)
+                loss = losses["loss"] * weight
+                check_finite(run, loss)
+                accelerator.backward(loss)
+                if accelerator.sync_gradients and settings.max_grad_norm > 0:
+                    accelerator.clip_grad_norm_(run.model.parameters(), settings.max_grad_norm)
+                learning_rates = run.scheduler.get_last_lr()
+                run.optimizer.step()
+                # In fp16 the first steps may be skipped while the loss scale settles; the schedule waits for them.
+                if accelerator.sync_gradients and not accelerator.optimizer_step_was_skipped:
+                    run.scheduler.step()
+                run.optimizer.zero_grad()
+            step_losses.append(loss.item())
+            state.loss_sums[accelerator.process_index] += step_losses[-1]
+            if not accelerator.sync_gradients:
+                continue
 
-        run.begin()
-        state.step += 1
-        state.steps_in_epoch += 1
-        state.samples_seen += run.sampler.step_size(state.steps_in_epoch - 1)
-        now = time.perf_counter()
-        state.train_seconds += now - step_started
-        step_started = now
-        run.progress.update()
-        if is_due(state.step, settings.logging_steps):
-            # Losses of the main process. The last step may have fewer passes, which its weights make up for.
-            values = {"epoch": state.epoch + 1, "loss": sum(step_losses) / settings.gradient_accumulation_steps}
-            for name in ("classification_loss", "contrastive_loss", "outlier_loss"):
-                if (part := losses.get(name)) is not None:
-                    values[name] = part.item()
-            values |= {"learning_rate": learning_rates[0], "new_learning_rate": learning_rates[-1]}
-            run.log.write("train", state.step, values)
-        step_losses = []
-        if state.step >= run.total_steps:
-            break
-        # At the end of an epoch validation comes first, and the checkpoint after it.
-        if is_due(state.step, settings.save_steps) and state.steps_in_epoch < run.sampler.num_steps:
-            write_checkpoint(run)
-            step_started = time.perf_counter()
+            run.begin()
+            state.step += 1
+            state.steps_in_epoch += 1
+            state.samples_seen += run.sampler.step_size(state.steps_in_epoch - 1)
+            now = time.perf_counter()
+            state.train_seconds += now - step_started
+            step_started = now
+            run.progress.update()
+            if is_due(state.step, settings.logging_steps):
+                # Losses of the main process. The last step may have fewer passes, which its weights make up for.
+                values = {"epoch": state.epoch + 1, "loss": sum(step_losses) / settings.gradient_accumulation_steps}
+                for name in ("classification_loss", "contrastive_loss", "outlier_loss"):
+                    if (part := losses.get(name)) is not None:
+                        values[name] = part.item()
+                values |= {"learning_rate": learning_rates[0], "new_learning_rate": learning_rates[-1]}
+                run.log.write("train", state.step, values)
+            step_losses = []
+            if state.step >= run.total_steps:
+                break
+            # At the end of an epoch validation comes first, and the checkpoint after it.
+            if is_due(state.step, settings.save_steps) and state.steps_in_epoch < run.sampler.num_steps:
+                write_checkpoint(run)
+                step_started = time.perf_counter()
 
 
 def finish_epoch(run: Run, validation: dict[str, Any] | None) -> None:
