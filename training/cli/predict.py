@@ -253,7 +253,9 @@ def find_model(model: str) -> str:
     """
     # transformers takes a path that does not exist for a Hub id, and its error then speaks of the network.
     given = Path(model).expanduser()
-    for folder in (given, given / "pretrained"):
+    # A run folder has its model in a folder of the name that the default has. (training.finished_run, which knows the
+    # names in a run folder, needs packages that a prediction does without.)
+    for folder in (given, given / Path(DEFAULT_MODEL).name):
         if (folder / "config.json").is_file():
             _check_model_type(folder)
             return str(folder)
