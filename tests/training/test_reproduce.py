@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import json
 import random
 import re
@@ -16,6 +15,7 @@ import threading
 import time
 
 import pytest
+from filelock import FileLock
 
 from training.reproduce import main
 
@@ -125,8 +125,7 @@ def test_a_run_that_another_process_is_training_is_waited_for(finished, tiny_com
     row.mkdir(parents=True)
     statuses = []
     command = [*tiny_command, "--rows", "w/o both", "--seeds", "0", "--output", str(output)]
-    with (row / "seed-0.log").open("a") as log:  # as the other process has it open
-        fcntl.flock(log, fcntl.LOCK_EX)
+    with FileLock(row / "seed-0.lock"):  # as the other process has it
         waiting = threading.Thread(target=lambda: statuses.append(main(command)))
         waiting.start()
         printed = ""

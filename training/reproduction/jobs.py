@@ -51,6 +51,11 @@ class Job:
         return self.folder.with_suffix(".log")
 
     @property
+    def lock(self) -> Path:
+        """File that the process which trains the run has locked."""
+        return self.folder.with_suffix(".lock")
+
+    @property
     def finished(self) -> bool:
         """Whether the run is complete: metrics.json is written last."""
         return is_finished(self.folder)

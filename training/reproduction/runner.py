@@ -10,18 +10,18 @@ So no run is started twice at the same time: a second command waits for the lock
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import queue
 import shlex
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import IO
 
 import torch
+from filelock import FileLock, Timeout
 
 from ..checkpointing import complete_checkpoints, delete_checkpoint
 from ..finished_run import BASELINE_FOLDER, CHECKPOINT_FOLDER, METRICS_FILE, MODEL_FOLDER
@@ -97,15 +97,25 @@ def visible_gpus() -> list[str]:
     return given.split(",") if given else [str(index) for index in range(torch.cuda.device_count())]
 
 
+@contextlib.contextmanager
+def _locked(job: Job) -> Iterator[None]:
+    """Keep other processes from training the same run; the system releases the lock of a killed process."""
+    lock = FileLock(job.lock)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"{_name(job)}: another process trains this run; waiting for it", flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool, running: RunningJobs) -> str:
     """Run a job unless it is finished, and return its line of progress."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    with job.log.open("a") as log:
-        try:
-            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{_name(job)}: another process trains this run; waiting for it", flush=True)
-            fcntl.flock(log, fcntl.LOCK_EX)
+    with _locked(job), job.log.open("a") as log:
         if not job.finished:
             _train(job, log, devices, running)
         if not job.finished:
