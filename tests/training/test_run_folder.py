@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import datasets
+import huggingface_hub
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -45,6 +46,12 @@ def interrupt(folder):
 
 
 # --- whose folder it is -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def without_the_hub(monkeypatch):
+    """A name that no folder has is not looked for on the Hub: without a network that takes half a minute."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
 
 
 @pytest.mark.parametrize("overwrite", ["true", "false"])

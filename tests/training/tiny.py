@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -185,6 +186,8 @@ def start(launcher: list[str], arguments: list[str], log: Path, **variables: str
             stdout=stream,
             stderr=subprocess.STDOUT,
             cwd=log.parent,
+            # A shell starts jobs in the background with Ctrl-C ignored, and a command of ours leaves that so.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
