@@ -44,7 +44,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return str(folder / "m"), str(write_clip(folder / "clip.mp4"))
 
 
-@pytest.mark.parametrize("with_package", [True, False])
+@pytest.mark.parametrize("with_package", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_spawned_workers_give_the_same_results_and_the_same_errors(with_package, saved, tmp_path):
     printed = run_python(SPAWN, *saved, home=tmp_path, with_package=with_package)
     error, labels = printed.strip().splitlines()

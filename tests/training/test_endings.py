@@ -125,7 +125,9 @@ def limit_file_size(number):
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (number, number))
 
 
-@pytest.mark.parametrize("size", [100, 2000, 20_000, 60_000])
+@pytest.mark.parametrize(
+    "size", [100, *(pytest.param(size, marks=pytest.mark.slow) for size in (2000, 20_000, 60_000))]
+)
 def test_a_full_disk_is_told_with_the_file_and_keeps_the_state_before(tiny_settings, tmp_path, size):
     folder = tmp_path / "run"
     arguments = [*tiny_settings, *SETTINGS, "--output_dir", str(folder)]
