@@ -106,9 +106,17 @@ def terminable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _received_interrupt() -> KeyboardInterrupt | None:
+    """Return the interruption of the first signal that this process got, if any."""
+    if not _received:
+        return None
+    return Terminated() if _received[0] == signal.SIGTERM else KeyboardInterrupt()
+
+
 def _raise_received() -> None:
-    if _received:
-        raise Terminated if _received[0] == signal.SIGTERM else KeyboardInterrupt
+    interrupt = _received_interrupt()
+    if interrupt is not None:
+        raise interrupt
 
 
 @contextmanager
@@ -145,9 +153,7 @@ def as_interrupt(error: BaseException) -> KeyboardInterrupt | None:
     """
     if isinstance(error, KeyboardInterrupt):
         return error
-    if _received and isinstance(error, Exception):
-        return Terminated() if _received[0] == signal.SIGTERM else KeyboardInterrupt()
-    return None
+    return _received_interrupt() if isinstance(error, Exception) else None
 
 
 def leave_interrupts_to_parent(_worker_id: int = 0) -> None:
