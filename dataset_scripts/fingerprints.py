@@ -16,7 +16,7 @@ _WHOLE_FILE_BYTES = 4 * 1024 * 1024
 _SAMPLED_BYTES = 64 * 1024
 
 
-def code_files(module: str | Path) -> list[Path]:
+def code_files(module: str | Path, within: Path | None = None) -> list[Path]:
     """Return the files of this package that a module imports, itself included, in order of their paths.
 
     The imports are read from the source, those inside functions too, and followed through the package. A module that
@@ -24,12 +24,13 @@ def code_files(module: str | Path) -> list[Path]:
 
     Args:
         module: Path of a module of `dataset_scripts`, its `__file__`.
+        within: Folder whose modules count, one room of the package; None for all.
     """
     files: set[Path] = set()
     waiting = [Path(module).resolve()]
     while waiting:
         file = waiting.pop()
-        if file in files:
+        if file in files or not (within is None or file.is_relative_to(within)):
             continue
         files.add(file)
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -53,7 +54,9 @@ def _imported_files(node: ast.ImportFrom, file: Path) -> list[Path]:
     return [path.resolve() for path in candidates if path.is_file()]
 
 
-def fingerprint_files(files: Iterable[str | Path], module: str | Path, names: Iterable[str] = ()) -> str:
+def fingerprint_files(
+    files: Iterable[str | Path], module: str | Path, names: Iterable[str] = (), within: Path | None = None
+) -> str:
     """Return a fingerprint of data files and of the code that reads them, for the `hash=` of a builder.
 
     `datasets` keys its cache by path and settings alone, so that a file changed in place would give stale rows.
@@ -63,9 +66,10 @@ def fingerprint_files(files: Iterable[str | Path], module: str | Path, names: It
         files: Data files.
         module: Path of the module that reads them, its `__file__`.
         names: Names that count by themselves, such as those of clips, whose content is no part of a row.
+        within: Folder whose modules count, see `code_files`.
     """
     digest = hashlib.sha256()
-    for path in [*code_files(module), *map(Path, files)]:
+    for path in [*code_files(module, within), *map(Path, files)]:
         digest.update(f"\0{path.name}\0".encode())
         if path.is_file():
             _update_digest(digest, path)

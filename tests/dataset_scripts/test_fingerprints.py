@@ -72,6 +72,19 @@ def test_a_renamed_module_counts_without_a_list(package, builder, importer, old,
     assert len({before, after, fingerprint_files([], module=package / builder)}) == 3
 
 
+def test_within_a_room_only_its_own_modules_count(package):
+    def fingerprint() -> str:
+        return fingerprint_files([], module=package / "sample" / "clips.py", within=(package / "sample").resolve())
+
+    before = fingerprint()
+    for name in ("errors.py", "files.py", "sample/command.py"):
+        (package / name).write_text((package / name).read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    assert fingerprint() == before
+    painter = package / "sample" / "painter.py"
+    painter.write_text(painter.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    assert fingerprint() != before
+
+
 def test_a_data_file_counts_by_content_and_a_missing_one_as_missing(tmp_path):
     file = tmp_path / "train.tsv"
     seen = [fingerprint_files([file], module=__file__)]
