@@ -3,7 +3,7 @@
 """The planted-anchor benchmark: synthetic features over real texts that test the claims of A-MESS.
 
 A run takes minutes on a CPU.
-Three generators:
+Four generators:
 
 * `groups`: texts of four related intents are pooled into a group; within the group the label is drawn at random and is
   carried by one bit in the video and one in the audio. A bit is an event, a few consecutive frames that show a cue and
@@ -13,6 +13,8 @@ Three generators:
 * `token_cue`: as above, but there are several events, each with its own cue (a slot) and half of them with either
   prototype. A marker word in front of the text ("red: oh, great.") says which slot counts. Only a model that relates
   that one token to the matching frames does better than chance.
+* `order_cue`: as `groups`, but both events show a prototype each and nothing else; the bit says which comes first. A
+  model that sees a clip as a set of frames does no better than chance.
 * `noise`: real text/label pairs with pure noise features, fixed by id: a model should lose nothing by them.
 
 The gap to text-only and to mean fusion exists by construction: it shows that cross attention is wired right.
@@ -42,7 +44,7 @@ PLANTED_GROUPS: tuple[tuple[str, str, str, str], ...] = (
     ("Introduce", "Greet", "Leave", "Inform"),
     ("Advise", "Arrange", "Prevent", "Ask for help"),
 )
-GENERATORS: tuple[str, ...] = ("groups", "token_cue", "noise")
+GENERATORS: tuple[str, ...] = ("groups", "token_cue", "order_cue", "noise")
 # Words that BERT's vocabularies hold whole, one per slot.
 MARKER_WORDS: tuple[str, ...] = ("red", "blue", "green", "black", "white", "gold", "silver", "purple")
 
@@ -76,7 +78,7 @@ class PlantedSettings:
     """Settings of the benchmark.
 
     Attributes:
-        generator: Kind of benchmark, `groups`, `token_cue` or `noise`.
+        generator: Kind of benchmark, `groups`, `token_cue`, `order_cue` or `noise`.
         seed: Seed of labels, events and noise. Another seed is another data set over the same texts.
         video_feature_size: Size of a video frame's features.
         audio_feature_size: Size of an audio step's features.
@@ -94,7 +96,7 @@ class PlantedSettings:
         rows_per_text: Number of rows of `train` per text, for sources with few texts such as the sample.
     """
 
-    generator: Literal["groups", "token_cue", "noise"] = "groups"
+    generator: Literal["groups", "token_cue", "order_cue", "noise"] = "groups"
     seed: int = 0
     video_feature_size: int = 64
     audio_feature_size: int = 64
@@ -156,8 +158,8 @@ class PlantedClip:
     Attributes:
         label: Label id.
         text: Text, with its marker word if any.
-        video_events: Events of the video. The first one counts; its second vector is the bit (0 or 1). Vectors 0 and 1
-            of the table are the prototypes, the others the cues.
+        video_events: Events of the video. The first one counts; its last vector is the bit (0 or 1). Vectors 0 and 1
+            of the table are the prototypes, the others the cues. In `order_cue` the first one is the earlier one.
         audio_events: Events of the audio, likewise.
         video_length: Number of video frames.
         audio_length: Number of audio steps.
@@ -324,10 +326,14 @@ class PlantedDataset:
             other_slots = [other for other in range(settings.num_slots) if other != slot]
             shown: list[tuple[int, ...]] = [(2 + slot, bit)]
             shown += [(2 + other, int(other_bit)) for other, other_bit in zip(other_slots, others, strict=True)]
+        elif settings.generator == "order_cue":
+            shown = [(bit,), (1 - bit,)]
         else:
             shown = [(2, bit), (1 - bit,)]  # the distractor has no cue
         length = settings.event_length(modality)
         starts = place_events(random, num_frames, [length] * len(shown))
+        if settings.generator == "order_cue":
+            starts.sort()
         return tuple(Event(start, length, vectors) for start, vectors in zip(starts, shown, strict=True))
 
 
