@@ -44,6 +44,9 @@ PLANTED_GROUPS: tuple[tuple[str, str, str, str], ...] = (
     ("Introduce", "Greet", "Leave", "Inform"),
     ("Advise", "Arrange", "Prevent", "Ask for help"),
 )
+# What the text names with `named_groups`. The sentence around it has as many words as a usual utterance.
+GROUP_NAMES: tuple[str, ...] = ("blame", "pride", "kindness", "travel", "work")
+NAMING_SENTENCE = "the people in this room are talking about {name} with each other"
 GENERATORS: tuple[str, ...] = ("groups", "token_cue", "order_cue", "noise")
 # Words that BERT's vocabularies hold whole, one per slot.
 MARKER_WORDS: tuple[str, ...] = ("red", "blue", "green", "black", "white", "gold", "silver", "purple")
@@ -91,6 +94,7 @@ class PlantedSettings:
             standard deviation 1.
         num_slots: Number of events per modality in `token_cue`, each with its own cue. It is even, so that half of
             them can show either bit.
+        named_groups: Whether the text is a fixed sentence that names the group, so that all errors are of the bits.
         fresh_clips: Whether train draws new clips every epoch. False keeps a row's clip and label and draws another
             text of its group instead, which is harder, since a model can then memorise the noise.
         rows_per_text: Number of rows of `train` per text, for sources with few texts such as the sample.
@@ -107,6 +111,7 @@ class PlantedSettings:
     audio_event_length: int = 8
     amplitude: float = 8.0
     num_slots: int = 6
+    named_groups: bool = False
     fresh_clips: bool = True
     rows_per_text: int = 1
 
@@ -116,6 +121,8 @@ class PlantedSettings:
             raise UserError(f"min_length_fraction={self.min_length_fraction} must be in (0, 1].")
         if self.rows_per_text < 1:
             raise UserError(f"rows_per_text={self.rows_per_text} must be 1 or more.")
+        if self.named_groups and self.generator == "noise":
+            raise UserError("named_groups=true needs groups, which the generator noise has none of.")
         if not 2 <= self.num_slots <= len(MARKER_WORDS) or self.num_slots % 2:
             raise UserError(f"num_slots={self.num_slots} must be even and from 2 to {len(MARKER_WORDS)}.")
         for modality in ("video", "audio"):
@@ -299,6 +306,8 @@ class PlantedDataset:
             if not settings.fresh_clips and self.split == "train":
                 texts = self._texts_of_group[group]
                 text = texts[int(self._random("text", index, epoch).integers(len(texts)))]
+            if settings.named_groups:
+                text = NAMING_SENTENCE.format(name=GROUP_NAMES[group])
             slot = int(random.integers(settings.num_cues))
             if settings.generator == "token_cue":
                 # In front, where no truncation of long texts can cut it off.

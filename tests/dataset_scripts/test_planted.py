@@ -19,6 +19,7 @@ from dataset_scripts import load_intent_dataset
 from dataset_scripts.labels import MINTREC_LABELS, UnknownLabelError
 from dataset_scripts.planted import (
     GENERATORS,
+    GROUP_NAMES,
     MARKER_WORDS,
     PLANTED_GROUPS,
     PlantedDataset,
@@ -216,6 +217,7 @@ def test_rows_per_text_multiplies_train_with_ids_of_its_own():
         ({"generator": "group"}, "generator 'group'"),
         ({"min_length_fraction": 0.0}, "min_length_fraction"),
         ({"num_slots": 5}, "num_slots.* even"),
+        ({"generator": "noise", "named_groups": True}, "named_groups"),
         ({"rows_per_text": 0}, "rows_per_text"),
         ({"max_video_length": 10}, "video clip has 4 frames.* 8"),
     ],
@@ -308,3 +310,15 @@ def test_in_order_cue_the_earlier_event_shows_the_bit_and_a_set_of_frames_tells_
     assert cross_val_score(
         LogisticRegression(C=0.01, max_iter=1000), sorted_frames, bits, cv=5
     ).mean() == pytest.approx(0.5, abs=0.07)
+
+
+@pytest.mark.parametrize("generator", ["groups", "token_cue", "order_cue"])
+def test_a_text_may_name_its_group_and_nothing_else(generator):
+    dataset = planted(generator=generator, named_groups=True)
+    texts = collections.defaultdict(set)
+    for index in range(len(dataset)):
+        clip = dataset.clip(index)
+        texts[GROUP[MINTREC_LABELS[clip.label]]].add(clip.text.split(": ", 1)[-1])
+    assert all(len(found) == 1 for found in texts.values()) and len(texts) == len(PLANTED_GROUPS)
+    assert all(GROUP_NAMES[group] in found.pop() for group, found in texts.items())
+    assert dataset[0]["text"] == dataset.clip(0).text
