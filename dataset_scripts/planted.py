@@ -51,6 +51,26 @@ _PLACE_OF_LABEL = {
 }
 
 
+def planted_accuracies(labels: Sequence[str], predictions: Sequence[str]) -> dict[str, float]:
+    """Take the accuracy apart: what a model reads from the text, from the video and from the audio.
+
+    Args:
+        labels: Label of each utterance.
+        predictions: Predicted label of each.
+
+    Returns:
+        Fractions: `group_accuracy`, predictions in the text's group; `video_bit_accuracy` and `audio_bit_accuracy`,
+        predictions with the bit of that modality, in whatever group. Guessing gets half of the bits.
+    """
+    groups, bits = np.array([_PLACE_OF_LABEL[label] for label in labels]).T
+    other_groups, other_bits = np.array([_PLACE_OF_LABEL[label] for label in predictions]).T
+    return {
+        "group_accuracy": float((groups == other_groups).mean()),
+        "video_bit_accuracy": float((bits >> 1 == other_bits >> 1).mean()),
+        "audio_bit_accuracy": float((bits & 1 == other_bits & 1).mean()),
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlantedSettings:
     """Settings of the benchmark.

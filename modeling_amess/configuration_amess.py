@@ -49,6 +49,9 @@ LABEL_FIELDS = ("label_descriptions", "out_of_scope_label", "temperature", *PROB
 
 logger = logging.get_logger(__name__)
 
+# Fields that older versions did not save, with the value by which a model of theirs stays the same.
+VALUES_BEFORE_THE_FIELD = {"fusion_residual": "inside"}
+
 # Encoders whose embedding layer and layer stack can be run apart, which equations 1 and 14 need.
 TEXT_MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
 
@@ -167,8 +170,14 @@ class AmessConfig(AmessVersionedConfig):
         text_input (`str`, defaults to `"embeddings"`):
             Source of E_text: `"embeddings"` is the encoder's embedding layer; `"encoder"` is a whole text encoder,
             and the multimodal encoder is then a second stack that starts from the same weights.
-        fusion_residual (`bool`, defaults to `True`):
-            Whether the text itself stays in the sum of eq. 13.
+        fusion_residual (`str`, defaults to `"outside"`):
+            Place of the text in eq. 13: `"outside"` adds E_text to the normalised sum of the modalities, `"inside"`
+            normalises the text with them, `"none"` is the equation as printed, without the text. `True` and `False`
+            of earlier versions mean `"inside"` and `"none"`; a saved configuration without the field means
+            `"inside"`.
+        fusion_gain (`float`, defaults to 0.2):
+            With `fusion_residual="outside"`, the size at the start of what the modalities add to the text, as a share
+            of the size of the word embeddings.
         attention_residual (`bool`, defaults to `True`):
             Whether eq. 4, 11 and 12 add their query and normalise.
         use_anchor_embedding (`bool`, defaults to `True`):
@@ -253,7 +262,8 @@ class AmessConfig(AmessVersionedConfig):
     fusion_num_attention_heads: int = 8
     fusion_dropout: float | int = 0.1
     text_input: Literal["embeddings", "encoder"] = "embeddings"
-    fusion_residual: bool = True
+    fusion_residual: Literal["outside", "inside", "none"] | bool = "outside"
+    fusion_gain: float | int = 0.2
     attention_residual: bool = True
     use_anchor_embedding: bool = True
 
@@ -291,6 +301,8 @@ class AmessConfig(AmessVersionedConfig):
             self.description_size = self.hidden_size
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "fusion_residual" and isinstance(value, bool):  # earlier versions asked "inside or not at all?"
+            value = "inside" if value else "none"
         is_made = vars(self).get("_post_init_done", False)  # transformers sets it at the end of its __post_init__
         if not is_made or name not in ("id2label", "label2id") or not value:
             super().__setattr__(name, value)
@@ -344,7 +356,7 @@ class AmessConfig(AmessVersionedConfig):
         """
         if _describes_media_encoder(config_dict):
             return AmessMediaEncoderConfig.from_dict(config_dict, **kwargs)
-        config_dict = _without_stale_labels(config_dict)
+        config_dict = VALUES_BEFORE_THE_FIELD | _without_stale_labels(config_dict)
         id2label, label2id = kwargs.pop("id2label", None), kwargs.pop("label2id", None)
         if id2label and label2id and _ids_by_name(id2label) != _ids_by_name(_names_by_id(label2id)):
             raise ValueError(f"id2label={id2label} and label2id={label2id} do not agree: give one of them.")
@@ -474,6 +486,8 @@ class AmessConfig(AmessVersionedConfig):
                 f"fusion_num_attention_heads={self.fusion_num_attention_heads} does not divide the text model's "
                 f"hidden size {self.hidden_size}. Choose a divisor of it."
             )
+        if self.fusion_gain < 0:
+            raise ValueError(f"fusion_gain={self.fusion_gain} must be 0 or more.")
         if self.out_of_scope_threshold is not None and not 0 <= self.out_of_scope_threshold <= 1:
             raise ValueError(f"out_of_scope_threshold={self.out_of_scope_threshold} must be a probability, 0 to 1.")
         if self.temperature is not None and not (self.temperature > 0 and math.isfinite(self.temperature)):
@@ -481,8 +495,8 @@ class AmessConfig(AmessVersionedConfig):
         for percent, threshold in (self.coverage_thresholds or {}).items():
             if not percent.isdecimal() or not 0 < int(percent) < 100 or not 0 <= threshold <= 1:
                 raise ValueError(
-                    f"coverage_thresholds has {percent!r}: {threshold}. Keys are whole percents from 1 to 99, as text; "
-                    "values are probabilities, 0 to 1."
+                    f"coverage_thresholds has {percent!r}: {threshold}. Keys are whole percents from 1 to 99, as "
+                    "text; values are probabilities, 0 to 1."
                 )
         if self.contrastive_temperature <= 0:
             raise ValueError(f"contrastive_temperature={self.contrastive_temperature} must be above 0.")

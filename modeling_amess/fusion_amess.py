@@ -381,11 +381,41 @@ class AmessModalityBranch(nn.Module):
         return anchors, AmessAnchors(indices, scores, mask)
 
 
+class AmessFusionNorm(nn.LayerNorm):
+    """LayerNorm of eq. 13 where the text is added behind it.
+
+    A class of its own, because its weight starts at `fusion_gain` times the size of the word embeddings, not at one:
+    a pretrained encoder first reads its own words, and learns how much of the modalities to add.
+    """
+
+
+@torch.no_grad()
+def embedding_size(embeddings: Any) -> torch.Tensor:
+    """Measure the root mean square of E_text's entries: 0.54 for MiniLM, 1 without pretraining.
+
+    The weights decide it. The measurement embeds up to 1024 words that lie evenly in the vocabulary, sixteen to a
+    text. (The weights of the last LayerNorm alone would give 0.63 for MiniLM: they are small where entries are large.)
+
+    Args:
+        embeddings: Embedding layer of a BERT-family encoder.
+    """
+    words = embeddings.word_embeddings.num_embeddings
+    length = min(words, 16)
+    device = embeddings.word_embeddings.weight.device
+    ids = torch.linspace(0, words - 1, min(words, 1024) // length * length, device=device)
+    training = embeddings.training
+    embeddings.eval()  # without dropout
+    entries: torch.Tensor = embeddings(input_ids=ids.long().view(-1, length))
+    embeddings.train(training)
+    return entries.float().square().mean().sqrt()
+
+
 class AmessFusion(nn.Module):
     """Whole A-ME: E_m from the text, the video frames and the audio steps (eq. 4 to 13).
 
-    Departure from the paper: with `fusion_residual` the text itself stays in the sum of eq. 13, as the caption of the
-    paper's figure 2 has it (docs/design-decisions.md has the numbers for both).
+    Departure from the paper: the text itself is a part of E_m, as the caption of the paper's figure 2 has it. With
+    `fusion_residual="outside"` eq. 13 is as printed and the text is added to its result; with `"inside"` the text is a
+    third term in its LayerNorm (docs/design-decisions.md has the numbers).
     """
 
     def __init__(self, config: AmessConfig):
@@ -396,8 +426,24 @@ class AmessFusion(nn.Module):
             self.video = AmessModalityBranch(config, config.video_feature_size, config.max_video_length, both)
         if config.audio_feature_size is not None:
             self.audio = AmessModalityBranch(config, config.audio_feature_size, config.max_audio_length, both)
-        self.layer_norm = nn.LayerNorm(config.hidden_size)
+        norm = AmessFusionNorm if config.fusion_residual == "outside" else nn.LayerNorm
+        self.layer_norm = norm(config.hidden_size)
         self.dropout = nn.Dropout(config.fusion_dropout)
+
+    @torch.no_grad()
+    def start_from_embeddings(self, embeddings: Any) -> None:
+        """Start eq. 13's LayerNorm from pretrained word embeddings.
+
+        With `fusion_residual="outside"` its weight becomes `fusion_gain` times the size of the embeddings, else the
+        LayerNorm becomes that of the embeddings.
+
+        Args:
+            embeddings: Embedding layer of the text encoder.
+        """
+        if self.config.fusion_residual == "outside":
+            self.layer_norm.weight.fill_(self.config.fusion_gain * embedding_size(embeddings))
+        else:
+            self.layer_norm.load_state_dict(embeddings.LayerNorm.state_dict())
 
     def forward(
         self,
@@ -437,8 +483,9 @@ class AmessFusion(nn.Module):
                 embeddings[name], _ = self._branch(name).temporal_attention(fused[name], enhanced, places[name].mask)
 
         total = sum(embeddings[name] * present[name][:, None, None] for name in features)
-        total = text + total if self.config.fusion_residual else total
-        mixed = self.dropout(self.layer_norm(total))
+        place = self.config.fusion_residual
+        mixed = self.dropout(self.layer_norm(text + total if place == "inside" else total))
+        mixed = text + mixed if place == "outside" else mixed
         # A row that has text alone is that text: it must not depend on what the other rows of its batch bring along.
         has_any = torch.stack(list(present.values())).any(0)
         return torch.where(has_any[:, None, None], mixed, text), places, weights

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from dataset_scripts.errors import interrupts_held
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
+from dataset_scripts.planted import planted_accuracies
 
 from .calibration import scaled_probabilities
 from .data import IntentCollator, IntentRows
@@ -30,6 +31,7 @@ class Evaluation:
         logits (`(rows, labels)`): Logits, float32.
         labels (`(rows,)`): Gold label ids; the number of labels for a row out of scope without a label of the model.
         metrics: Result of the `intent_classification` metric, with `per_class`, over the rows with a label.
+        planted: Result of `planted_accuracies` on the planted benchmark; else `None`.
         representations (`(rows, size)`): Inputs of the classifier; `None` unless the caller wants them.
         description_similarity (`(rows, labels)`): Similarity to the descriptions, where the model returns it.
     """
@@ -37,6 +39,7 @@ class Evaluation:
     logits: np.ndarray
     labels: np.ndarray
     metrics: dict[str, Any]
+    planted: dict[str, float] | None = None
     representations: np.ndarray | None = None
     description_similarity: np.ndarray | None = None
 
@@ -96,6 +99,7 @@ class Evaluator:
         accelerator: Accelerator,
     ):
         self.label_names = rows.label_names
+        self.is_planted = rows.has_planted_bits
         self.accelerator = accelerator
         self.order = np.arange(len(rows)) if lengths is None else np.argsort(-lengths, kind="stable")
         loader = DataLoader(
@@ -142,6 +146,10 @@ class Evaluator:
         back = np.argsort(self.order, kind="stable")
         whole = {name: np.concatenate(values)[back] for name, values in parts.items()}
         known = (whole["labels"] >= 0) & (whole["labels"] < len(self.label_names))
-        predictions = whole["logits"].argmax(-1)
-        metrics = intent_classification(predictions[known], whole["labels"][known], self.label_names)
-        return Evaluation(metrics=metrics, **whole)
+        predictions, labels = whole["logits"].argmax(-1)[known], whole["labels"][known]
+        planted = None
+        if self.is_planted:
+            names = np.asarray(self.label_names)
+            planted = planted_accuracies(names[labels].tolist(), names[predictions].tolist())
+        metrics = intent_classification(predictions, labels, self.label_names)
+        return Evaluation(metrics=metrics, planted=planted, **whole)

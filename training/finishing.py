@@ -67,7 +67,7 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
         outside = out_of_scope_results(train, evaluations, scope, (weight, bias), threshold, fit.applied_temperature)
     content = {
         "model": settings.model,
-        **{name: evaluation.metrics for name, evaluation in evaluations.items()},
+        **{name: split_results(evaluation) for name, evaluation in evaluations.items()},
         "out_of_scope_threshold": asdict(threshold),
         "calibration": calibration_figures(evaluations, fit),
         **({} if outside is None else {"out_of_scope": {"held_out_intents": [*scope.held_out], **outside.metrics}}),
@@ -114,6 +114,11 @@ def decision_columns(label_names: list[str], outside: OutOfScopeResults) -> dict
         "decision": np.asarray([*intents, OUT_OF_SCOPE_LABEL])[outside.decisions["test"]].tolist(),
         "scope_scores": pa.StructArray.from_arrays([pa.array(row) for row in scores.values()], [*scores]),
     }
+
+
+def split_results(evaluation: Evaluation) -> dict[str, Any]:
+    """What `metrics.json` says of a split."""
+    return evaluation.metrics | ({} if evaluation.planted is None else {"planted": evaluation.planted})
 
 
 def calibration_figures(evaluations: dict[str, Evaluation], fit: ProbabilityFit) -> dict[str, Any]:

@@ -10,12 +10,20 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
 from dataset_scripts import load_intent_dataset
 from dataset_scripts.labels import MINTREC_LABELS, UnknownLabelError
-from dataset_scripts.planted import MARKER_WORDS, PLANTED_GROUPS, PlantedDataset, PlantedSettings
+from dataset_scripts.planted import (
+    MARKER_WORDS,
+    PLANTED_GROUPS,
+    PlantedDataset,
+    PlantedSettings,
+    planted_accuracies,
+)
 
 
 BITS = {label: (place >> 1, place & 1) for group in PLANTED_GROUPS for place, label in enumerate(group)}
@@ -267,3 +275,15 @@ def test_a_row_takes_about_a_millisecond():
         dataset[index]
         times.append(time.perf_counter() - start)
     assert np.median(times) < 3e-3  # 0.4 ms on one idle core; the margin is for a busy machine
+
+
+@settings(max_examples=50, deadline=None)
+@given(pairs=st.lists(st.tuples(*[st.sampled_from(MINTREC_LABELS)] * 2), min_size=1, max_size=30))
+def test_the_accuracy_taken_apart(pairs):
+    labels, predictions = zip(*pairs, strict=True)
+    found = planted_accuracies(labels, predictions)
+    right = np.array([(GROUP[a] == GROUP[b], *np.equal(BITS[a], BITS[b])) for a, b in pairs])
+    np.testing.assert_allclose([*found.values()], right.mean(axis=0))
+    # A label is right where its three parts are.
+    assert np.mean([a == b for a, b in pairs]) == pytest.approx(right.all(axis=1).mean())
+    assert [*found] == ["group_accuracy", "video_bit_accuracy", "audio_bit_accuracy"]

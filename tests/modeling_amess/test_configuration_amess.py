@@ -90,3 +90,11 @@ def test_values_of_a_wrong_type_are_refused(fields):
 def test_a_text_config_may_be_a_dict():
     config = AmessConfig(text_config=BertConfig(hidden_size=48, num_attention_heads=4).to_dict())
     assert config.text_config.hidden_size == config.description_size == 48
+
+
+def test_the_place_of_the_text_in_eq_13_may_be_given_as_earlier_versions_did():
+    assert AmessConfig().fusion_residual == "outside"
+    config = tiny_config(fusion_residual=True)
+    assert config.fusion_residual == "inside"
+    config.fusion_residual = False
+    assert config.fusion_residual == "none"

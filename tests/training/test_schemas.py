@@ -94,7 +94,9 @@ def runs(tiny_settings, tmp_path_factory):
 
 def test_metrics(runs, tiny_settings, tmp_path):
     sentence_embeddings(["descriptions", *tiny_settings, "--output_dir", str(tmp_path / "descriptions")])
-    runs = [*runs, tmp_path / "descriptions"]
+    planted = "--dataset planted --model text_only --model_config {} --label_descriptions null --num_train_epochs 1"
+    train([*tiny_settings, *planted.split(), "--output_dir", str(tmp_path / "planted")])
+    runs = [*runs, tmp_path / "descriptions", tmp_path / "planted"]
     contents = [json.loads((run / "metrics.json").read_text()) for run in runs]
     for content in contents:  # the page says of settings that all are there: their values are their own business
         assert tuple(content["settings"]) == SETTING_NAMES

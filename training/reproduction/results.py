@@ -44,6 +44,10 @@ METRICS = {
     "macro_f1": Metric("F1", ("test", "macro_f1"), "macro_f1"),
     "macro_precision": Metric("P", ("test", "macro_precision"), "macro_precision"),
     "macro_recall": Metric("R", ("test", "macro_recall"), "macro_recall"),
+    # Of the planted benchmark: what was read from the text, from the video and from the audio.
+    "group_accuracy": Metric("group (text)", ("test", "planted", "group_accuracy")),
+    "video_bit_accuracy": Metric("video bit", ("test", "planted", "video_bit_accuracy")),
+    "audio_bit_accuracy": Metric("audio bit", ("test", "planted", "audio_bit_accuracy")),
     # With out-of-scope utterances, whose label counts as one more.
     "open_accuracy": Metric("ACC", (*_OPEN_INTENT, "accuracy"), "accuracy", open=True),
     "f1_in_scope": Metric("F1-IS", (*_OPEN_INTENT, "f1_in_scope"), "f1_in_scope", open=True),
