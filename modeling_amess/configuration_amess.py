@@ -5,8 +5,9 @@
 import copy
 import hashlib
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
@@ -41,8 +42,10 @@ CUSTOM_PIPELINES = {
 # Label of a row that takes no part in any loss, as everywhere in transformers.
 IGNORED_LABEL = -100
 
+# Fields of AmessConfig that were fitted on the probabilities of the model's labels: one more label changes them all.
+PROBABILITY_FIELDS = ("out_of_scope_threshold", "coverage_thresholds")
 # Fields of AmessConfig that are about the labels that the model was trained with, and about no others.
-LABEL_FIELDS = ("label_descriptions", "out_of_scope_label", "out_of_scope_threshold")
+LABEL_FIELDS = ("label_descriptions", "out_of_scope_label", "temperature", *PROBABILITY_FIELDS)
 
 logger = logging.get_logger(__name__)
 
@@ -225,12 +228,18 @@ class AmessConfig(AmessVersionedConfig):
         description_encoder (`str`, *optional*):
             Name of the Sentence-BERT that embedded the descriptions; new labels need the same one.
         label_descriptions (`dict[str, list[str]]`, *optional*):
-            Descriptions by label; set them with `set_label_descriptions`. They and the two fields below are cleared,
+            Descriptions by label; set them with `set_label_descriptions`. They and the four fields below are cleared,
             with a warning, if the labels change.
         out_of_scope_label (`str`, *optional*):
             Name of the label for utterances of no known intent. It has no descriptions and no contrastive term.
         out_of_scope_threshold (`float`, *optional*):
             Lowest probability of the likeliest intent that still counts as in scope; the pipeline reads it.
+        temperature (`float`, *optional*):
+            Divisor of the logits that calibrates the pipeline's probabilities, fitted on the validation split. The
+            model's own logits are not divided. `None` leaves the probabilities uncalibrated.
+        coverage_thresholds (`dict[str, float]`, *optional*):
+            Lowest probability of an intent in a prediction set, by the coverage in percent (`"90"`): split conformal
+            prediction on the validation split. `None` for a model without prediction sets.
         classifier_dropout (`float`, defaults to 0.1):
             Dropout rate before the classifier.
         initializer_range (`float`, defaults to 0.02):
@@ -296,6 +305,8 @@ class AmessConfig(AmessVersionedConfig):
     label_descriptions: dict[str, list[str]] | None = None
     out_of_scope_label: str | None = None
     out_of_scope_threshold: float | int | None = None
+    temperature: float | int | None = None
+    coverage_thresholds: dict[str, float | int] | None = None
 
     classifier_dropout: float | int = 0.1
     initializer_range: float = 0.02
@@ -334,19 +345,32 @@ class AmessConfig(AmessVersionedConfig):
             self._clear_label_fields()
 
     def append_label(self, name: str) -> None:
-        """Add a label behind the others; what belongs to these stays."""
+        """Add a label behind the others; what belongs to these stays.
+
+        Thresholds on probabilities are cleared, with a warning, because a share of every probability now goes to the
+        new label. The temperature stays: the logits of the other labels are what it was fitted on.
+        """
         labels = dict(enumerate([*self.label_names, name]))
         vars(self).update(id2label=labels, label2id=_ids_by_name(labels))
+        if stale := self._cleared(PROBABILITY_FIELDS):
+            logger.warning(
+                f"{', '.join(stale)} of the model without {name!r} are cleared: they were fitted on probabilities "
+                "that the new label changes. Set them on model.config, or train with all labels."
+            )
+
+    def _cleared(self, names: Sequence[str]) -> list[str]:
+        """Clear fields, and return the names of those that held something."""
+        stale = [name for name in names if getattr(self, name) is not None]
+        for name in stale:
+            setattr(self, name, None)
+        return stale
 
     def _clear_label_fields(self) -> None:
         """Clear what belongs to other labels; an out-of-scope label stays if there still is a label of this name."""
-        stale = [name for name in LABEL_FIELDS if getattr(self, name) is not None]
-        if self.out_of_scope_label in self.label_names:
-            stale.remove("out_of_scope_label")
+        keeps_unknown = self.out_of_scope_label in self.label_names
+        stale = self._cleared([name for name in LABEL_FIELDS if name != "out_of_scope_label" or not keeps_unknown])
         if not stale:
             return
-        for name in stale:
-            setattr(self, name, None)
         logger.warning(
             f"The labels are now {', '.join(map(repr, self.label_names))}; {', '.join(stale)} of the other labels "
             "are cleared. Give the new labels theirs: model.set_label_descriptions(...), and set the others on "
@@ -453,6 +477,34 @@ class AmessConfig(AmessVersionedConfig):
         threshold = self.out_of_scope_threshold if threshold is None else threshold
         return label == self.out_of_scope_label or (threshold is not None and score < threshold)
 
+    def coverage_threshold(self, coverage: float) -> float:
+        """Find the lowest probability of an intent in a prediction set.
+
+        A coverage between two whole percents gets the threshold of the higher one, so that the guarantee holds.
+
+        Args:
+            coverage: Share of utterances whose set is to hold their intent, such as 0.9.
+
+        Raises:
+            ValueError: The model has no thresholds, or none for this coverage.
+        """
+        if not self.coverage_thresholds:
+            raise ValueError(
+                f"coverage={coverage!r} needs a model with prediction sets, and this one has no coverage_thresholds: "
+                "it was trained by an earlier version or with a small validation split, or its labels have changed. "
+                "Train it with at least 50 validation utterances, or leave coverage out."
+            )
+        known = {int(percent): float(threshold) for percent, threshold in self.coverage_thresholds.items()}
+        is_number = isinstance(coverage, (int, float)) and not isinstance(coverage, bool)
+        # Rounded, because 100 * 0.57 is above 57.
+        percent = math.ceil(round(100 * coverage, 6)) if is_number and math.isfinite(coverage) else -1
+        if not min(known) <= percent <= max(known):
+            raise ValueError(
+                f"coverage={coverage!r} must be a share of utterances from {min(known) / 100} to {max(known) / 100}: "
+                "the validation split of this model gives thresholds for these."
+            )
+        return known[percent]
+
     def validate_amess(self) -> None:
         """Refuse settings that cannot work together."""
         model_type = self.text_encoder_config.model_type
@@ -477,6 +529,14 @@ class AmessConfig(AmessVersionedConfig):
             raise ValueError(f"fusion_gain={self.fusion_gain} must be 0 or more.")
         if self.out_of_scope_threshold is not None and not 0 <= self.out_of_scope_threshold <= 1:
             raise ValueError(f"out_of_scope_threshold={self.out_of_scope_threshold} must be a probability, 0 to 1.")
+        if self.temperature is not None and not (self.temperature > 0 and math.isfinite(self.temperature)):
+            raise ValueError(f"temperature={self.temperature} must be a number above 0, or None.")
+        for percent, threshold in (self.coverage_thresholds or {}).items():
+            if not percent.isdecimal() or not 0 < int(percent) < 100 or not 0 <= threshold <= 1:
+                raise ValueError(
+                    f"coverage_thresholds has {percent!r}: {threshold}. Keys are whole percents from 1 to 99, as "
+                    "text; values are probabilities, 0 to 1."
+                )
         if self.contrastive_temperature <= 0:
             raise ValueError(f"contrastive_temperature={self.contrastive_temperature} must be above 0.")
         if self.semantic_residual and self.description_size not in (None, self.hidden_size):

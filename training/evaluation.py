@@ -18,6 +18,7 @@ from dataset_scripts.errors import interrupts_held
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 from dataset_scripts.planted import planted_accuracies
 
+from .calibration import scaled_probabilities
 from .data import IntentCollator, IntentRows
 from .metrics.intent_classification.classification_scores import intent_classification
 
@@ -49,26 +50,32 @@ class Evaluation:
         return predictions
 
     @property
-    def scores(self) -> np.ndarray:
-        """Softmax of the logits `(rows, labels)`."""
-        exponentials = np.exp(self.logits - self.logits.max(-1, keepdims=True))
-        scores: np.ndarray = exponentials / exponentials.sum(-1, keepdims=True)
-        return scores
+    def known(self) -> tuple[np.ndarray, np.ndarray]:
+        """Logits `(utterances, labels)` and label ids of the rows that have one of the model's labels."""
+        chosen = (self.labels >= 0) & (self.labels < self.logits.shape[-1])
+        return self.logits[chosen], self.labels[chosen]
 
 
-def prediction_columns(rows: IntentRows, evaluation: Evaluation) -> dict[str, Any]:
-    """Make the columns of `predictions.parquet` from the results on a split."""
+def prediction_columns(rows: IntentRows, evaluation: Evaluation, temperature: float = 1.0) -> dict[str, Any]:
+    """Make the columns of `predictions.parquet` from the results on a split.
+
+    Args:
+        rows: Rows of the split.
+        evaluation: Results on them.
+        temperature: Number that the logits are divided by, as the pipeline divides them.
+    """
     ids, texts = rows.column("id"), rows.column("text")
     if ids is None or texts is None:
         whole = [rows[index] for index in range(len(rows))]
         ids, texts = [row["id"] for row in whole], [row["text"] for row in whole]
     names = np.asarray([*rows.label_names, OUT_OF_SCOPE_LABEL])
+    scores = scaled_probabilities(evaluation.logits, temperature)
     return {
         "id": [str(value) for value in ids],
         "text": [str(value) for value in texts],
         "label": names[evaluation.labels].tolist(),
         "prediction": names[evaluation.predictions].tolist(),
-        "scores": pa.array(evaluation.scores.astype(np.float32).tolist(), pa.list_(pa.float32())),
+        "scores": pa.array(scores.astype(np.float32).tolist(), pa.list_(pa.float32())),
     }
 
 
