@@ -159,7 +159,7 @@ MADE = [
         "planted_selection",
         "planted_selection/k=50",
         "planted_weak",
-        {"model_config": {**NO_SYNCHRONIZATION, "num_anchors": 50}},
+        {"model_config": {**NO_SYNCHRONIZATION, "num_anchors": 50, "exclude_special_tokens": False}},
     ),
     (
         "planted_alignment",

@@ -39,7 +39,13 @@ _BERT_BASE = {
 # Fields of A-MESS's config.
 NO_SYNCHRONIZATION = {"use_semantic_synchronization": False}
 NO_ANCHOR_EMBEDDING = {"use_anchor_embedding": False}
-LITERAL = {"fusion_residual": "none", "attention_residual": False}
+LITERAL = {
+    "fusion_residual": "none",
+    "attention_residual": False,
+    "time_encoding": "none",
+    "anchor_score": "ratio",
+    "exclude_special_tokens": False,
+}
 # Ways to choose the anchors.
 ANCHOR_CHOICES = {
     "similarity, the paper's": {"anchor_kind": "tokens", "anchor_score": "ratio", "exclude_special_tokens": False},

@@ -234,7 +234,10 @@ def _anchor_choices(base: Run) -> dict[str, Run]:
         title: base.variant(re.sub(r"\W+", "_", title), model_config=fields)
         for title, fields in ANCHOR_CHOICES.items()
     }
-    return {**runs, "no selection": base.variant("k=50", model_config={"num_anchors": 50})}
+    return {
+        **runs,
+        "no selection": base.variant("k=50", model_config={"num_anchors": 50, "exclude_special_tokens": False}),
+    }
 
 
 def _planted_anchors(name: str) -> Experiment:
