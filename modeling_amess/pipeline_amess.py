@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """IntentRecognitionPipeline: a clip, or its parts, to ranked intents, with an explanation of what they rested on."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
@@ -33,8 +34,14 @@ UNITS = {"video": "frame", "audio": "step"}
 # Whisper hears 16 kHz in windows of 30 seconds; for longer sound it must predict time stamps to know where to go on.
 _WHISPER_RATE = 16000
 _WHISPER_WINDOW = 30
+# What the pipeline does with a modality that is unlike the training clips.
+ON_UNFAMILIAR = ("warn", "leave_out", "ignore")
 logger = logging.get_logger(__name__)
 
+_EMPTY = (
+    "The input is empty: nothing is said, and there is nothing to see or hear. Give a text with a word in it, a clip, "
+    "or both."
+)
 _SEVERAL = 'Several inputs are given as dicts: [{"video": "clip.mp4", "text": "oh, great."}, ...].'
 
 
@@ -126,6 +133,11 @@ class Candidates:
     embeddings: torch.Tensor
     mask: torch.Tensor
 
+    def similarity(self, semantic_embedding: torch.Tensor) -> torch.Tensor:
+        """Return the mean cosine of T_f `(description_size,)` and each label's descriptions `(labels,)`."""
+        similarity = description_similarity(semantic_embedding[None], self.embeddings)
+        return mean_description_similarity(similarity, self.mask)[0]
+
 
 class IntentRecognitionPipeline(Pipeline):
     """Recognises the intent behind an utterance. Its task is `"multimodal-intent-recognition"`.
@@ -148,6 +160,10 @@ class IntentRecognitionPipeline(Pipeline):
             of the model's (zero-shot). They are embedded once per call, or once for all at construction.
         coverage (`float`, *optional*): Share of utterances, such as 0.9, whose `prediction_set` is to hold their
             intent. It needs a model whose config has `coverage_thresholds`.
+        on_unfamiliar (`str`, defaults to `"warn"`): What happens to a picture or sound that is unlike the training
+            clips: `"warn"` names it in `unfamiliar`, `"leave_out"` also answers without it, `"ignore"` does not look.
+        variants (`bool`, defaults to `True`): Whether the explanation shows how the answer moves with the modalities.
+            They go through the model together, as one batch of up to four per input.
         return_clip (`bool`, defaults to `False`): Whether the result holds the decoded clip.
         picture_size (`int`, *optional*): Longer side in pixels of the clip's `pictures`, its frames for people to look
             at; `None` for no pictures.
@@ -160,17 +176,25 @@ class IntentRecognitionPipeline(Pipeline):
         - `label`, `score`: the likeliest intent and its probability, which the config's `temperature` calibrates.
         - `out_of_scope`: whether that is the config's `out_of_scope_label`, or less likely than its
           `out_of_scope_threshold`.
+        - `verdict`: `"in_scope"`, `"out_of_scope"`, or `"unsure"` between the two intents of `unsure_between`, as
+          [`AmessConfig.verdict`] judges.
+        - `out_of_scope_threshold`: the threshold that was used.
+        - `unfamiliar`: those of video and audio that are unlike the training clips; `None` if nothing was compared,
+          because the model keeps no training clips or with `on_unfamiliar="ignore"`.
+        - `unfamiliarity`: distance to the nearest training clip by modality, as a multiple of the limit.
         - `intents`: the `top_k` intents as `{"label", "score"}`, likeliest first.
         - `prediction_set`, with `coverage`: the labels that are likely enough, the likeliest first; never empty.
         - `text`: what was said, as given or transcribed.
         - `modalities`: those of text, video and audio of which the model got anything.
-        - `explanation`: the tokens, the anchors with the frames and steps that they read from and their times in
-          seconds, and the similarity to each label's descriptions, as [`explanation`] describes them.
+        - `explanation`: `variants`, the answers with fewer modalities; the tokens, the anchors with the frames and
+          steps that they read from and their times in seconds, and the similarity to each label's descriptions, as
+          [`explanation`] describes them.
         - `clip`, with `return_clip=True`: the decoded [`Clip`] as the model saw and heard it; `None` without one.
 
     With `candidate_labels` the intents are these, their scores are the softmax of the mean cosine of T_f and each
     one's descriptions, times the model's `similarity_scale`, and `description_similarity` in the explanation holds
-    these cosines. `out_of_scope` is then `None`, not judged: the threshold is on the trained labels' probabilities.
+    these cosines. `out_of_scope`, `verdict` and `out_of_scope_threshold` are then `None`, not judged: the threshold is
+    on the trained labels' probabilities.
 
     Example:
     ```python
@@ -205,8 +229,9 @@ class IntentRecognitionPipeline(Pipeline):
 
         Raises:
             MediaError: A clip cannot be decoded; the message names it.
-            ValueError: An input has no text and there is no `asr_model` or no sound, has unknown parts, or is a clip
-                for a model without a media encoder; candidates have no descriptions.
+            ValueError: An input is empty, or all of it is left out; it has no text and there is no `asr_model` or no
+                sound; it has unknown parts, or is a clip for a model without a media encoder; candidates have no
+                descriptions.
             DescriptionEncoderError: The Sentence-BERT that embeds the candidates is not available.
         """
         if text is not None:
@@ -230,24 +255,26 @@ class IntentRecognitionPipeline(Pipeline):
         def taken(*names: str) -> dict[str, Any]:
             return {name: parameters.pop(name) for name in names if name in parameters}
 
-        preprocess, postprocess = (
-            taken("asr_model", "limits", "picture_size"),
-            taken("top_k", "return_clip", "coverage"),
-        )
+        preprocess = taken("asr_model", "limits", "picture_size")
+        forward = taken("on_unfamiliar", "variants")
+        postprocess = taken("top_k", "return_clip", "coverage")
         candidate_labels = parameters.pop("candidate_labels", None)
         if parameters:
             raise TypeError(
                 f"Unknown arguments: {', '.join(sorted(parameters))}. The pipeline takes text, top_k, batch_size, "
-                "num_workers, asr_model, limits, candidate_labels, coverage, return_clip and picture_size."
+                "num_workers, asr_model, limits, candidate_labels, coverage, on_unfamiliar, variants, return_clip and "
+                "picture_size."
             )
         top_k = postprocess.get("top_k")
         if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise ValueError(f"top_k={top_k!r} must be a number of intents, at least 1, or None for all.")
         if postprocess.get("coverage") is not None:
             self.model.config.coverage_threshold(postprocess["coverage"])  # refuses what cannot be, before any work
+        if forward.get("on_unfamiliar", ON_UNFAMILIAR[0]) not in ON_UNFAMILIAR:
+            raise ValueError(f"on_unfamiliar={forward['on_unfamiliar']!r} must be one of {', '.join(ON_UNFAMILIAR)}.")
         if candidate_labels is not None:
             postprocess["candidates"] = self._candidates(candidate_labels)
-        return preprocess, {}, postprocess
+        return preprocess, forward, postprocess
 
     def _candidates(self, candidate_labels: dict[str, list[str]]) -> Candidates:
         config = self.model.config
@@ -364,18 +391,43 @@ class IntentRecognitionPipeline(Pipeline):
         return batches
 
     def _forward(  # type: ignore[override]  # transformers' pipelines forward one batch, this one groups of them
-        self, groups: list[dict[str, Any]]
+        self, groups: list[dict[str, Any]], on_unfamiliar: str = ON_UNFAMILIAR[0], variants: bool = True
     ) -> list[dict[str, Any]]:
         rows = {}
         for group in groups:
-            batch = group["batch"]
-            media = [name for name in batch if name.startswith(("pixel", "input_values", "video", "audio"))]
-            outputs = self.model(**batch, **({"output_attentions": True} if media else {}))
+            batch = self.model.encode_clips(group["batch"])
+            unfamiliarity = {} if on_unfamiliar == "ignore" else self.model.unfamiliarity(batch)
+            masks = _modality_masks(batch)
+            if on_unfamiliar == "leave_out":
+                for name, distances in unfamiliarity.items():
+                    masks[name] = masks[name] * ~(distances > 1).to(masks[name].device)[:, None]
+            for row, utterance in enumerate(group["utterances"]):
+                _check_not_empty(utterance, row, masks, _modality_masks(batch))
+            kinds = _variants(tuple(masks)) if variants else [tuple(masks)]
+            repeated = {name: values.repeat(len(kinds), *[1] * (values.dim() - 1)) for name, values in batch.items()}
+            for name, mask in masks.items():
+                parts = [mask if name in kind else torch.zeros_like(mask) for kind in kinds]
+                repeated[f"{name}_attention_mask"] = torch.cat(parts)
+            outputs = self.model(**repeated, **({"output_attentions": True} if masks else {}))
             tensors = {name: value for name, value in outputs.items() if isinstance(value, torch.Tensor)}
+            size = len(group["utterances"])
             for row, (index, utterance) in enumerate(zip(group["indices"], group["utterances"], strict=True)):
-                token_ids = batch["input_ids"][row][batch["attention_mask"][row].bool()]
-                values = {name: value[row] for name, value in tensors.items()}
-                rows[index] = {"utterance": utterance, "token_ids": token_ids, **values}
+                present = [name for name, mask in masks.items() if mask[row].any()]
+                fewer: dict[tuple[str, ...], dict[str, torch.Tensor]] = {}
+                for place, kind in enumerate(kinds if variants else []):
+                    names = tuple(name for name in kind if name in present)
+                    if names not in fewer and (names or str(utterance.text).strip()):
+                        ranked = [name for name in ("logits", "semantic_embedding") if name in tensors]
+                        fewer[names] = {name: tensors[name][place * size + row] for name in ranked}
+                rows[index] = {
+                    "utterance": utterance,
+                    "token_ids": batch["input_ids"][row][batch["attention_mask"][row].bool()],
+                    "present": present,
+                    "variants": dict(reversed(fewer.items())),
+                    "unfamiliarity": {name: float(values[row]) for name, values in unfamiliarity.items()},
+                    "compared": on_unfamiliar != "ignore" and self.model.config.familiar_clips is not None,
+                    **{name: value[row] for name, value in tensors.items()},
+                }
         return [rows[index] for index in sorted(rows)]
 
     def postprocess(  # type: ignore[override]  # transformers passes these parameters by name
@@ -395,32 +447,52 @@ class IntentRecognitionPipeline(Pipeline):
         config, utterance = self.model.config, outputs["utterance"]
         text = str(utterance.text)
         reasons = explanation(outputs, outputs["token_ids"].tolist(), self.processor.tokenizer, config, utterance.clip)
-        if candidates is None:
-            labels, logits = config.label_names, calibrated(outputs["logits"].float(), config)
-        else:
-            labels = candidates.labels
-            similarity = description_similarity(outputs["semantic_embedding"][None], candidates.embeddings)
-            similarity = mean_description_similarity(similarity, candidates.mask)[0]
-            logits = self.model.similarity_scale * similarity
-            reasons["description_similarity"] = dict(zip(labels, similarity.tolist(), strict=True))
-        probabilities, order = logits.softmax(-1).sort(descending=True, stable=True)
-        intents = [
-            {"label": labels[index], "score": score}
-            for index, score in zip(order.tolist(), probabilities.tolist(), strict=True)
-        ]
+        if candidates is not None:
+            similarity = candidates.similarity(outputs["semantic_embedding"])
+            reasons["description_similarity"] = dict(zip(candidates.labels, similarity.tolist(), strict=True))
+        intents = self._intents(outputs, candidates)
+        words = ["text"] if text.strip() else []
+        variants = []
+        for names, values in outputs["variants"].items():
+            ranked = self._intents(values, candidates)
+            variants.append({"modalities": [*words, *names], **ranked[0], "intents": ranked[:top_k]})
         label, score = intents[0]["label"], intents[0]["score"]
-        present = [name for name in ("video", "audio") if outputs.get(f"{name}_attentions", torch.zeros(1)).any()]
+        judged = candidates is None
+        verdict, rivals = (
+            config.verdict([(one["label"], one["score"]) for one in intents[:2]]) if judged else (None, ())
+        )
+        unfamiliarity = {name: value for name, value in outputs["unfamiliarity"].items() if not math.isnan(value)}
+        unfamiliar = [name for name, value in unfamiliarity.items() if value > 1]
         result = {
             "label": label,
             "score": score,
-            "out_of_scope": config.is_out_of_scope(label, score) if candidates is None else None,
             **({} if coverage is None else {"prediction_set": prediction_set(intents, coverage, config)}),
+            "out_of_scope": config.is_out_of_scope(label, score) if judged else None,
+            "verdict": verdict,
+            "unsure_between": list(rivals),
+            "out_of_scope_threshold": config.out_of_scope_threshold if judged else None,
+            "unfamiliar": unfamiliar if outputs["compared"] else None,
+            "unfamiliarity": unfamiliarity,
             "intents": intents[:top_k],
             "text": text,
-            "modalities": (["text"] if text.strip() else []) + present,
-            "explanation": reasons,
+            "modalities": words + outputs["present"],
+            "explanation": {"variants": variants, **reasons},
         }
         return result | {"clip": utterance.clip} if return_clip else result
+
+    def _intents(self, outputs: Mapping[str, Any], candidates: Candidates | None) -> list[dict[str, Any]]:
+        """Rank all intents of one row of the model's output, the likeliest first."""
+        if candidates is None:
+            config = self.model.config
+            labels, logits = config.label_names, calibrated(outputs["logits"].float(), config)
+        else:
+            labels = candidates.labels
+            logits = self.model.similarity_scale * candidates.similarity(outputs["semantic_embedding"])
+        probabilities, order = logits.softmax(-1).sort(descending=True, stable=True)
+        return [
+            {"label": labels[index], "score": score}
+            for index, score in zip(order.tolist(), probabilities.tolist(), strict=True)
+        ]
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
         """Save the model and the processor into one folder, from which the pipeline can be made again."""
@@ -468,7 +540,50 @@ def input_parts(input_: Any) -> dict[str, Any]:
         )
     if not isinstance(parts.get("text", ""), str):
         raise ValueError(f"The text of an input must be a string, not {type(parts['text']).__name__}.")
+    if not parts.get("text", "-").strip() and not set(parts) & {"video", "audio", *FEATURES}:
+        raise ValueError(_EMPTY)
     return parts
+
+
+def _modality_masks(batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Masks of the modalities of a batch, `(batch, frames)` each, with 1 for real positions."""
+    masks = {}
+    for name in UNITS:
+        if f"{name}_features" in batch:
+            features = batch[f"{name}_features"]
+            masks[name] = batch.get(f"{name}_attention_mask", torch.ones(features.shape[:2], dtype=torch.long)).long()
+    return masks
+
+
+def _variants(present: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Combinations of modalities beside the words: all of them, each alone, and none."""
+    return [
+        present,
+        *([(name,) for name in reversed(present)] if len(present) > 1 else []),
+        *([()] if present else []),
+    ]
+
+
+def _check_not_empty(
+    utterance: Utterance, row: int, masks: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]
+) -> None:
+    """Raise ValueError for a row with nothing to read.
+
+    Args:
+        utterance: Utterance of the row.
+        row: Row of the masks.
+        masks: Masks of what the model may read.
+        given: Masks of what was given.
+    """
+    if str(utterance.text).strip() or any(mask[row].any() for mask in masks.values()):
+        return
+    left_out = [name for name, mask in given.items() if mask[row].any()]
+    if not left_out:
+        raise ValueError(_EMPTY)
+    raise ValueError(
+        f"Nothing is left of the input: there are no words, and its {' and '.join(left_out)} is unlike the training "
+        'clips and left out. Give what is said, or on_unfamiliar="warn" to have an answer all the same.'
+    )
 
 
 def input_name(parts: dict[str, Any]) -> str:
@@ -522,9 +637,10 @@ def explanation(
         - `tokens`: the text as the model reads it, special tokens included.
         - `video_anchors`, `audio_anchors`: the anchors of the modality, the most reliable first. Each has its `token`,
           its `position` in `tokens`, the `score` of its reliability, the `frame` (or `step`) that it reads most from,
-          the `time` in seconds at which that begins, and the `weight` of the attention to it, the mean over the heads.
-          With an `alignment` other than `"none"` the attention is not to real frames: then `frame`, `time` and
-          `weight` are `None`. `time` is also `None` for features of an unknown frame rate.
+          the `time` in seconds at which that begins, the `weight` of the attention to it, the mean over the heads, and
+          this weight as a multiple of that of attention to all frames alike, `times_uniform`. With an `alignment`
+          other than `"none"` the attention is not to real frames: then all of these are `None`. `time` is also `None`
+          for features of an unknown frame rate.
         - `description_similarity`: mean cosine to the descriptions of each label that has any.
     """
     # One by one, so that they read as text whatever marks the tokenizer puts on them.
@@ -569,14 +685,18 @@ def _anchors(
             continue
         # Of a token the frame that it reads most from; of a frame the token that reads most from it.
         by_token = config.anchor_kind == "tokens"
-        position, index, time, weight = place, None, None, None
+        position, index, time, weight, times_uniform = place, None, None, None, None
         if has_frames or not by_token:
-            attentions: torch.Tensor = outputs[f"{modality}_attentions"].float().mean(0)[: len(tokens)]
-            attention = attentions[place] if by_token else attentions[:, place]
+            attentions: torch.Tensor = outputs[f"{modality}_attentions"].float()
+            # Padding has no weight in any head and for any token.
+            num_real = int((attentions.sum((0, 1)) > 0).sum())
+            attention = attentions.mean(0)[: len(tokens)]
+            attention = attention[place] if by_token else attention[:, place]
             best, weight = int(attention.argmax()), attention.max().item()
             position, index = (place, best) if by_token else (best, place)
+            times_uniform = weight * num_real
         if not has_frames:
-            index = weight = None
+            index = weight = times_uniform = None
         elif index is not None:
             time = seconds(modality, index, config, clip)
         anchors.append(
@@ -587,6 +707,7 @@ def _anchors(
                 UNITS[modality]: index,
                 "time": time,
                 "weight": weight,
+                "times_uniform": times_uniform,
             }
         )
     return anchors
