@@ -3,7 +3,7 @@
 """IntentRecognitionPipeline: a clip, or its parts, to ranked intents, with an explanation of what they rested on."""
 
 import os
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from types import GeneratorType
 from typing import Any
@@ -146,6 +146,8 @@ class IntentRecognitionPipeline(Pipeline):
         limits (`MediaLimits`, *optional*): Limits on what a clip may cost.
         candidate_labels (`dict[str, list[str]]`, *optional*): Descriptions of your own intents, to choose from instead
             of the model's (zero-shot). They are embedded once per call, or once for all at construction.
+        coverage (`float`, *optional*): Share of utterances, such as 0.9, whose `prediction_set` is to hold their
+            intent. It needs a model whose config has `coverage_thresholds`.
         return_clip (`bool`, defaults to `False`): Whether the result holds the decoded clip.
         picture_size (`int`, *optional*): Longer side in pixels of the clip's `pictures`, its frames for people to look
             at; `None` for no pictures.
@@ -155,10 +157,11 @@ class IntentRecognitionPipeline(Pipeline):
             `candidate_labels`; by default the one that the config names, loaded at its first use.
 
     A result is a dict:
-        - `label`, `score`: the likeliest intent and its probability.
+        - `label`, `score`: the likeliest intent and its probability, which the config's `temperature` calibrates.
         - `out_of_scope`: whether that is the config's `out_of_scope_label`, or less likely than its
           `out_of_scope_threshold`.
         - `intents`: the `top_k` intents as `{"label", "score"}`, likeliest first.
+        - `prediction_set`, with `coverage`: the labels that are likely enough, the likeliest first; never empty.
         - `text`: what was said, as given or transcribed.
         - `modalities`: those of text, video and audio of which the model got anything.
         - `explanation`: the tokens, the anchors with the frames and steps that they read from and their times in
@@ -227,16 +230,21 @@ class IntentRecognitionPipeline(Pipeline):
         def taken(*names: str) -> dict[str, Any]:
             return {name: parameters.pop(name) for name in names if name in parameters}
 
-        preprocess, postprocess = taken("asr_model", "limits", "picture_size"), taken("top_k", "return_clip")
+        preprocess, postprocess = (
+            taken("asr_model", "limits", "picture_size"),
+            taken("top_k", "return_clip", "coverage"),
+        )
         candidate_labels = parameters.pop("candidate_labels", None)
         if parameters:
             raise TypeError(
                 f"Unknown arguments: {', '.join(sorted(parameters))}. The pipeline takes text, top_k, batch_size, "
-                "num_workers, asr_model, limits, candidate_labels, return_clip and picture_size."
+                "num_workers, asr_model, limits, candidate_labels, coverage, return_clip and picture_size."
             )
         top_k = postprocess.get("top_k")
         if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise ValueError(f"top_k={top_k!r} must be a number of intents, at least 1, or None for all.")
+        if postprocess.get("coverage") is not None:
+            self.model.config.coverage_threshold(postprocess["coverage"])  # refuses what cannot be, before any work
         if candidate_labels is not None:
             postprocess["candidates"] = self._candidates(candidate_labels)
         return preprocess, {}, postprocess
@@ -376,13 +384,19 @@ class IntentRecognitionPipeline(Pipeline):
         top_k: int | None = 5,
         candidates: Candidates | None = None,
         return_clip: bool = False,
+        coverage: float | None = None,
     ) -> dict[str, Any]:
         """Turn one row of the model's output into the result that the class describes."""
+        if coverage is not None and candidates is not None:
+            raise ValueError(
+                "coverage cannot be kept among candidate_labels: the thresholds are of the labels that the model was "
+                "trained with. Leave one of the two out."
+            )
         config, utterance = self.model.config, outputs["utterance"]
         text = str(utterance.text)
         reasons = explanation(outputs, outputs["token_ids"].tolist(), self.processor.tokenizer, config, utterance.clip)
         if candidates is None:
-            labels, logits = config.label_names, outputs["logits"].float()
+            labels, logits = config.label_names, calibrated(outputs["logits"].float(), config)
         else:
             labels = candidates.labels
             similarity = description_similarity(outputs["semantic_embedding"][None], candidates.embeddings)
@@ -400,6 +414,7 @@ class IntentRecognitionPipeline(Pipeline):
             "label": label,
             "score": score,
             "out_of_scope": config.is_out_of_scope(label, score) if candidates is None else None,
+            **({} if coverage is None else {"prediction_set": prediction_set(intents, coverage, config)}),
             "intents": intents[:top_k],
             "text": text,
             "modalities": (["text"] if text.strip() else []) + present,
@@ -411,6 +426,23 @@ class IntentRecognitionPipeline(Pipeline):
         """Save the model and the processor into one folder, from which the pipeline can be made again."""
         self.model.save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
+
+
+def calibrated(logits: torch.Tensor, config: AmessConfig) -> torch.Tensor:
+    """Divide logits by the config's temperature, if it has one."""
+    return logits if config.temperature is None else logits / config.temperature
+
+
+def prediction_set(intents: Sequence[Mapping[str, Any]], coverage: float, config: AmessConfig) -> list[str]:
+    """Choose the labels that are likely enough for a coverage, the likeliest always among them.
+
+    Args:
+        intents: All intents as `{"label", "score"}`, the likeliest first.
+        coverage: Share of utterances whose set is to hold their intent.
+        config: Configuration with the thresholds.
+    """
+    threshold = config.coverage_threshold(coverage)
+    return [intent["label"] for place, intent in enumerate(intents) if place == 0 or intent["score"] >= threshold]
 
 
 def input_parts(input_: Any) -> dict[str, Any]:
@@ -530,14 +562,22 @@ def _anchors(
     if outputs.get(f"{modality}_anchor_indices") is None:
         return []
     anchors = []
+    has_frames = config.alignment == "none"
     columns = (outputs[f"{modality}_anchor_{name}"].tolist() for name in ("indices", "scores", "mask"))
-    for position, score, real in zip(*columns, strict=True):
+    for place, score, real in zip(*columns, strict=True):
         if not real:
             continue
-        index = time = weight = None
-        if config.alignment == "none":
-            attention: torch.Tensor = outputs[f"{modality}_attentions"][:, position].float().mean(0)
-            index, weight = int(attention.argmax()), attention.max().item()
+        # Of a token the frame that it reads most from; of a frame the token that reads most from it.
+        by_token = config.anchor_kind == "tokens"
+        position, index, time, weight = place, None, None, None
+        if has_frames or not by_token:
+            attentions: torch.Tensor = outputs[f"{modality}_attentions"].float().mean(0)[: len(tokens)]
+            attention = attentions[place] if by_token else attentions[:, place]
+            best, weight = int(attention.argmax()), attention.max().item()
+            position, index = (place, best) if by_token else (best, place)
+        if not has_frames:
+            index = weight = None
+        elif index is not None:
             time = seconds(modality, index, config, clip)
         anchors.append(
             {
