@@ -15,13 +15,14 @@ from typing import NamedTuple, Protocol
 from dataset_scripts.errors import UserError, escape_output, exit_status, missing_package, terminable
 from dataset_scripts.extraction import command as extract
 
-from . import add_intent, compare, env, evaluate, predict
+from . import add_intent, analyze, compare, env, evaluate, predict
 
 
 DESCRIPTION = "A-MESS: the intent behind an utterance, from what is said, how it is said and what is seen."
 EXAMPLES = """\
 examples:
   amess predict clip.mp4 --text "oh, great."
+  amess analyze meeting.mp4
   amess extract clips/ --output features/
   amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output model/
 
@@ -49,6 +50,7 @@ class Command(NamedTuple):
 
 COMMANDS = (
     Command("predict", predict, "name the intent of clips, and the reason"),
+    Command("analyze", analyze, "name the intents of a whole recording, with tables, subtitles and a page"),
     Command("extract", extract, "turn clips into a data set of features to train on"),
     Command("add-intent", add_intent, "teach a trained model one more intent from a few clips"),
     Command("evaluate", evaluate, "measure a trained model on labelled clips"),
