@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 # These modules import torch, transformers and PyAV only when they run, so that `--help` and a mistyped option are
 # answered at once. A new subcommand does the same.
+from dataset_scripts.downloading import command as download
 from dataset_scripts.errors import UserError, escape_output, exit_status, missing_package, terminable
 from dataset_scripts.extraction import command as extract
 
@@ -51,6 +52,7 @@ class Command(NamedTuple):
 COMMANDS = (
     Command("predict", predict, "name the intent of clips, and the reason"),
     Command("analyze", analyze, "name the intents of a whole recording, with tables, subtitles and a page"),
+    Command("download", download, "fetch MIntRec or MIntRec2.0 from the Hub, after you accept their terms"),
     Command("extract", extract, "turn clips into a data set of features to train on"),
     Command("add-intent", add_intent, "teach a trained model one more intent from a few clips"),
     Command("evaluate", evaluate, "measure a trained model on labelled clips"),
