@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from dataset_scripts.errors import UserError
+from dataset_scripts.errors import UserError, as_interrupt, loading
 from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
 from dataset_scripts.user_text import UserTextError, decode_user_text, tell_guessed
 
@@ -213,6 +213,8 @@ def _recognize(
             result = cast("dict[str, Any]", recognizer(parts, **options, return_clip=True, picture_size=PICTURE_SIZE))
             draw_explanation(result, result.pop("clip"), picture, title=one.name)
     except Exception as error:  # libraries raise many types for a damaged clip, and one clip does not stop the others
+        if as_interrupt(error) is not None:
+            raise
         reason = error_in_words(error, one.name)
         print(reason, file=sys.stderr)
         return {"error": reason}
@@ -376,11 +378,11 @@ def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
         OSError, ValueError: The model cannot be loaded.
     """
     model = find_model(model)
-    # here, because transformers and torch take seconds to load
-    from transformers import pipeline
-    from transformers.utils.logging import disable_progress_bar
+    with loading():  # here, because transformers and torch take seconds to load
+        from transformers import pipeline
+        from transformers.utils.logging import disable_progress_bar
 
-    from modeling_amess import IntentRecognitionPipeline  # the import also registers the task
+        from modeling_amess import IntentRecognitionPipeline  # the import also registers the task
 
     disable_progress_bar()
     recognizer: Any = pipeline(  # type: ignore[call-overload]  # transformers' overloads know its own tasks only
