@@ -79,8 +79,8 @@ def few_clips(figures: Mapping[str, Any]) -> list[str]:
     """Say which limits rest on too few validation clips for the share of false alarms that they aim at."""
     needed = math.ceil(len(figures) / FALSE_ALARMS)
     return [
-        f"The limit of unfamiliar {name} is the farthest of {one['validation_clips']} validation clips. {needed} would "
-        f"be needed to aim at {FALSE_ALARMS / len(figures):.1%} false alarms; expect about "
+        f"The limit of unfamiliar {name} is the farthest of {one['validation_clips']} validation clips. {needed} "
+        f"would be needed to aim at {FALSE_ALARMS / len(figures):.1%} false alarms; expect about "
         f"{1 / (one['validation_clips'] + 1):.0%}."
         for name, one in figures.items()
         if one["validation_clips"] < needed
