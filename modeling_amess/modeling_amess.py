@@ -32,7 +32,7 @@ from .descriptions_amess import (
     mean_description_similarity,
     semantic_synchronization_loss,
 )
-from .fusion_amess import AmessAttentionProjection, AmessFusion
+from .fusion_amess import AmessAttentionProjection, AmessFusion, AmessFusionNorm
 from .media_encoder_amess import AmessMediaEncoder, PicklableModel, fitted_media_encoder, missing_encoder_message
 
 
@@ -155,6 +155,8 @@ class AmessPreTrainedModel(PicklableModel):
         super()._init_weights(module)
         if isinstance(module, AmessZeroLinear):
             init.zeros_(module.weight)
+        elif isinstance(module, AmessFusionNorm):
+            init.constant_(module.weight, self.config.fusion_gain)  # embeddings without pretraining have size 1
         elif isinstance(module, AmessAttentionProjection):
             init.xavier_uniform_(module.weight)
         elif isinstance(module, AmessFamiliarClips):
@@ -439,8 +441,8 @@ class AmessModel(AmessPreTrainedModel):
         if self.config.text_input == "encoder":
             self.multimodal_encoder.load_state_dict(self.text_model.encoder.state_dict())
         if len(self.config.modalities) > 1:
-            # Eq. 13's LayerNorm sits where the encoder expects embeddings: it starts from their own normalisation.
-            self.fusion.layer_norm.load_state_dict(self.text_model.embeddings.LayerNorm.state_dict())
+            # What eq. 13 makes goes where the encoder expects embeddings.
+            self.fusion.start_from_embeddings(self.text_model.embeddings)
 
     @merge_with_config_defaults  # type: ignore[untyped-decorator]  # transformers does not annotate it
     @capture_outputs  # type: ignore[untyped-decorator]  # nor this one
@@ -520,7 +522,7 @@ class AmessModel(AmessPreTrainedModel):
 
         fused, anchors, weights = text, {}, {}
         if features:
-            fused, anchors, weights = self.fusion(text, text_mask, features, output_attentions)
+            fused, anchors, weights = self.fusion(text, text_mask, features, output_attentions, token_type_ids)
         fused = fused.to(text.dtype)
         # The layers are called without the embedding layer: it would add positions and normalise a second time.
         hidden_states = encoder(

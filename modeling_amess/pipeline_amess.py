@@ -4,7 +4,7 @@
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from types import GeneratorType
 from typing import Any
@@ -162,6 +162,8 @@ class IntentRecognitionPipeline(Pipeline):
             clips: `"warn"` names it in `unfamiliar`, `"leave_out"` also answers without it, `"ignore"` does not look.
         variants (`bool`, defaults to `True`): Whether the explanation shows how the answer moves with the modalities.
             They go through the model together, as one batch of up to four per input.
+        coverage (`float`, *optional*): Share of utterances, such as 0.9, whose `prediction_set` is to hold their
+            intent. It needs a model whose config has `coverage_thresholds`.
         return_clip (`bool`, defaults to `False`): Whether the result holds the decoded clip.
         picture_size (`int`, *optional*): Longer side in pixels of the clip's `pictures`, its frames for people to look
             at; `None` for no pictures.
@@ -171,16 +173,17 @@ class IntentRecognitionPipeline(Pipeline):
             `candidate_labels`; by default the one that the config names, loaded at its first use.
 
     A result is a dict:
-        - `label`, `score`: the likeliest intent and its probability.
+        - `label`, `score`: the likeliest intent and its probability, which the config's `temperature` calibrates.
         - `out_of_scope`: whether that is the config's `out_of_scope_label`, or less likely than its
           `out_of_scope_threshold`.
         - `verdict`: `"in_scope"`, `"out_of_scope"`, or `"unsure"` between the two intents of `unsure_between`, as
           [`AmessConfig.verdict`] judges.
-        - `out_of_scope_threshold`: the threshold that was used.
+        - `out_of_scope_threshold`, `temperature`: the threshold and the divisor of the logits that were used.
         - `unfamiliar`: those of video and audio that are unlike the training clips; `None` if nothing was compared,
           because the model keeps no training clips or with `on_unfamiliar="ignore"`.
         - `unfamiliarity`: distance to the nearest training clip by modality, as a multiple of the limit.
         - `intents`: the `top_k` intents as `{"label", "score"}`, likeliest first.
+        - `prediction_set`, with `coverage`: the labels that are likely enough, the likeliest first; never empty.
         - `text`: what was said, as given or transcribed.
         - `modalities`: those of text, video and audio of which the model got anything.
         - `explanation`: `variants`, the answers with fewer modalities; the tokens, the anchors with the frames and
@@ -190,8 +193,8 @@ class IntentRecognitionPipeline(Pipeline):
 
     With `candidate_labels` the intents are these, their scores are the softmax of the mean cosine of T_f and each
     one's descriptions, times the model's `similarity_scale`, and `description_similarity` in the explanation holds
-    these cosines. `out_of_scope`, `verdict` and `out_of_scope_threshold` are then `None`, not judged: the threshold is
-    on the trained labels' probabilities.
+    these cosines. `out_of_scope`, `verdict`, `out_of_scope_threshold` and `temperature` are then `None`, not
+    judged: the threshold is on the trained labels' probabilities.
 
     Example:
     ```python
@@ -252,13 +255,16 @@ class IntentRecognitionPipeline(Pipeline):
         def taken(*names: str) -> dict[str, Any]:
             return {name: parameters.pop(name) for name in names if name in parameters}
 
-        preprocess, postprocess = taken("asr_model", "limits", "picture_size"), taken("top_k", "return_clip")
+        preprocess, postprocess = (
+            taken("asr_model", "limits", "picture_size"),
+            taken("top_k", "return_clip", "coverage"),
+        )
         forward = taken("on_unfamiliar", "variants")
         candidate_labels = parameters.pop("candidate_labels", None)
         if parameters:
             raise TypeError(
                 f"Unknown arguments: {', '.join(sorted(parameters))}. The pipeline takes text, top_k, batch_size, "
-                "num_workers, asr_model, limits, candidate_labels, on_unfamiliar, variants, return_clip and "
+                "num_workers, asr_model, limits, candidate_labels, coverage, on_unfamiliar, variants, return_clip and "
                 "picture_size."
             )
         top_k = postprocess.get("top_k")
@@ -266,6 +272,8 @@ class IntentRecognitionPipeline(Pipeline):
             raise ValueError(f"top_k={top_k!r} must be a number of intents, at least 1, or None for all.")
         if forward.get("on_unfamiliar", ON_UNFAMILIAR[0]) not in ON_UNFAMILIAR:
             raise ValueError(f"on_unfamiliar={forward['on_unfamiliar']!r} must be one of {', '.join(ON_UNFAMILIAR)}.")
+        if postprocess.get("coverage") is not None:
+            self.model.config.coverage_threshold(postprocess["coverage"])  # refuses what cannot be, before any work
         if candidate_labels is not None:
             postprocess["candidates"] = self._candidates(candidate_labels)
         return preprocess, forward, postprocess
@@ -430,8 +438,14 @@ class IntentRecognitionPipeline(Pipeline):
         top_k: int | None = 5,
         candidates: Candidates | None = None,
         return_clip: bool = False,
+        coverage: float | None = None,
     ) -> dict[str, Any]:
         """Turn one row of the model's output into the result that the class describes."""
+        if coverage is not None and candidates is not None:
+            raise ValueError(
+                "coverage cannot be kept among candidate_labels: the thresholds are of the labels that the model was "
+                "trained with. Leave one of the two out."
+            )
         config, utterance = self.model.config, outputs["utterance"]
         text = str(utterance.text)
         reasons = explanation(outputs, outputs["token_ids"].tolist(), self.processor.tokenizer, config, utterance.clip)
@@ -458,8 +472,10 @@ class IntentRecognitionPipeline(Pipeline):
             "verdict": verdict,
             "unsure_between": list(rivals),
             "out_of_scope_threshold": config.out_of_scope_threshold if judged else None,
+            "temperature": config.temperature if judged else None,
             "unfamiliar": unfamiliar if outputs["compared"] else None,
             "unfamiliarity": unfamiliarity,
+            **({} if coverage is None else {"prediction_set": prediction_set(intents, coverage, config)}),
             "intents": intents[:top_k],
             "text": text,
             "modalities": words + outputs["present"],
@@ -470,7 +486,7 @@ class IntentRecognitionPipeline(Pipeline):
     def _intents(self, outputs: Mapping[str, Any], candidates: Candidates | None) -> list[dict[str, Any]]:
         """Rank all intents of one row of the model's output, the likeliest first."""
         if candidates is None:
-            labels, logits = self.model.config.label_names, outputs["logits"].float()
+            labels, logits = self.model.config.label_names, calibrated(outputs["logits"].float(), self.model.config)
         else:
             labels = candidates.labels
             logits = self.model.similarity_scale * candidates.similarity(outputs["semantic_embedding"])
@@ -484,6 +500,23 @@ class IntentRecognitionPipeline(Pipeline):
         """Save the model and the processor into one folder, from which the pipeline can be made again."""
         self.model.save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory, **kwargs)
+
+
+def calibrated(logits: torch.Tensor, config: AmessConfig) -> torch.Tensor:
+    """Divide logits by the config's temperature, if it has one."""
+    return logits if config.temperature is None else logits / config.temperature
+
+
+def prediction_set(intents: Sequence[Mapping[str, Any]], coverage: float, config: AmessConfig) -> list[str]:
+    """Choose the labels that are likely enough for a coverage, the likeliest always among them.
+
+    Args:
+        intents: All intents as `{"label", "score"}`, the likeliest first.
+        coverage: Share of utterances whose set is to hold their intent.
+        config: Configuration with the thresholds.
+    """
+    threshold = config.coverage_threshold(coverage)
+    return [intent["label"] for place, intent in enumerate(intents) if place == 0 or intent["score"] >= threshold]
 
 
 def input_parts(input_: Any) -> dict[str, Any]:
@@ -647,14 +680,23 @@ def _anchors(
     if outputs.get(f"{modality}_anchor_indices") is None:
         return []
     anchors = []
+    has_frames = config.alignment == "none"
     columns = (outputs[f"{modality}_anchor_{name}"].tolist() for name in ("indices", "scores", "mask"))
-    for position, score, real in zip(*columns, strict=True):
+    for place, score, real in zip(*columns, strict=True):
         if not real:
             continue
-        index = time = weight = times_uniform = None
-        if config.alignment == "none":
-            attention: torch.Tensor = outputs[f"{modality}_attentions"][:, position].float().mean(0)
-            index, weight = int(attention.argmax()), attention.max().item()
+        # Of a token the frame that it reads most from; of a frame the token that reads most from it.
+        by_token = config.anchor_kind == "tokens"
+        position, index, time, weight = place, None, None, None
+        times_uniform = None
+        if has_frames or not by_token:
+            attentions: torch.Tensor = outputs[f"{modality}_attentions"].float().mean(0)[: len(tokens)]
+            attention = attentions[place] if by_token else attentions[:, place]
+            best, weight = int(attention.argmax()), attention.max().item()
+            position, index = (place, best) if by_token else (best, place)
+        if not has_frames:
+            index = weight = None
+        elif index is not None and weight is not None:
             # Padding has no weight in any head and for any token.
             times_uniform = weight * int((outputs[f"{modality}_attentions"].float().sum((0, 1)) > 0).sum())
             time = seconds(modality, index, config, clip)

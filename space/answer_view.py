@@ -118,7 +118,8 @@ def anchor_frames(answer: Mapping[str, Any], clip: "Clip | None") -> str:
     """
     if clip is None or clip.pictures is None or clip.frame_times is None:
         return hint("No picture was used.")
-    places = _by_place(answer, "video", "frame", lambda frame: 0 <= frame < len(clip.pictures))
+    number = len(clip.pictures)
+    places = _by_place(answer, "video", "frame", lambda frame: 0 <= frame < number)
     figures = []
     for frame, (words, multiple) in places.items():
         kind = "clear" if multiple >= CLEAR_ATTENTION else "faint"

@@ -22,7 +22,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 from dataset_scripts.markdown import Markdown, code, escape, table
 from modeling_amess.descriptions_amess import MINILM_HUB_ID
 
-from .calibration import CALIBRATION_BINS
+from .calibration import CALIBRATION_BINS, MIN_UTTERANCES
 from .finished_run import BASELINE_FOLDER, CARD_FILE, MODEL_FOLDER, FinishedRun, is_finished, read_run, sort_runs
 from .out_of_scope.results import CLASS_DECISION, DOC_DECISION, PIPELINE_DECISION
 from .project_files import TEMPLATE, project_file
@@ -59,13 +59,25 @@ def calibration_section(run: FinishedRun) -> dict[str, Any]:
     """Fill the template's section on calibration, for the split of the results."""
     figures, threshold = run.metrics["calibration"], run.metrics["out_of_scope_threshold"]
     was_chosen = run.config.get("out_of_scope_threshold") == threshold["value"]
+    # Runs of earlier versions have a temperature that nothing applies, and say no more about it.
+    applied = figures.get("applied", False)
+    shown = figures[run.split]["scaled"] if applied else figures[run.split]
     return {
         "bins": CALIBRATION_BINS,
+        "applied": applied,
         "temperature": f"{figures['temperature']:.2f}",
+        "fitted_on": figures.get("fitted_on"),
+        "reason": figures.get("reason"),
+        "plain_error": percent(figures[run.split]["error"]),
         "scaled_error": percent(figures[run.split]["scaled"]["error"]),
-        **{name: percent(figures[run.split][name]) for name in ("error", "confidence", "accuracy")},
+        **{name: percent(shown[name]) for name in ("error", "confidence", "accuracy")},
+        "sets": [
+            (coverage, percent(row["coverage"]), f"{row['mean_size']:.1f}", percent(row["single"]))
+            for coverage, row in figures[run.split].get("prediction_sets", {}).items()
+        ],
         # A threshold from the settings was not chosen by a criterion.
         "threshold": percent(threshold["value"]) if was_chosen else "",
+        "few": figures.get("fitted_on", MIN_UTTERANCES) < MIN_UTTERANCES,
         "criterion": threshold["criterion"],
     }
 

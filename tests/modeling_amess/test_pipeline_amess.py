@@ -198,6 +198,66 @@ def test_out_of_scope_is_the_label_for_it_or_too_low_a_probability():
     assert recognize(text="oh")["out_of_scope"]
 
 
+def text_recognizer(**fields) -> IntentRecognitionPipeline:
+    """A pipeline whose config has these fields."""
+    model = tiny_model()
+    for name, value in fields.items():
+        setattr(model.config, name, value)
+    return pipeline(TASK, model=model, processor=tiny_processor(), device="cpu")
+
+
+def scores_of(result: dict) -> dict[str, float]:
+    return {intent["label"]: intent["score"] for intent in result["intents"]}
+
+
+def test_the_temperature_divides_the_logits_of_the_pipeline_and_not_of_the_model(tmp_path):
+    plain, halved = text_recognizer(), text_recognizer(temperature=0.5)
+    with torch.no_grad():
+        inputs = plain.processor(text="oh", return_tensors="pt")
+        logits, same = plain.model(**inputs).logits[0], halved.model(**inputs).logits[0]
+    torch.testing.assert_close(logits, same)
+    names = plain.model.config.label_names
+    for recognize, temperature in ((plain, 1), (halved, 0.5)):
+        expected = dict(zip(names, (logits / temperature).softmax(-1).tolist(), strict=True))
+        assert scores_of(recognize(text="oh")) == pytest.approx(expected)
+    halved.save_pretrained(tmp_path)
+    again = pipeline(TASK, model=str(tmp_path), device="cpu")
+    assert again(text="oh")["score"] == pytest.approx(halved(text="oh")["score"])
+
+
+def test_a_prediction_set_holds_the_labels_above_the_threshold_and_always_the_likeliest():
+    thresholds = {"80": 0.0, "85": 0.25, "90": 1.0}
+    recognize = text_recognizer(coverage_thresholds=thresholds, out_of_scope_label=None)
+    ranked = recognize(text="oh", top_k=None)
+    assert "prediction_set" not in ranked
+    names = [intent["label"] for intent in ranked["intents"]]
+    likely = [intent["label"] for intent in ranked["intents"] if intent["score"] >= 0.25]
+    assert recognize(text="oh", coverage=0.8, top_k=1)["prediction_set"] == names
+    assert recognize(text="oh", coverage=0.85)["prediction_set"] == likely
+    assert recognize(text="oh", coverage=0.9)["prediction_set"] == names[:1]
+    # 57 % is above 57 in floating point, and a share between two percents takes the higher one.
+    recognize.model.config.coverage_thresholds = {"57": 0.0, "58": 1.0}
+    assert recognize(text="oh", coverage=0.57)["prediction_set"] == names
+    assert recognize(text="oh", coverage=0.571)["prediction_set"] == names[:1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "arguments", "message"),
+    [
+        ({}, {"coverage": 0.9}, "at least 50 validation utterances"),
+        ({"coverage_thresholds": {"90": 0.1, "97": 0.01}}, {"coverage": 0.99}, r"0\.9 to 0\.97"),
+        ({"coverage_thresholds": {"90": 0.1}}, {"coverage": 90}, "coverage=90 must be a share"),
+        ({"coverage_thresholds": {"90": 0.1}}, {"coverage": float("nan")}, "coverage=nan must be a share"),
+        ({"coverage_thresholds": {"90": 0.1}}, {"coverage": "most"}, "coverage='most' must be a share"),
+    ],
+)
+def test_a_coverage_that_cannot_be_kept_is_refused_before_any_work(fields, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        text_recognizer(**fields)(text="oh", **arguments)
+    with pytest.raises(ValueError, match=message):
+        pipeline(TASK, model=text_recognizer(**fields).model, processor=tiny_processor(), device="cpu", **arguments)
+
+
 def test_a_model_in_training_mode_is_recognised_with_in_evaluation_mode():
     recognize = pipeline(TASK, model=tiny_model().train(), processor=tiny_processor(), device="cpu")
     assert_same(recognize(text="oh"), recognize(text="oh"), tolerance=0)

@@ -41,6 +41,7 @@ examples:
   amess predict clips/ --asr_model openai/whisper-base                      # every clip of a folder
   amess predict clip.mp4 --text "oh, great." --explain why.png              # frames, sound, words and intents
   amess predict --text "can you give me a hand?" --top_k 3                  # text alone
+  amess predict --text "can you give me a hand?" --coverage 0.9              # all intents that it may well be
   amess predict clips/ --candidate_labels intents.json                      # among intents of your own
   amess predict --text "sure you did." --context "i won." --context "really?"   # a model trained on dialogues
 
@@ -129,6 +130,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to do with a picture or a sound that is unlike the clips of the training: answer and say so, "
         "answer without it, or not look (%(default)s)",
     )
+    parser.add_argument(
+        "--coverage",
+        type=float,
+        metavar="SHARE",
+        help="also name all intents that it may well be: a set that holds the right one for so many utterances, "
+        "such as 0.9, if they are like those of the validation split",
+    )
     parser.add_argument("--json", action="store_true", help="one line of JSON per clip, with the whole explanation")
     parser.add_argument(
         "--explain",
@@ -167,7 +175,7 @@ def run(arguments: argparse.Namespace) -> int:
     recognizer = None
     if any(one.error is None for one in inputs):
         try:
-            options = {}
+            options: dict[str, Any] = {} if arguments.coverage is None else {"coverage": arguments.coverage}
             if arguments.candidate_labels is not None:
                 # here, because this package loads torch
                 from modeling_amess.descriptions_amess import read_descriptions
@@ -410,6 +418,8 @@ def readable(name: str, result: dict[str, Any], known_clips: str | None = None) 
         f"  {intent['label']:{width}}  {_bar(intent['score'])}  {percent(intent['score']):>6}"
         for intent in result["intents"]
     ]
+    if "prediction_set" in result:
+        lines.append(f"  may well be: {' or '.join(result['prediction_set'])}")
     if (said := verdict(result)) is not None:
         lines.append(f"  {said}")
     missing = [modality for modality in NAMES if modality not in result["modalities"]]
@@ -518,6 +528,11 @@ def _check_options(arguments: argparse.Namespace, inputs: int) -> None:
     if arguments.top_k < 1:
         raise PredictError(f"--top_k is {arguments.top_k}: give the number of intents to show, at least 1.")
     candidates = arguments.candidate_labels
+    if candidates is not None and arguments.coverage is not None:
+        raise PredictError(
+            "--coverage and --candidate_labels were given: a coverage holds for the intents that the model was "
+            "trained with, not for others. Leave one of the two out."
+        )
     if candidates is not None and not Path(candidates).expanduser().is_file():
         raise PredictError(
             f"--candidate_labels {candidates}: There is no such file. Give a JSON file with the descriptions of each "

@@ -346,6 +346,26 @@ def test_an_empty_input_is_refused_before_a_model_is_loaded(capsys, model, text)
     assert (status, out) == (1, "") and "empty" in err
 
 
+def test_a_coverage_names_the_set_and_is_refused_where_no_model_can_keep_it(capsys, model, tmp_path):
+    recognizer_model(coverage_thresholds={"90": 0.0}).save_pretrained(tmp_path)
+    recognizer_processor().save_pretrained(tmp_path)
+    said = ("predict", "--text", "oh", "--model", tmp_path)
+    status, out, err = amess(capsys, *said, "--coverage", "0.9")
+    assert status == 0, err
+    line = next(line for line in out.splitlines() if "may well be" in line)
+    result = json.loads(amess(capsys, *said, "--coverage", "0.9", "--json")[1])
+    assert line.endswith(" or ".join(result["prediction_set"])) and len(result["prediction_set"]) > 1
+    candidates = tmp_path / "candidates.json"
+    candidates.write_text('{"Boast": ["To speak proudly."]}')
+    for arguments, word in (
+        ((*said, "--coverage", "0.99"), "coverage=0.99"),
+        (("predict", "--text", "oh", "--model", model, "--coverage", "0.9"), "coverage_thresholds"),
+        ((*said, "--coverage", "0.9", "--candidate_labels", candidates), "--candidate_labels"),
+    ):
+        status, out, err = amess(capsys, *arguments)
+        assert (status, out) == (2, "") and word in err and "Traceback" not in err
+
+
 OUTPUT = """
 import sys
 from training.cli.main import main
