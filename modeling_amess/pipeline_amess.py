@@ -181,12 +181,12 @@ class IntentRecognitionPipeline(Pipeline):
         limits (`MediaLimits`, *optional*): Limits on what a clip may cost.
         candidate_labels (`dict[str, list[str]]`, *optional*): Descriptions of your own intents, to choose from instead
             of the model's (zero-shot). They are embedded once per call, or once for all at construction.
-        coverage (`float`, *optional*): Share of utterances, such as 0.9, whose `prediction_set` is to hold their
-            intent. It needs a model whose config has `coverage_thresholds`.
         on_unfamiliar (`str`, defaults to `"warn"`): What happens to a picture or sound that is unlike the training
             clips: `"warn"` names it in `unfamiliar`, `"leave_out"` also answers without it, `"ignore"` does not look.
         variants (`bool`, defaults to `True`): Whether the explanation shows how the answer moves with the modalities.
             They go through the model together, as one batch of up to four per input.
+        coverage (`float`, *optional*): Share of utterances, such as 0.9, whose `prediction_set` is to hold their
+            intent. It needs a model whose config has `coverage_thresholds`.
         return_clip (`bool`, defaults to `False`): Whether the result holds the decoded clip.
         picture_size (`int`, *optional*): Longer side in pixels of the clip's `pictures`, its frames for people to look
             at; `None` for no pictures.
@@ -201,7 +201,7 @@ class IntentRecognitionPipeline(Pipeline):
           `out_of_scope_threshold`.
         - `verdict`: `"in_scope"`, `"out_of_scope"`, or `"unsure"` between the two intents of `unsure_between`, as
           [`AmessConfig.verdict`] judges.
-        - `out_of_scope_threshold`: the threshold that was used.
+        - `out_of_scope_threshold`, `temperature`: the threshold and the divisor of the logits that were used.
         - `unfamiliar`: those of video and audio that are unlike the training clips; `None` if nothing was compared,
           because the model keeps no training clips or with `on_unfamiliar="ignore"`.
         - `unfamiliarity`: distance to the nearest training clip by modality, as a multiple of the limit.
@@ -219,8 +219,8 @@ class IntentRecognitionPipeline(Pipeline):
 
     With `candidate_labels` the intents are these, their scores are the softmax of the mean cosine of T_f and each
     one's descriptions, times the model's `similarity_scale`, and `description_similarity` in the explanation holds
-    these cosines. `out_of_scope`, `verdict` and `out_of_scope_threshold` are then `None`, not judged: the threshold is
-    on the trained labels' probabilities.
+    these cosines. `out_of_scope`, `verdict`, `out_of_scope_threshold` and `temperature` are then `None`, not
+    judged: the threshold is on the trained labels' probabilities.
 
     Example:
     ```python
@@ -282,9 +282,11 @@ class IntentRecognitionPipeline(Pipeline):
         def taken(*names: str) -> dict[str, Any]:
             return {name: parameters.pop(name) for name in names if name in parameters}
 
-        preprocess = taken("asr_model", "limits", "picture_size")
+        preprocess, postprocess = (
+            taken("asr_model", "limits", "picture_size"),
+            taken("top_k", "return_clip", "coverage"),
+        )
         forward = taken("on_unfamiliar", "variants")
-        postprocess = taken("top_k", "return_clip", "coverage")
         candidate_labels = parameters.pop("candidate_labels", None)
         if parameters:
             raise TypeError(
@@ -295,10 +297,10 @@ class IntentRecognitionPipeline(Pipeline):
         top_k = postprocess.get("top_k")
         if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise ValueError(f"top_k={top_k!r} must be a number of intents, at least 1, or None for all.")
-        if postprocess.get("coverage") is not None:
-            self.model.config.coverage_threshold(postprocess["coverage"])  # refuses what cannot be, before any work
         if forward.get("on_unfamiliar", ON_UNFAMILIAR[0]) not in ON_UNFAMILIAR:
             raise ValueError(f"on_unfamiliar={forward['on_unfamiliar']!r} must be one of {', '.join(ON_UNFAMILIAR)}.")
+        if postprocess.get("coverage") is not None:
+            self.model.config.coverage_threshold(postprocess["coverage"])  # refuses what cannot be, before any work
         if candidate_labels is not None:
             postprocess["candidates"] = self._candidates(candidate_labels)
         return preprocess, forward, postprocess
@@ -504,13 +506,14 @@ class IntentRecognitionPipeline(Pipeline):
         result = {
             "label": label,
             "score": score,
-            **({} if coverage is None else {"prediction_set": prediction_set(intents, coverage, config)}),
             "out_of_scope": config.is_out_of_scope(label, score) if judged else None,
             "verdict": verdict,
             "unsure_between": list(rivals),
             "out_of_scope_threshold": config.out_of_scope_threshold if judged else None,
+            "temperature": config.temperature if judged else None,
             "unfamiliar": unfamiliar if outputs["compared"] else None,
             "unfamiliarity": unfamiliarity,
+            **({} if coverage is None else {"prediction_set": prediction_set(intents, coverage, config)}),
             "intents": intents[:top_k],
             "text": text,
             "transcript": _plain_transcript(utterance.transcript),
@@ -522,8 +525,7 @@ class IntentRecognitionPipeline(Pipeline):
     def _intents(self, outputs: Mapping[str, Any], candidates: Candidates | None) -> list[dict[str, Any]]:
         """Rank all intents of one row of the model's output, the likeliest first."""
         if candidates is None:
-            config = self.model.config
-            labels, logits = config.label_names, calibrated(outputs["logits"].float(), config)
+            labels, logits = self.model.config.label_names, calibrated(outputs["logits"].float(), self.model.config)
         else:
             labels = candidates.labels
             logits = self.model.similarity_scale * candidates.similarity(outputs["semantic_embedding"])
