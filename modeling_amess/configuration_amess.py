@@ -50,7 +50,12 @@ LABEL_FIELDS = ("label_descriptions", "out_of_scope_label", "temperature", *PROB
 logger = logging.get_logger(__name__)
 
 # Fields that older versions did not save, with the value by which a model of theirs stays the same.
-VALUES_BEFORE_THE_FIELD = {"fusion_residual": "inside"}
+VALUES_BEFORE_THE_FIELD = {
+    "fusion_residual": "inside",
+    "time_encoding": "none",
+    "anchor_score": "ratio",
+    "exclude_special_tokens": False,
+}
 
 # Encoders whose embedding layer and layer stack can be run apart, which equations 1 and 14 need.
 TEXT_MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
@@ -156,11 +161,25 @@ class AmessConfig(AmessVersionedConfig):
             Method that brings frames to the text's length before eq. 4: `"ctc"` (LSTM and softmax, as in the
             reference baselines), `"conv1d"` (a learned mixing of time steps), `"avg_pool"` (contiguous windows), or
             `"none"` (the text attends to the frames themselves).
+        time_encoding (`str`, defaults to `"sinusoids"`):
+            Whether the text sees when a frame or step is, with `alignment="none"`: `"sinusoids"` puts sine and cosine
+            of its time beside its feature, `"none"` leaves the frames without an order. (The other alignments know
+            the order by themselves.)
+        video_frame_rate, audio_step_rate (`float`, *optional*):
+            Frames and steps per second, for their times; by default those of the encoder record. A modality without
+            a rate takes the share of the utterance's length for its time.
         num_anchors (`int`, defaults to 8):
             Number of anchors per modality, the paper's k.
+        anchor_kind (`str`, defaults to `"tokens"`):
+            What an anchor is: `"tokens"` are text positions, as in the paper, `"frames"` are the frames (or steps)
+            that all tokens together attend to most.
         anchor_score (`str`, defaults to `"ratio"`):
-            Reliability of a token: nearest against second-nearest similarity. `"ratio"` maps cosines to (0, 1] first,
-            `"lowe"` compares distances as Lowe's ratio test does, `"raw"` divides the cosines themselves.
+            Score of a token. The paper's is nearest against second-nearest similarity: `"ratio"` maps cosines to
+            (0, 1] first, `"lowe"` compares distances as Lowe's ratio test does, `"raw"` divides the cosines
+            themselves. `"attention"` is how peaked the token's attention over the frames is. Frames have a score of
+            their own.
+        exclude_special_tokens (`bool`, defaults to `False`):
+            Whether the tokens around the text ([CLS], [SEP]) are no anchors.
         anchor_value_projection (`bool`, defaults to `True`):
             Whether eq. 9 and 10 read a projection of the other modality's anchors, not the anchors themselves.
         fusion_num_attention_heads (`int`, defaults to 8):
@@ -256,8 +275,13 @@ class AmessConfig(AmessVersionedConfig):
     max_audio_length: int = 400
 
     alignment: Literal["ctc", "conv1d", "avg_pool", "none"] = "none"
+    time_encoding: Literal["sinusoids", "none"] = "sinusoids"
+    video_frame_rate: float | int | None = None
+    audio_step_rate: float | int | None = None
     num_anchors: int = 8
-    anchor_score: Literal["ratio", "lowe", "raw"] = "ratio"
+    anchor_kind: Literal["tokens", "frames"] = "tokens"
+    anchor_score: Literal["ratio", "lowe", "raw", "attention"] = "ratio"
+    exclude_special_tokens: bool = False
     anchor_value_projection: bool = True
     fusion_num_attention_heads: int = 8
     fusion_dropout: float | int = 0.1
@@ -299,6 +323,12 @@ class AmessConfig(AmessVersionedConfig):
             self.label2id = _ids_by_name(self.id2label or {})
         if self.description_size is None:
             self.description_size = self.hidden_size
+        # Here and not when they are used: an encoder that is attached later does not move the frames in time.
+        record = (self.media_encoder or {}).get("preprocessing", {})
+        if self.video_frame_rate is None:
+            self.video_frame_rate = record.get("frame_rate")
+        if self.audio_step_rate is None and record.get("audio_step"):
+            self.audio_step_rate = record["sampling_rate"] / record["audio_step"]
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "fusion_residual" and isinstance(value, bool):  # earlier versions asked "inside or not at all?"
@@ -420,6 +450,11 @@ class AmessConfig(AmessVersionedConfig):
         return {"video": self.video_feature_size, "audio": self.audio_feature_size}
 
     @property
+    def feature_rates(self) -> dict[str, float | None]:
+        """Frames and steps per second by modality; `None` where they are not known."""
+        return {"video": self.video_frame_rate, "audio": self.audio_step_rate}
+
+    @property
     def label_names(self) -> list[str]:
         """Names of the labels in the order of their ids."""
         return [label for _, label in sorted((int(index), label) for index, label in (self.id2label or {}).items())]
@@ -486,6 +521,10 @@ class AmessConfig(AmessVersionedConfig):
                 f"fusion_num_attention_heads={self.fusion_num_attention_heads} does not divide the text model's "
                 f"hidden size {self.hidden_size}. Choose a divisor of it."
             )
+        for name in ("video_frame_rate", "audio_step_rate"):
+            rate = getattr(self, name)
+            if rate is not None and rate <= 0:
+                raise ValueError(f"{name}={rate} must be above 0, or None where it is not known.")
         if self.fusion_gain < 0:
             raise ValueError(f"fusion_gain={self.fusion_gain} must be 0 or more.")
         if self.out_of_scope_threshold is not None and not 0 <= self.out_of_scope_threshold <= 1:

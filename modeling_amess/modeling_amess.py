@@ -397,7 +397,7 @@ class AmessModel(AmessPreTrainedModel):
 
         fused, anchors, weights = text, {}, {}
         if features:
-            fused, anchors, weights = self.fusion(text, text_mask, features, output_attentions)
+            fused, anchors, weights = self.fusion(text, text_mask, features, output_attentions, token_type_ids)
         fused = fused.to(text.dtype)
         # The layers are called without the embedding layer: it would add positions and normalise a second time.
         hidden_states = encoder(

@@ -562,14 +562,22 @@ def _anchors(
     if outputs.get(f"{modality}_anchor_indices") is None:
         return []
     anchors = []
+    has_frames = config.alignment == "none"
     columns = (outputs[f"{modality}_anchor_{name}"].tolist() for name in ("indices", "scores", "mask"))
-    for position, score, real in zip(*columns, strict=True):
+    for place, score, real in zip(*columns, strict=True):
         if not real:
             continue
-        index = time = weight = None
-        if config.alignment == "none":
-            attention: torch.Tensor = outputs[f"{modality}_attentions"][:, position].float().mean(0)
-            index, weight = int(attention.argmax()), attention.max().item()
+        # Of a token the frame that it reads most from; of a frame the token that reads most from it.
+        by_token = config.anchor_kind == "tokens"
+        position, index, time, weight = place, None, None, None
+        if has_frames or not by_token:
+            attentions: torch.Tensor = outputs[f"{modality}_attentions"].float().mean(0)[: len(tokens)]
+            attention = attentions[place] if by_token else attentions[:, place]
+            best, weight = int(attention.argmax()), attention.max().item()
+            position, index = (place, best) if by_token else (best, place)
+        if not has_frames:
+            index = weight = None
+        elif index is not None:
             time = seconds(modality, index, config, clip)
         anchors.append(
             {

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from dataset_scripts.errors import UserError, escape_output, exit_status, missing_package, terminable
 from dataset_scripts.extraction import command as extract
 
-from . import add_intent, env, predict
+from . import add_intent, compare, env, evaluate, predict
 
 
 DESCRIPTION = "A-MESS: the intent behind an utterance, from what is said, how it is said and what is seen."
@@ -51,6 +51,8 @@ COMMANDS = (
     Command("predict", predict, "name the intent of clips, and the reason"),
     Command("extract", extract, "turn clips into a data set of features to train on"),
     Command("add-intent", add_intent, "teach a trained model one more intent from a few clips"),
+    Command("evaluate", evaluate, "measure a trained model on labelled clips"),
+    Command("compare", compare, "put finished runs into one table, with paired tests"),
     Command("env", env, "print versions and hardware for a bug report"),
 )
 

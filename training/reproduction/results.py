@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ class RowResults:
 
     Attributes:
         row: Row of the table.
+        folders: Run folders, in the order of `contents`.
         contents: Content of metrics.json by seed.
         finished: Time at which each run was finished, by seed.
         predictions: Predictions on the test split by seed, of the utterances with one of the model's labels.
@@ -77,6 +79,7 @@ class RowResults:
     """
 
     row: TableRow
+    folders: tuple[Path, ...]
     contents: Mapping[int, Mapping[str, Any]]
     finished: Mapping[int, datetime]
     predictions: Mapping[int, Predictions]
@@ -149,15 +152,27 @@ def read_row(jobs: Sequence[Job]) -> RowResults:
     Args:
         jobs: One job per seed.
     """
-    finished = [job for job in jobs if job.finished]
-    decisions = {job.seed: read_decisions(job.folder) for job in finished}
+    folders = {job.seed: job.folder for job in jobs if job.finished}
+    return read_folders(jobs[0].row, folders, tuple(job.seed for job in jobs if not job.finished))
+
+
+def read_folders(row: TableRow, folders: Mapping[int, Path], missing: tuple[int, ...] = ()) -> RowResults:
+    """Read finished runs.
+
+    Args:
+        row: Row that shows the runs.
+        folders: Run folders by seed.
+        missing: Seeds without a finished run.
+    """
+    decisions = {seed: read_decisions(folder) for seed, folder in folders.items()}
     return RowResults(
-        row=jobs[0].row,
-        contents={job.seed: read_metrics(job.folder) for job in finished},
-        finished={job.seed: _finished_at(job) for job in finished},
-        predictions={job.seed: read_predictions(job.folder) for job in finished},
+        row=row,
+        folders=tuple(folders.values()),
+        contents={seed: read_metrics(folder) for seed, folder in folders.items()},
+        finished={seed: _finished_at(folder) for seed, folder in folders.items()},
+        predictions={seed: read_predictions(folder) for seed, folder in folders.items()},
         decisions={seed: part for seed, part in decisions.items() if part is not None},
-        missing=tuple(job.seed for job in jobs if not job.finished),
+        missing=missing,
     )
 
 
@@ -181,9 +196,9 @@ def compare(first: RowResults, second: RowResults, metric: str) -> Comparison | 
     return bootstrap
 
 
-def _finished_at(job: Job) -> datetime:
+def _finished_at(folder: Path) -> datetime:
     # A run writes metrics.json last.
-    return datetime.fromtimestamp((job.folder / METRICS_FILE).stat().st_mtime, UTC)
+    return datetime.fromtimestamp((folder / METRICS_FILE).stat().st_mtime, UTC)
 
 
 def _same_samples(first: Predictions, second: Predictions) -> bool:
