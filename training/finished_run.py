@@ -44,6 +44,8 @@ TRACKER_FOLDER = "amess"
 CONFUSION_FILE, INTENTS_FILE = "confusion_matrix.png", "intents.png"
 # The mark of a run folder: only a folder that has it is ever changed by a later run.
 MARKER_FILE = ".amess-run.json"
+# Written by the table of missing modalities.
+MISSING_FILE = "missing.json"
 RUN_FILES = (SETTINGS_FILE, METRICS_FILE, PREDICTIONS_FILE, LOG_FILE, CARD_FILE, CONFUSION_FILE, INTENTS_FILE)
 
 

@@ -78,7 +78,17 @@ def test_what_is_lost_depends_on_seed_epoch_and_row_alone():
 
 
 def test_a_continued_run_loses_what_an_uninterrupted_one_does(tiny_settings, tmp_path):
-    settings = [*tiny_settings, "--modality_dropout", "0.5", "--num_train_epochs", "2", "--save_steps", "15", "--save_epochs", "0"]
+    settings = [
+        *tiny_settings,
+        "--modality_dropout",
+        "0.5",
+        "--num_train_epochs",
+        "2",
+        "--save_steps",
+        "15",
+        "--save_epochs",
+        "0",
+    ]
 
     def log(name):
         lines = [json.loads(line) for line in (tmp_path / name / "log.jsonl").read_text().splitlines()]
