@@ -250,6 +250,23 @@ def read_predictions(folder: Path) -> Predictions:
     return _predictions(table.filter(known), "prediction", names)
 
 
+def read_probabilities(folder: Path) -> tuple[np.ndarray, np.ndarray, float]:
+    """Read the probabilities of a run on its test split; utterances without one of the model's labels are left out.
+
+    Returns:
+        Probabilities `(utterances, labels)`, gold label ids `(utterances,)`, and the temperature of the probabilities
+        (1 for a run of an earlier version).
+
+    Raises:
+        UnfinishedRunError: The folder has no predictions.
+    """
+    table, names = _read_table(folder)
+    ids = {name: index for index, name in enumerate(names)}
+    labels = np.array([ids.get(name, -1) for name in table["label"].to_pylist()])
+    probabilities = np.array(table["scores"].to_pylist(), dtype=np.float64)
+    return probabilities[labels >= 0], labels[labels >= 0], json.loads(table.schema.metadata.get(b"temperature", b"1"))
+
+
 def read_decisions(folder: Path) -> Predictions | None:
     """Read the decisions between intents and out of scope, for all utterances; `None` for a run without any.
 

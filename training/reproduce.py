@@ -205,8 +205,20 @@ def split_setting(pair: str) -> tuple[str, str]:
 def shown_command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
     """The command that makes the table, without options that say where and how it runs."""
     words = ["python", "-m", "training.reproduce"]
-    for name in ("table", "figure", "experiment", "dataset", "preset", "data_dir", "rows", "reference", "settings"):
+    for name in (
+        "table",
+        "figure",
+        "experiment",
+        "dataset",
+        "preset",
+        "data_dir",
+        "debiased",
+        "rows",
+        "reference",
+        "settings",
+    ):
         value = getattr(options, name)
+        value = str(value) if isinstance(value, Path) else value
         if value != parser.get_default(name):
             words += [f"--{name}", *(value if isinstance(value, list) else [value])]
     return shlex.join([*words, "--seeds", *(str(seed) for seed in options.seeds)])

@@ -46,10 +46,9 @@ MISSING, REPLACED, NOISE, WORD_ERRORS = "missing", "of another utterance", "with
 EXPLANATION = (
     "`missing`: this share of the test utterances has no such modality. `of another utterance`: it has that of "
     "another test utterance. `with noise`: to each feature of every utterance a normal number is added, whose "
-    "deviation is this multiple of the features' own. `with word errors`: each word is wrong with this probability: half "
-    "of the wrong "
-    "words are replaced by another word of the split, a quarter are left out, a quarter get a word behind them. Mean "
-    "± standard deviation over the seeds, in percent; the draws are the same for all models and seeds."
+    "deviation is this multiple of the features' own. `with word errors`: each word is wrong with this probability; "
+    "half of the wrong words are replaced by another word of the split, a quarter are left out, a quarter get a word "
+    "behind them. Mean ± standard deviation over the seeds, in percent; draws are the same for all models and seeds."
 )
 _SEED = 0
 # So many utterances give the deviation of the features.
