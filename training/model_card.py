@@ -23,7 +23,16 @@ from dataset_scripts.markdown import Markdown, code, escape, table
 from modeling_amess.descriptions_amess import MINILM_HUB_ID
 
 from .calibration import CALIBRATION_BINS, MIN_UTTERANCES
-from .finished_run import BASELINE_FOLDER, CARD_FILE, MODEL_FOLDER, FinishedRun, is_finished, read_run, sort_runs
+from .finished_run import (
+    BASELINE_FOLDER,
+    CARD_FILE,
+    MODEL_FOLDER,
+    FinishedRun,
+    is_finished,
+    read_run,
+    sort_runs,
+    write_card_text,
+)
 from .out_of_scope.results import CLASS_DECISION, DOC_DECISION, PIPELINE_DECISION
 from .project_files import TEMPLATE, project_file
 from .reporting import METRIC_TITLES, metrics_table
@@ -185,8 +194,12 @@ def model_card(
 
 
 def write_card(run_folder: Path) -> None:
-    """Write the card into the folder of a finished run."""
-    (run_folder / CARD_FILE).write_text(str(model_card(run_folder)), encoding="utf-8")
+    """Write the card into the folder of a finished run, unless the user has a README.md of their own there."""
+    if not write_card_text(run_folder, str(model_card(run_folder))):
+        print(
+            f"{run_folder / CARD_FILE} is yours and is kept, so that the card of the run was not written. python -m "
+            f"training.publish {run_folder} --repo owner/name --dry_run shows it."
+        )
 
 
 def _metadata(run: FinishedRun, name: str, dataset_id: str | None, license: str | None) -> ModelCardData:

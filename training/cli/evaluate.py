@@ -126,7 +126,9 @@ def answer(
         for start in range(0, len(inputs), batch_size):
             part = list(inputs[start : start + batch_size])
             try:
-                results = recognizer([one.parts for one in part], top_k=1, batch_size=len(part), limits=limits)
+                results = recognizer(
+                    [one.parts for one in part], top_k=1, batch_size=len(part), limits=limits, variants=False
+                )
                 answers += [_answer_of(one, result) for one, result in zip(part, results, strict=True)]
             except Exception:  # one of them is damaged: libraries raise many types
                 answers += [_answer_alone(recognizer, one, limits) for one in part]
@@ -217,7 +219,7 @@ def write_report(folder: Path, answers: Sequence[Answer], metrics: dict[str, Any
 
 def _answer_alone(recognizer: IntentRecognitionPipeline, one: LabelledInput, limits: MediaLimits) -> Answer:
     try:
-        return _answer_of(one, recognizer(one.parts, top_k=1, limits=limits))
+        return _answer_of(one, recognizer(one.parts, top_k=1, limits=limits, variants=False))
     except Exception as error:  # libraries raise many types for a damaged clip, and one clip does not stop the others
         return Answer(one, error=error_in_words(error, str(one.parts.get("video") or one.parts.get("text"))))
 
