@@ -333,7 +333,9 @@ def write_metrics(folder: Path, content: Mapping[str, Any]) -> None:
         claim(folder, METRICS_FILE)
 
 
-def write_predictions(folder: Path, columns: Mapping[str, Any], label_names: Sequence[str]) -> None:
+def write_predictions(
+    folder: Path, columns: Mapping[str, Any], label_names: Sequence[str], temperature: float = 1.0
+) -> None:
     """Write `predictions.parquet`, one row per utterance of the test split.
 
     Args:
@@ -342,8 +344,10 @@ def write_predictions(folder: Path, columns: Mapping[str, Any], label_names: Seq
             run with utterances out of scope, whose label is `UNK`, also has `decision` (a name or `UNK`) and
             `scope_scores` (one number per score).
         label_names: Labels of the model in the order of their ids.
+        temperature: Number that the logits were divided by before the `scores`.
     """
-    table = pa.table(dict(columns)).replace_schema_metadata({"labels": json.dumps(list(label_names))})
+    metadata = {"labels": json.dumps(list(label_names)), "temperature": json.dumps(temperature)}
+    table = pa.table(dict(columns)).replace_schema_metadata(metadata)
     with replacing(folder / PREDICTIONS_FILE) as partial:
         pq.write_table(table, partial)
         claim(folder, PREDICTIONS_FILE)

@@ -225,7 +225,7 @@ def _accuracies(
 ) -> dict[str, float] | None:
     if not inputs:
         return None
-    results = recognizer([one.parts for one in inputs], top_k=1, batch_size=16, limits=limits)
+    results = recognizer([one.parts for one in inputs], top_k=1, batch_size=16, limits=limits, variants=False)
     hits: dict[bool, list[bool]] = {True: [], False: []}  # by whether the utterance has the new intent
     for result, one in zip(results, inputs, strict=True):
         hits[one.label == name].append(result["label"] == one.label)

@@ -20,16 +20,18 @@ from typing import NamedTuple, Protocol
 
 # These modules import torch, transformers and PyAV only when they run, so that `--help` and a mistyped option are
 # answered at once. A new subcommand does the same.
+from dataset_scripts.downloading import command as download
 from dataset_scripts.errors import command_status, escape_output
 from dataset_scripts.extraction import command as extract
 
-from . import add_intent, env, predict
+from . import add_intent, analyze, compare, env, evaluate, predict
 
 
 DESCRIPTION = "A-MESS: the intent behind an utterance, from what is said, how it is said and what is seen."
 EXAMPLES = """\
 examples:
   amess predict clip.mp4 --text "oh, great."
+  amess analyze meeting.mp4
   amess extract clips/ --output features/
   amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output model/
 
@@ -63,12 +65,26 @@ COMMANDS = (
         "name the intent of clips, and the reason",
         "Interrupted. The answers above are whole. Give the command again for the clips that are left.",
     ),
+    Command("analyze", analyze, "name the intents of a whole recording, with tables, subtitles and a page"),
+    Command("download", download, "fetch MIntRec or MIntRec2.0 from the Hub, after you accept their terms"),
     Command("extract", extract, "turn clips into a data set of features to train on"),
     Command(
         "add-intent",
         add_intent,
         "teach a trained model one more intent from a few clips",
         "Interrupted. No model was written, and the trained one is unchanged. The same command starts again.",
+    ),
+    Command(
+        "evaluate",
+        evaluate,
+        "measure a trained model on labelled clips",
+        "Interrupted. Nothing was written. The same command starts again.",
+    ),
+    Command(
+        "compare",
+        compare,
+        "put finished runs into one table, with paired tests",
+        "Interrupted. Nothing was written. The same command starts again.",
     ),
     Command("env", env, "print versions and hardware for a bug report"),
 )
