@@ -6,7 +6,7 @@ if __name__ == "__main__":
     # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
     from dataset_scripts.errors import run_command
 
-    run_command("dataset_scripts.downloading.command:main", "Interrupted. The same command continues.")
+    run_command("dataset_scripts.downloading.command:main", "Interrupted. The same command continues.", failure=2)
 
 
 from .downloading.command import main
