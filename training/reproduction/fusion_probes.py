@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from dataset_scripts.errors import UserError, run_command
+from dataset_scripts.errors import UserError
 from dataset_scripts.planted import PlantedDataset, planted_accuracies
 from modeling_amess import AmessForIntentClassification, AmessProcessor
 
