@@ -46,7 +46,9 @@ examples:
   amess predict clips/ --candidate_labels intents.json                      # among intents of your own
   amess predict --text "sure you did." --context "i won." --context "really?"   # a model trained on dialogues
 
-intents of your own: a JSON file with their descriptions, {"Reassure": ["To take away someone's worry."], ...}
+intents of your own: a JSON file with their descriptions, {"Reassure": ["To take away someone's worry."], ...}, or a
+text file with a line per description, "Reassure: To take away someone's worry.", or such lines as the argument. Names
+alone, "Reassure,Boast", work too, less well: each then is its own description.
 
 how to read the answer:
   "the picture is unlike the clips ..." means that the model has met nothing of this kind; see --on_unfamiliar.
@@ -70,6 +72,7 @@ _BAR_WIDTH = 24
 _ANCHORS_SHOWN = 4
 _PICTURE_ENDINGS = (".png", ".svg", ".pdf", ".jpg")
 _NAMES_SHOWN = 10
+_LONGEST_NAME = 1000  # a path may not be longer, and the system refuses to look
 _MODEL_TYPE = "amess"
 _EMPTY = "The input is empty: there is no clip, and no word in the text. Give a clip, or words with --text."
 _NO_TRANSCRIPT = (
@@ -123,7 +126,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "oldest first",
     )
     parser.add_argument(
-        "--candidate_labels", metavar="JSON", help="intents to choose from instead of the model's, with descriptions"
+        "--candidate_labels",
+        metavar="INTENTS",
+        help="intents to choose from instead of the model's: a JSON file with descriptions, a text file with a line "
+        '"name: description" per description, or here "name: description" or "name,name"',
     )
     add_asr_argument(parser)
     parser.add_argument("--top_k", type=int, default=5, metavar="K", help="intents shown per clip (%(default)s)")
@@ -188,10 +194,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             options: dict[str, Any] = {} if arguments.coverage is None else {"coverage": arguments.coverage}
             if arguments.candidate_labels is not None:
-                # here, because this package loads torch
-                from modeling_amess.descriptions_amess import read_descriptions
-
-                options["candidate_labels"] = read_descriptions(arguments.candidate_labels)
+                options["candidate_labels"] = read_candidates(arguments.candidate_labels)
             recognizer = load_recognizer(model, **options)
             _check_takes_clips(recognizer, arguments.model, inputs)
         except (OSError, ValueError) as error:
@@ -284,6 +287,44 @@ def checked_inputs(inputs: Sequence[Input], asr_model: str | None) -> list[Input
         replace(one, error=_NO_TRANSCRIPT) if one.error is None and one.text is None and asr_model is None else one
         for one in inputs
     ]
+
+
+def read_candidates(given: str) -> dict[str, list[str]]:
+    """Read intents to choose from: a JSON file, a text file, or the text itself.
+
+    Args:
+        given: Path of a file, or lines `name: description`, or names with commas between them.
+
+    Returns:
+        Descriptions by intent. An intent without one has its name, written as words.
+
+    Raises:
+        PredictError: There is no such file, or an intent has no name or is given twice without a description.
+        ValueError: A file cannot be read.
+    """
+    path = Path(given).expanduser()
+    if path.suffix.lower() == ".json" or (path.suffix and not path.is_file() and not set(given) & set(",:\n")):
+        with loading():  # here, because this package loads torch
+            from modeling_amess.descriptions_amess import read_descriptions
+
+        return read_descriptions(given)
+    text = given
+    if len(given) < _LONGEST_NAME and path.is_file():
+        text = decode_user_text(path)[0]
+    intents: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, colon, description = line.partition(":")
+        for one in [name] if colon else name.split(","):
+            if not one.strip():
+                if colon:
+                    raise PredictError(f"--candidate_labels: {line!r} has no name before the colon.")
+                continue
+            intents.setdefault(one.strip(), []).extend([description.strip()] if description.strip() else [])
+    if not intents:
+        raise PredictError(
+            f"--candidate_labels {given!r} names no intent. Give a file, or for example Reassure,Boast."
+        )
+    return {name: texts or [name.replace("_", " ").lower()] for name, texts in intents.items()}
 
 
 def find_model(model: str) -> str:

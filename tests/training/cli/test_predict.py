@@ -23,7 +23,7 @@ from tests.modeling_amess.tiny import tiny_model, tiny_tokenizer
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
 from tests.training.tiny import make_sentence_encoder, make_text_model
 from training.cli import predict
-from training.cli.predict import readable
+from training.cli.predict import read_candidates, readable
 
 from .command import PROJECT, amess
 
@@ -100,6 +100,33 @@ def test_intents_of_ones_own_are_chosen_by_their_descriptions(capsys, tmp_path):
         status, out, err = amess(capsys, *arguments, "--candidate_labels", file)
         assert (status, out) == (2, "")
         assert "intents.json" in err and message in err
+
+
+@pytest.mark.parametrize(
+    ("given", "intents"),
+    [
+        ("Reassure,Boast", {"Reassure": ["reassure"], "Boast": ["boast"]}),
+        ("Ask_for_help", {"Ask_for_help": ["ask for help"]}),
+        ("Reassure: To take away a worry.", {"Reassure": ["To take away a worry."]}),
+        (
+            "Boast: To show off.\nBoast: To speak, proudly.\nJoke",
+            {"Boast": ["To show off.", "To speak, proudly."], "Joke": ["joke"]},
+        ),
+    ],
+)
+@pytest.mark.parametrize("encoding", [None, "utf-8-sig", "utf-16", "cp1252"])
+def test_intents_of_ones_own_are_names_lines_or_a_file(tmp_path, given, intents, encoding):
+    if encoding is not None:
+        file = tmp_path / "intents.txt"
+        file.write_bytes(given.encode(encoding))
+        given = str(file)
+    assert read_candidates(given) == intents
+
+
+@pytest.mark.parametrize("given", ["", " , ", ": To take away a worry.", "nothere.json", "nothere.txt"])
+def test_no_intents_of_ones_own_are_told(given):
+    with pytest.raises(ValueError, match=r"candidate_labels|nothere"):
+        read_candidates(given)
 
 
 def test_what_was_said_before_is_read_by_a_model_of_dialogues(capsys, model, clips, tmp_path):
