@@ -3,7 +3,7 @@
 """The planted-anchor benchmark: synthetic features over real texts that test the claims of A-MESS.
 
 A run takes minutes on a CPU.
-Three generators:
+Four generators:
 
 * `groups`: texts of four related intents are pooled into a group; within the group the label is drawn at random and is
   carried by one bit in the video and one in the audio. A bit is an event, a few consecutive frames that show a cue and
@@ -13,6 +13,8 @@ Three generators:
 * `token_cue`: as above, but there are several events, each with its own cue (a slot) and half of them with either
   prototype. A marker word in front of the text ("red: oh, great.") says which slot counts. Only a model that relates
   that one token to the matching frames does better than chance.
+* `order_cue`: as `groups`, but both events show a prototype each and nothing else; the bit says which comes first. A
+  model that sees a clip as a set of frames does no better than chance.
 * `noise`: real text/label pairs with pure noise features, fixed by id: a model should lose nothing by them.
 
 The gap to text-only and to mean fusion exists by construction: it shows that cross attention is wired right.
@@ -42,7 +44,10 @@ PLANTED_GROUPS: tuple[tuple[str, str, str, str], ...] = (
     ("Introduce", "Greet", "Leave", "Inform"),
     ("Advise", "Arrange", "Prevent", "Ask for help"),
 )
-GENERATORS: tuple[str, ...] = ("groups", "token_cue", "noise")
+# What the text names with `named_groups`. The sentence around it has as many words as a usual utterance.
+GROUP_NAMES: tuple[str, ...] = ("blame", "pride", "kindness", "travel", "work")
+NAMING_SENTENCE = "the people in this room are talking about {name} with each other"
+GENERATORS: tuple[str, ...] = ("groups", "token_cue", "order_cue", "noise")
 # Words that BERT's vocabularies hold whole, one per slot.
 MARKER_WORDS: tuple[str, ...] = ("red", "blue", "green", "black", "white", "gold", "silver", "purple")
 
@@ -51,12 +56,32 @@ _PLACE_OF_LABEL = {
 }
 
 
+def planted_accuracies(labels: Sequence[str], predictions: Sequence[str]) -> dict[str, float]:
+    """Take the accuracy apart: what a model reads from the text, from the video and from the audio.
+
+    Args:
+        labels: Label of each utterance.
+        predictions: Predicted label of each.
+
+    Returns:
+        Fractions: `group_accuracy`, predictions in the text's group; `video_bit_accuracy` and `audio_bit_accuracy`,
+        predictions with the bit of that modality, in whatever group. Guessing gets half of the bits.
+    """
+    groups, bits = np.array([_PLACE_OF_LABEL[label] for label in labels]).T
+    other_groups, other_bits = np.array([_PLACE_OF_LABEL[label] for label in predictions]).T
+    return {
+        "group_accuracy": float((groups == other_groups).mean()),
+        "video_bit_accuracy": float((bits >> 1 == other_bits >> 1).mean()),
+        "audio_bit_accuracy": float((bits & 1 == other_bits & 1).mean()),
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlantedSettings:
     """Settings of the benchmark.
 
     Attributes:
-        generator: Kind of benchmark, `groups`, `token_cue` or `noise`.
+        generator: Kind of benchmark, `groups`, `token_cue`, `order_cue` or `noise`.
         seed: Seed of labels, events and noise. Another seed is another data set over the same texts.
         video_feature_size: Size of a video frame's features.
         audio_feature_size: Size of an audio step's features.
@@ -69,12 +94,13 @@ class PlantedSettings:
             standard deviation 1.
         num_slots: Number of events per modality in `token_cue`, each with its own cue. It is even, so that half of
             them can show either bit.
+        named_groups: Whether the text is a fixed sentence that names the group, so that all errors are of the bits.
         fresh_clips: Whether train draws new clips every epoch. False keeps a row's clip and label and draws another
             text of its group instead, which is harder, since a model can then memorise the noise.
         rows_per_text: Number of rows of `train` per text, for sources with few texts such as the sample.
     """
 
-    generator: Literal["groups", "token_cue", "noise"] = "groups"
+    generator: Literal["groups", "token_cue", "order_cue", "noise"] = "groups"
     seed: int = 0
     video_feature_size: int = 64
     audio_feature_size: int = 64
@@ -85,6 +111,7 @@ class PlantedSettings:
     audio_event_length: int = 8
     amplitude: float = 8.0
     num_slots: int = 6
+    named_groups: bool = False
     fresh_clips: bool = True
     rows_per_text: int = 1
 
@@ -94,6 +121,8 @@ class PlantedSettings:
             raise UserError(f"min_length_fraction={self.min_length_fraction} must be in (0, 1].")
         if self.rows_per_text < 1:
             raise UserError(f"rows_per_text={self.rows_per_text} must be 1 or more.")
+        if self.named_groups and self.generator == "noise":
+            raise UserError("named_groups=true needs groups, which the generator noise has none of.")
         if not 2 <= self.num_slots <= len(MARKER_WORDS) or self.num_slots % 2:
             raise UserError(f"num_slots={self.num_slots} must be even and from 2 to {len(MARKER_WORDS)}.")
         for modality in ("video", "audio"):
@@ -136,8 +165,8 @@ class PlantedClip:
     Attributes:
         label: Label id.
         text: Text, with its marker word if any.
-        video_events: Events of the video. The first one counts; its second vector is the bit (0 or 1). Vectors 0 and 1
-            of the table are the prototypes, the others the cues.
+        video_events: Events of the video. The first one counts; its last vector is the bit (0 or 1). Vectors 0 and 1
+            of the table are the prototypes, the others the cues. In `order_cue` the first one is the earlier one.
         audio_events: Events of the audio, likewise.
         video_length: Number of video frames.
         audio_length: Number of audio steps.
@@ -277,6 +306,8 @@ class PlantedDataset:
             if not settings.fresh_clips and self.split == "train":
                 texts = self._texts_of_group[group]
                 text = texts[int(self._random("text", index, epoch).integers(len(texts)))]
+            if settings.named_groups:
+                text = NAMING_SENTENCE.format(name=GROUP_NAMES[group])
             slot = int(random.integers(settings.num_cues))
             if settings.generator == "token_cue":
                 # In front, where no truncation of long texts can cut it off.
@@ -304,10 +335,14 @@ class PlantedDataset:
             other_slots = [other for other in range(settings.num_slots) if other != slot]
             shown: list[tuple[int, ...]] = [(2 + slot, bit)]
             shown += [(2 + other, int(other_bit)) for other, other_bit in zip(other_slots, others, strict=True)]
+        elif settings.generator == "order_cue":
+            shown = [(bit,), (1 - bit,)]
         else:
             shown = [(2, bit), (1 - bit,)]  # the distractor has no cue
         length = settings.event_length(modality)
         starts = place_events(random, num_frames, [length] * len(shown))
+        if settings.generator == "order_cue":
+            starts.sort()
         return tuple(Event(start, length, vectors) for start, vectors in zip(starts, shown, strict=True))
 
 

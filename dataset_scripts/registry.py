@@ -37,6 +37,7 @@ class LicenseTerms:
         license_link: Page of the licence for `license="other"`.
         on_the_hub: Whether the authors published the data set on the Hub under `slug`.
         open: Whether anyone may publish it without asking.
+        clips: What its clips show, as in "The model knows drawn faces."; `None` where it is not known.
     """
 
     title: str
@@ -48,6 +49,7 @@ class LicenseTerms:
     license_link: str | None = None
     on_the_hub: bool = False
     open: bool = False
+    clips: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +174,7 @@ _MINTREC = LicenseTerms(
     slug="THU-IAR/MIntRec",
     on_the_hub=True,
     domain="Its 2,224 utterances are acted, in English, and come from one television series (Superstore).",
+    clips="scenes of one television series",
     license="other",
     license_name="terms-of-mintrec",
     license_link="https://github.com/thuiar/MIntRec",
@@ -184,6 +187,7 @@ _PLANTED_OVER_SAMPLE = LicenseTerms(
     title="the planted-anchor benchmark over the sample's texts",
     slug="amess-planted",
     domain=_PLANTED_DOMAIN,
+    clips="numbers without a clip",
     license="apache-2.0",
     terms="Texts and features were made for this project and are under Apache-2.0.",
     open=True,
@@ -192,6 +196,7 @@ _PLANTED_OVER_MINTREC = LicenseTerms(
     title="the planted-anchor benchmark over MIntRec's texts",
     slug="amess-planted-mintrec",
     domain=_PLANTED_DOMAIN,
+    clips="numbers without a clip",
     license=_MINTREC.license,
     license_name=_MINTREC.license_name,
     license_link=_MINTREC.license_link,
@@ -211,6 +216,7 @@ DATASETS: dict[str, DatasetEntry] = {
             slug="amess-sample",
             domain="Its 500 utterances are short workplace sentences written for this project, with made faces and "
             "voices; no person was recorded. It shows that the software works and says nothing about real clips.",
+            clips="drawn faces and synthetic voices",
             license="apache-2.0",
             terms="Texts, clips and features were made for this project and are under Apache-2.0.",
             open=True,
@@ -243,6 +249,7 @@ DATASETS: dict[str, DatasetEntry] = {
             on_the_hub=True,
             domain="Its 15,040 utterances are acted, in English, and come from three television series (Superstore, "
             "The Big Bang Theory, Friends).",
+            clips="scenes of three television series",
             license="other",
             license_name="terms-of-mintrec2",
             license_link="https://github.com/thuiar/MIntRec2.0",

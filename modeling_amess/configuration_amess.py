@@ -5,8 +5,9 @@
 import copy
 import hashlib
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from huggingface_hub.dataclasses import strict
@@ -41,10 +42,20 @@ CUSTOM_PIPELINES = {
 # Label of a row that takes no part in any loss, as everywhere in transformers.
 IGNORED_LABEL = -100
 
+# Fields of AmessConfig that were fitted on the probabilities of the model's labels: one more label changes them all.
+PROBABILITY_FIELDS = ("out_of_scope_threshold", "coverage_thresholds")
 # Fields of AmessConfig that are about the labels that the model was trained with, and about no others.
-LABEL_FIELDS = ("label_descriptions", "out_of_scope_label", "out_of_scope_threshold")
+LABEL_FIELDS = ("label_descriptions", "out_of_scope_label", "temperature", *PROBABILITY_FIELDS)
 
 logger = logging.get_logger(__name__)
+
+# Fields that older versions did not save, with the value by which a model of theirs stays the same.
+VALUES_BEFORE_THE_FIELD = {
+    "fusion_residual": "inside",
+    "time_encoding": "none",
+    "anchor_score": "ratio",
+    "exclude_special_tokens": False,
+}
 
 # Encoders whose embedding layer and layer stack can be run apart, which equations 1 and 14 need.
 TEXT_MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
@@ -150,11 +161,25 @@ class AmessConfig(AmessVersionedConfig):
             Method that brings frames to the text's length before eq. 4: `"ctc"` (LSTM and softmax, as in the
             reference baselines), `"conv1d"` (a learned mixing of time steps), `"avg_pool"` (contiguous windows), or
             `"none"` (the text attends to the frames themselves).
+        time_encoding (`str`, defaults to `"sinusoids"`):
+            Whether the text sees when a frame or step is, with `alignment="none"`: `"sinusoids"` puts sine and cosine
+            of its time beside its feature, `"none"` leaves the frames without an order. (The other alignments know
+            the order by themselves.)
+        video_frame_rate, audio_step_rate (`float`, *optional*):
+            Frames and steps per second, for their times; by default those of the encoder record. A modality without
+            a rate takes the share of the utterance's length for its time.
         num_anchors (`int`, defaults to 8):
             Number of anchors per modality, the paper's k.
+        anchor_kind (`str`, defaults to `"tokens"`):
+            What an anchor is: `"tokens"` are text positions, as in the paper, `"frames"` are the frames (or steps)
+            that all tokens together attend to most.
         anchor_score (`str`, defaults to `"ratio"`):
-            Reliability of a token: nearest against second-nearest similarity. `"ratio"` maps cosines to (0, 1] first,
-            `"lowe"` compares distances as Lowe's ratio test does, `"raw"` divides the cosines themselves.
+            Score of a token. The paper's is nearest against second-nearest similarity: `"ratio"` maps cosines to
+            (0, 1] first, `"lowe"` compares distances as Lowe's ratio test does, `"raw"` divides the cosines
+            themselves. `"attention"` is how peaked the token's attention over the frames is. Frames have a score of
+            their own.
+        exclude_special_tokens (`bool`, defaults to `False`):
+            Whether the tokens around the text ([CLS], [SEP]) are no anchors.
         anchor_value_projection (`bool`, defaults to `True`):
             Whether eq. 9 and 10 read a projection of the other modality's anchors, not the anchors themselves.
         fusion_num_attention_heads (`int`, defaults to 8):
@@ -164,8 +189,14 @@ class AmessConfig(AmessVersionedConfig):
         text_input (`str`, defaults to `"embeddings"`):
             Source of E_text: `"embeddings"` is the encoder's embedding layer; `"encoder"` is a whole text encoder,
             and the multimodal encoder is then a second stack that starts from the same weights.
-        fusion_residual (`bool`, defaults to `True`):
-            Whether the text itself stays in the sum of eq. 13.
+        fusion_residual (`str`, defaults to `"outside"`):
+            Place of the text in eq. 13: `"outside"` adds E_text to the normalised sum of the modalities, `"inside"`
+            normalises the text with them, `"none"` is the equation as printed, without the text. `True` and `False`
+            of earlier versions mean `"inside"` and `"none"`; a saved configuration without the field means
+            `"inside"`.
+        fusion_gain (`float`, defaults to 0.2):
+            With `fusion_residual="outside"`, the size at the start of what the modalities add to the text, as a share
+            of the size of the word embeddings.
         attention_residual (`bool`, defaults to `True`):
             Whether eq. 4, 11 and 12 add their query and normalise.
         use_anchor_embedding (`bool`, defaults to `True`):
@@ -197,12 +228,27 @@ class AmessConfig(AmessVersionedConfig):
         description_encoder (`str`, *optional*):
             Name of the Sentence-BERT that embedded the descriptions; new labels need the same one.
         label_descriptions (`dict[str, list[str]]`, *optional*):
-            Descriptions by label; set them with `set_label_descriptions`. They and the two fields below are cleared,
+            Descriptions by label; set them with `set_label_descriptions`. They and the four fields below are cleared,
             with a warning, if the labels change.
         out_of_scope_label (`str`, *optional*):
             Name of the label for utterances of no known intent. It has no descriptions and no contrastive term.
         out_of_scope_threshold (`float`, *optional*):
             Lowest probability of the likeliest intent that still counts as in scope; the pipeline reads it.
+        unsure_ratio (`float`, *optional*, defaults to 0.5):
+            Share of the likeliest intent's probability from which the second is its rival: where the two together
+            reach `out_of_scope_threshold` and the first alone does not, the verdict is "unsure" and not "out of
+            scope" ([`AmessConfig.verdict`]). `None` never says "unsure".
+        familiar_clips (`dict[str, int]`, *optional*):
+            Number of training clips by modality that the model keeps to tell unfamiliar ones;
+            `set_familiar_clips` sets it. `None` for a model that cannot tell.
+        known_clips (`str`, *optional*):
+            What the training clips show, for sentences to users such as "It knows {known_clips}."
+        temperature (`float`, *optional*):
+            Divisor of the logits that calibrates the pipeline's probabilities, fitted on the validation split. The
+            model's own logits are not divided. `None` leaves the probabilities uncalibrated.
+        coverage_thresholds (`dict[str, float]`, *optional*):
+            Lowest probability of an intent in a prediction set, by the coverage in percent (`"90"`): split conformal
+            prediction on the validation split. `None` for a model without prediction sets.
         classifier_dropout (`float`, defaults to 0.1):
             Dropout rate before the classifier.
         initializer_range (`float`, defaults to 0.02):
@@ -238,13 +284,19 @@ class AmessConfig(AmessVersionedConfig):
     max_audio_length: int = 400
 
     alignment: Literal["ctc", "conv1d", "avg_pool", "none"] = "none"
+    time_encoding: Literal["sinusoids", "none"] = "sinusoids"
+    video_frame_rate: float | int | None = None
+    audio_step_rate: float | int | None = None
     num_anchors: int = 8
-    anchor_score: Literal["ratio", "lowe", "raw"] = "ratio"
+    anchor_kind: Literal["tokens", "frames"] = "tokens"
+    anchor_score: Literal["ratio", "lowe", "raw", "attention"] = "ratio"
+    exclude_special_tokens: bool = False
     anchor_value_projection: bool = True
     fusion_num_attention_heads: int = 8
     fusion_dropout: float | int = 0.1
     text_input: Literal["embeddings", "encoder"] = "embeddings"
-    fusion_residual: bool = True
+    fusion_residual: Literal["outside", "inside", "none"] | bool = "outside"
+    fusion_gain: float | int = 0.2
     attention_residual: bool = True
     use_anchor_embedding: bool = True
 
@@ -262,6 +314,11 @@ class AmessConfig(AmessVersionedConfig):
     label_descriptions: dict[str, list[str]] | None = None
     out_of_scope_label: str | None = None
     out_of_scope_threshold: float | int | None = None
+    unsure_ratio: float | int | None = 0.5
+    familiar_clips: dict[str, int] | None = None
+    known_clips: str | None = None
+    temperature: float | int | None = None
+    coverage_thresholds: dict[str, float | int] | None = None
 
     classifier_dropout: float | int = 0.1
     initializer_range: float = 0.02
@@ -278,8 +335,16 @@ class AmessConfig(AmessVersionedConfig):
             self.label2id = _ids_by_name(self.id2label or {})
         if self.description_size is None:
             self.description_size = self.hidden_size
+        # Here and not when they are used: an encoder that is attached later does not move the frames in time.
+        record = (self.media_encoder or {}).get("preprocessing", {})
+        if self.video_frame_rate is None:
+            self.video_frame_rate = record.get("frame_rate")
+        if self.audio_step_rate is None and record.get("audio_step"):
+            self.audio_step_rate = record["sampling_rate"] / record["audio_step"]
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name == "fusion_residual" and isinstance(value, bool):  # earlier versions asked "inside or not at all?"
+            value = "inside" if value else "none"
         is_made = vars(self).get("_post_init_done", False)  # transformers sets it at the end of its __post_init__
         if not is_made or name not in ("id2label", "label2id") or not value:
             super().__setattr__(name, value)
@@ -292,19 +357,32 @@ class AmessConfig(AmessVersionedConfig):
             self._clear_label_fields()
 
     def append_label(self, name: str) -> None:
-        """Add a label behind the others; what belongs to these stays."""
+        """Add a label behind the others; what belongs to these stays.
+
+        Thresholds on probabilities are cleared, with a warning, because a share of every probability now goes to the
+        new label. The temperature stays: the logits of the other labels are what it was fitted on.
+        """
         labels = dict(enumerate([*self.label_names, name]))
         vars(self).update(id2label=labels, label2id=_ids_by_name(labels))
+        if stale := self._cleared(PROBABILITY_FIELDS):
+            logger.warning(
+                f"{', '.join(stale)} of the model without {name!r} are cleared: they were fitted on probabilities "
+                "that the new label changes. Set them on model.config, or train with all labels."
+            )
+
+    def _cleared(self, names: Sequence[str]) -> list[str]:
+        """Clear fields, and return the names of those that held something."""
+        stale = [name for name in names if getattr(self, name) is not None]
+        for name in stale:
+            setattr(self, name, None)
+        return stale
 
     def _clear_label_fields(self) -> None:
         """Clear what belongs to other labels; an out-of-scope label stays if there still is a label of this name."""
-        stale = [name for name in LABEL_FIELDS if getattr(self, name) is not None]
-        if self.out_of_scope_label in self.label_names:
-            stale.remove("out_of_scope_label")
+        keeps_unknown = self.out_of_scope_label in self.label_names
+        stale = self._cleared([name for name in LABEL_FIELDS if name != "out_of_scope_label" or not keeps_unknown])
         if not stale:
             return
-        for name in stale:
-            setattr(self, name, None)
         logger.warning(
             f"The labels are now {', '.join(map(repr, self.label_names))}; {', '.join(stale)} of the other labels "
             "are cleared. Give the new labels theirs: model.set_label_descriptions(...), and set the others on "
@@ -320,7 +398,7 @@ class AmessConfig(AmessVersionedConfig):
         """
         if _describes_media_encoder(config_dict):
             return AmessMediaEncoderConfig.from_dict(config_dict, **kwargs)
-        config_dict = _without_stale_labels(config_dict)
+        config_dict = VALUES_BEFORE_THE_FIELD | _without_stale_labels(config_dict)
         id2label, label2id = kwargs.pop("id2label", None), kwargs.pop("label2id", None)
         if id2label and label2id and _ids_by_name(id2label) != _ids_by_name(_names_by_id(label2id)):
             raise ValueError(f"id2label={id2label} and label2id={label2id} do not agree: give one of them.")
@@ -384,6 +462,11 @@ class AmessConfig(AmessVersionedConfig):
         return {"video": self.video_feature_size, "audio": self.audio_feature_size}
 
     @property
+    def feature_rates(self) -> dict[str, float | None]:
+        """Frames and steps per second by modality; `None` where they are not known."""
+        return {"video": self.video_frame_rate, "audio": self.audio_step_rate}
+
+    @property
     def label_names(self) -> list[str]:
         """Names of the labels in the order of their ids."""
         return [label for _, label in sorted((int(index), label) for index, label in (self.id2label or {}).items())]
@@ -406,6 +489,59 @@ class AmessConfig(AmessVersionedConfig):
         threshold = self.out_of_scope_threshold if threshold is None else threshold
         return label == self.out_of_scope_label or (threshold is not None and score < threshold)
 
+    def verdict(
+        self, intents: Sequence[tuple[str, float]], threshold: float | None = None
+    ) -> tuple[str, tuple[str, ...]]:
+        """Judge an answer in words for people: `is_out_of_scope`, but between two known intents it is "unsure".
+
+        An answer is unsure if the likeliest intent alone does not reach the threshold, the second is a known intent
+        that is at least `unsure_ratio` times as probable, and the two together reach the threshold.
+
+        Args:
+            intents: Labels with their calibrated probabilities, the likeliest first; at least two where there are.
+            threshold: Lowest probability in scope; by default `out_of_scope_threshold`.
+
+        Returns:
+            `"in_scope"`, `"unsure"` or `"out_of_scope"`, and for `"unsure"` the two intents.
+        """
+        threshold = self.out_of_scope_threshold if threshold is None else threshold
+        (first, score), *others = intents
+        if not self.is_out_of_scope(first, score, threshold):
+            return "in_scope", ()
+        if self.unsure_ratio is not None and threshold is not None and self.out_of_scope_label != first and others:
+            second, rival = others[0]
+            if second != self.out_of_scope_label and rival >= self.unsure_ratio * score and score + rival >= threshold:
+                return "unsure", (first, second)
+        return "out_of_scope", ()
+
+    def coverage_threshold(self, coverage: float) -> float:
+        """Find the lowest probability of an intent in a prediction set.
+
+        A coverage between two whole percents gets the threshold of the higher one, so that the guarantee holds.
+
+        Args:
+            coverage: Share of utterances whose set is to hold their intent, such as 0.9.
+
+        Raises:
+            ValueError: The model has no thresholds, or none for this coverage.
+        """
+        if not self.coverage_thresholds:
+            raise ValueError(
+                f"coverage={coverage!r} needs a model with prediction sets, and this one has no coverage_thresholds: "
+                "it was trained by an earlier version or with a small validation split, or its labels have changed. "
+                "Train it with at least 50 validation utterances, or leave coverage out."
+            )
+        known = {int(percent): float(threshold) for percent, threshold in self.coverage_thresholds.items()}
+        is_number = isinstance(coverage, (int, float)) and not isinstance(coverage, bool)
+        # Rounded, because 100 * 0.57 is above 57.
+        percent = math.ceil(round(100 * coverage, 6)) if is_number and math.isfinite(coverage) else -1
+        if not min(known) <= percent <= max(known):
+            raise ValueError(
+                f"coverage={coverage!r} must be a share of utterances from {min(known) / 100} to {max(known) / 100}: "
+                "the validation split of this model gives thresholds for these."
+            )
+        return known[percent]
+
     def validate_amess(self) -> None:
         """Refuse settings that cannot work together."""
         model_type = self.text_encoder_config.model_type
@@ -422,8 +558,27 @@ class AmessConfig(AmessVersionedConfig):
                 f"fusion_num_attention_heads={self.fusion_num_attention_heads} does not divide the text model's "
                 f"hidden size {self.hidden_size}. Choose a divisor of it."
             )
+        for name in ("video_frame_rate", "audio_step_rate"):
+            rate = getattr(self, name)
+            if rate is not None and rate <= 0:
+                raise ValueError(f"{name}={rate} must be above 0, or None where it is not known.")
+        if self.fusion_gain < 0:
+            raise ValueError(f"fusion_gain={self.fusion_gain} must be 0 or more.")
         if self.out_of_scope_threshold is not None and not 0 <= self.out_of_scope_threshold <= 1:
             raise ValueError(f"out_of_scope_threshold={self.out_of_scope_threshold} must be a probability, 0 to 1.")
+        if self.unsure_ratio is not None and not 0 < self.unsure_ratio <= 1:
+            raise ValueError(f"unsure_ratio={self.unsure_ratio} must be above 0 and at most 1, or None.")
+        kept = self.familiar_clips or {}
+        if not set(kept) <= set(self.feature_sizes) or any(number < 1 for number in kept.values()):
+            raise ValueError(f"familiar_clips={kept} must hold numbers above 0, of video and audio clips.")
+        if self.temperature is not None and not (self.temperature > 0 and math.isfinite(self.temperature)):
+            raise ValueError(f"temperature={self.temperature} must be a number above 0, or None.")
+        for percent, threshold in (self.coverage_thresholds or {}).items():
+            if not percent.isdecimal() or not 0 < int(percent) < 100 or not 0 <= threshold <= 1:
+                raise ValueError(
+                    f"coverage_thresholds has {percent!r}: {threshold}. Keys are whole percents from 1 to 99, as "
+                    "text; values are probabilities, 0 to 1."
+                )
         if self.contrastive_temperature <= 0:
             raise ValueError(f"contrastive_temperature={self.contrastive_temperature} must be above 0.")
         if self.semantic_residual and self.description_size not in (None, self.hidden_size):

@@ -36,6 +36,48 @@ def eager_attention_forward(
     return torch.matmul(dropped, value).transpose(1, 2).contiguous(), weights
 
 
+# Periods of the sinusoids of time, in seconds: differences of a quarter of a second up to recordings of a minute.
+TIME_PERIODS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+# Seconds that an utterance counts as whose frames have no rate. Utterances of conversations take two to four.
+UNTIMED_SECONDS = 4.0
+
+
+def frame_times(mask: torch.Tensor, rate: float | None) -> torch.Tensor:
+    """Times of frames or steps in seconds from the start of the utterance.
+
+    Without a rate the utterance counts as `UNTIMED_SECONDS` long, whatever its number of frames. Picture and sound of
+    an utterance last equally long, so that both have one clock in this way as well; a rate that nobody knows would
+    put them on two. (Frames that were cut off at the limit are missed: the rest counts as the whole.)
+
+    Args:
+        mask (`(batch, frames)`): Booleans, true for real frames.
+        rate: Frames per second; `None` if it is not known.
+
+    Returns:
+        `(batch, frames)`, float32. A row's times depend neither on its padding nor on other rows.
+    """
+    index = torch.arange(mask.shape[1], device=mask.device, dtype=torch.float32).expand(mask.shape)
+    if rate is not None:
+        return index / rate
+    lengths = torch.where(mask, index + 1, 0).amax(-1, keepdim=True).clamp(min=1)
+    return index * (UNTIMED_SECONDS / lengths)
+
+
+def with_time(features: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+    """Put sine and cosine of the times, at each of `TIME_PERIODS`, behind the features.
+
+    A projection of the longer vector is the projection of the feature plus one of its time, so that keys and values
+    both know it. The product with 16 more numbers costs next to nothing, and a query can still be sent to the space of
+    the features.
+
+    Args:
+        features (`(batch, frames, feature_size)`): Features.
+        times (`(batch, frames)`): Times in seconds.
+    """
+    phases = times.unsqueeze(-1) * (2 * torch.pi / torch.tensor(TIME_PERIODS, device=times.device))
+    return torch.cat([features, phases.sin().to(features.dtype), phases.cos().to(features.dtype)], dim=-1)
+
+
 class AmessAttentionProjection(nn.Linear):
     """Query, key or value projection of the fusion.
 
@@ -284,27 +326,18 @@ class AmessAnchorAttention(nn.Module):
 
 
 @torch.no_grad()
-def select_anchors(
-    text: torch.Tensor, fused: torch.Tensor, mask: torch.Tensor, num_anchors: int, score: str = "ratio"
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """AnSelect (eq. 5 and 7): choose the tokens whose nearest fused token is much nearer than the second.
-
-    The choice is discrete, so no gradient flows through it. Padding is never chosen. With fewer real tokens than
-    anchors the last slots are masked; with `num_anchors` at or above the length every token is an anchor. Of equal
-    scores the earlier token's comes first.
+def similarity_scores(text: torch.Tensor, fused: torch.Tensor, mask: torch.Tensor, score: str) -> torch.Tensor:
+    """Score tokens as the paper does (eq. 5 and 7): is the nearest fused token much nearer than the second?
 
     Args:
         text (`(batch, text, hidden_size)`): E_text.
         fused (`(batch, text, hidden_size)`): E_fused.
         mask (`(batch, text)`): Booleans, true for real tokens.
-        num_anchors: Number of anchors, the paper's k.
-        score: Kind of score, see `AmessConfig.anchor_score`.
+        score: `"ratio"`, `"lowe"` or `"raw"`, see `AmessConfig.anchor_score`.
 
     Returns:
-        Positions, scores and mask, each `(batch, min(k, text))`, the best first.
+        Scores `(batch, text)`, float32.
     """
-    if score not in ("ratio", "lowe", "raw"):
-        raise ValueError(f"anchor_score={score!r} is unknown: choose 'ratio', 'lowe' or 'raw'.")
     text = nn.functional.normalize(text.float(), dim=-1)
     fused = nn.functional.normalize(fused.float(), dim=-1)
     with torch.autocast(device_type=text.device.type, enabled=False):
@@ -321,17 +354,86 @@ def select_anchors(
 
     tiny = 1e-6
     if score == "ratio":
-        scores = (1 + nearest) / (1 + second + tiny)
-    elif score == "lowe":
-        scores = nearest / (tiny - second)
-    else:
-        # As printed the ratio flips its sign or explodes where the second cosine is not positive; the floor bounds it.
-        scores = nearest / second.clamp(min=tiny)
+        return (1 + nearest) / (1 + second + tiny)
+    if score == "lowe":
+        return nearest / (tiny - second)
+    # As printed the ratio flips its sign or explodes where the second cosine is not positive; the floor bounds it.
+    return nearest / second.clamp(min=tiny)
 
+
+@torch.no_grad()
+def attention_peaks(weights: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Score tokens by how peaked their attention over the frames is.
+
+    The score is the mean over the heads of what the entropy of the weights lacks to its largest value, as a share of
+    that: 0 for equal weights, 1 for a single frame, whatever the number of frames.
+
+    Args:
+        weights (`(batch, heads, text, frames)`): Attention weights.
+        mask (`(batch, frames)`): Booleans, true for real frames.
+
+    Returns:
+        Scores `(batch, text)`, float32. Of a single frame all tokens have 1.
+    """
+    entropy = torch.special.entr(weights.float()).sum(-1)
+    largest = mask.sum(-1).clamp(min=2).log()[:, None, None]
+    scores: torch.Tensor = (1 - entropy / largest).mean(1)
+    return scores
+
+
+@torch.no_grad()
+def best_places(
+    scores: torch.Tensor, mask: torch.Tensor, num_anchors: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Choose the places with the highest scores.
+
+    The choice is discrete, so no gradient flows through it. Padding is never chosen. With fewer real places than
+    anchors the last slots are masked; with `num_anchors` at or above the length every place is an anchor. Of equal
+    scores the earlier place comes first.
+
+    Args:
+        scores (`(batch, places)`): Scores.
+        mask (`(batch, places)`): Booleans, true for places that may be chosen.
+        num_anchors: Number of anchors, the paper's k.
+
+    Returns:
+        Positions, scores and mask, each `(batch, min(k, places))`, the best first.
+    """
     order = scores.masked_fill(~mask, float("-inf")).argsort(dim=-1, descending=True, stable=True)
     indices = order[:, :num_anchors]
     anchor_mask = mask.gather(1, indices)
     return indices, scores.gather(1, indices).masked_fill(~anchor_mask, 0.0), anchor_mask
+
+
+def select_anchors(
+    text: torch.Tensor, fused: torch.Tensor, mask: torch.Tensor, num_anchors: int, score: str = "ratio"
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """AnSelect (eq. 5 and 7): `best_places` of `similarity_scores`.
+
+    Raises:
+        ValueError: The score is none of the paper's.
+    """
+    if score not in ("ratio", "lowe", "raw"):
+        raise ValueError(f"anchor_score={score!r} is unknown: choose 'ratio', 'lowe' or 'raw'.")
+    return best_places(similarity_scores(text, fused, mask, score), mask, num_anchors)
+
+
+def without_special_tokens(mask: torch.Tensor, token_type_ids: torch.Tensor | None = None) -> torch.Tensor:
+    """Tokens of the text without those that the tokenizer puts around it.
+
+    These are the first and the last real token and, where a dialogue context follows as segment 1, the last of segment
+    0. A text without words keeps its special tokens: something has to stand for the modality.
+
+    Args:
+        mask (`(batch, text)`): Booleans, true for real tokens, which come before the padding.
+        token_type_ids (`(batch, text)`): Segment ids, if any.
+    """
+    ends = mask & ~nn.functional.pad(mask[:, 1:], (0, 1))
+    if token_type_ids is not None:
+        ends = ends | (mask & (nn.functional.pad(token_type_ids.diff(dim=1), (0, 1)) > 0))
+    words = mask & ~ends
+    words = torch.cat([torch.zeros_like(words[:, :1]), words[:, 1:]], dim=1)
+    return torch.where(words.any(-1, keepdim=True), words, mask)
 
 
 @dataclass
@@ -339,8 +441,8 @@ class AmessAnchors:
     """Anchors of one modality.
 
     Attributes:
-        indices (`(batch, anchors)`): Text positions of the fused tokens.
-        scores (`(batch, anchors)`): Reliability of the tokens, best first; 0 in masked slots.
+        indices (`(batch, anchors)`): Text positions of the fused tokens, or places of the frames (`anchor_kind`).
+        scores (`(batch, anchors)`): Scores by which they were chosen, best first; 0 in masked slots.
         mask (`(batch, anchors)`): Booleans, false for empty slots.
     """
 
@@ -349,43 +451,127 @@ class AmessAnchors:
     mask: torch.Tensor
 
 
+@dataclass
+class AmessReading:
+    """What the text read from one modality.
+
+    Attributes:
+        fused (`(batch, text, hidden_size)`): E_fused of eq. 4 / 6.
+        frames (`(batch, frames, size)`): Keys and values of the attention: (aligned) features, with their times.
+        mask (`(batch, frames)`): Booleans, true for real frames.
+        weights (`(batch, heads, text, frames)`): Attention weights, if they are needed.
+    """
+
+    fused: torch.Tensor
+    frames: torch.Tensor
+    mask: torch.Tensor
+    weights: torch.Tensor | None
+
+
 class AmessModalityBranch(nn.Module):
     """Parts of A-ME that belong to one nonverbal modality."""
 
-    def __init__(self, config: AmessConfig, feature_size: int, max_length: int, exchanges_anchors: bool):
+    def __init__(self, config: AmessConfig, name: str, exchanges_anchors: bool):
         super().__init__()
         self.config = config
+        feature_size = config.feature_sizes[name]
+        assert feature_size is not None  # `modalities` names this one
+        max_length = config.max_video_length if name == "video" else config.max_audio_length
+        self.rate = config.feature_rates[name]
+        self.has_time = config.alignment == "none" and config.time_encoding == "sinusoids"
         self.alignment = AmessAlignment(config.alignment, feature_size, max_length, config.max_text_length)
-        self.cross_attention = AmessCrossAttention(config, feature_size)
+        self.cross_attention = AmessCrossAttention(config, feature_size + 2 * len(TIME_PERIODS) * self.has_time)
         if config.use_anchor_embedding:
             self.temporal_attention = AmessCrossAttention(config, config.hidden_size)
             if exchanges_anchors:
                 self.anchor_attention = AmessAnchorAttention(config)
 
-    def fuse(
+    def read(
         self, text: torch.Tensor, features: torch.Tensor, mask: torch.Tensor, output_attentions: bool
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Compute E_fused (eq. 4 / 6), `(batch, text, hidden_size)`, and on request its attention weights."""
-        aligned, aligned_mask = self.alignment(features, mask)
-        fused, weights = self.cross_attention(text, aligned, aligned_mask, output_attentions)
-        return fused, weights
+    ) -> AmessReading:
+        """Let the text read the frames (eq. 4 / 6).
+
+        Args:
+            text (`(batch, text, hidden_size)`): E_text.
+            features (`(batch, frames, feature_size)`): Features of the frames.
+            mask (`(batch, frames)`): Booleans, true for real frames.
+            output_attentions: Whether to return the weights, too.
+        """
+        frames, frame_mask = self.alignment(features, mask)
+        if self.has_time:
+            frames = with_time(frames, frame_times(frame_mask, self.rate))
+        chooses_by_attention = self.config.anchor_score == "attention" or self.config.anchor_kind == "frames"
+        needs_weights = self.config.use_anchor_embedding and chooses_by_attention
+        fused, weights = self.cross_attention(text, frames, frame_mask, output_attentions or needs_weights)
+        return AmessReading(fused, frames, frame_mask, weights)
 
     def select(
-        self, text: torch.Tensor, fused: torch.Tensor, text_mask: torch.Tensor, present: torch.Tensor
+        self, text: torch.Tensor, reading: AmessReading, text_mask: torch.Tensor, word_mask: torch.Tensor
     ) -> tuple[torch.Tensor, AmessAnchors]:
-        """Choose anchors A (eq. 5 / 7), `(batch, anchors, hidden_size)`; none in rows without the modality."""
-        indices, scores, mask = select_anchors(
-            text, fused, text_mask & present[:, None], self.config.num_anchors, self.config.anchor_score
-        )
-        anchors = fused.gather(1, indices.unsqueeze(-1).expand(-1, -1, fused.shape[-1]))
-        return anchors, AmessAnchors(indices, scores, mask)
+        """Choose anchors A (eq. 5 / 7), `(batch, anchors, hidden_size)`; none in rows without the modality.
+
+        Args:
+            text (`(batch, text, hidden_size)`): E_text.
+            reading: What the text read from the modality.
+            text_mask (`(batch, text)`): Booleans, true for real tokens.
+            word_mask (`(batch, text)`): Booleans, true for tokens that may be anchors.
+        """
+        number, score = self.config.num_anchors, self.config.anchor_score
+        if self.config.anchor_kind == "frames":
+            assert reading.weights is not None  # `read` keeps them for this
+            shares = reading.weights.detach().float().mean(1) * text_mask.unsqueeze(-1)
+            places = best_places(shares.sum(1) / text_mask.sum(-1, keepdim=True).clamp(min=1), reading.mask, number)
+            chosen = _at(reading.frames, places[0])
+            return self.cross_attention.output(self.cross_attention.attention.v_proj(chosen)), AmessAnchors(*places)
+        if score == "attention":
+            assert reading.weights is not None  # likewise
+            scores = attention_peaks(reading.weights, reading.mask)
+        else:
+            scores = similarity_scores(text, reading.fused, text_mask, score)
+        places = best_places(scores, word_mask & reading.mask.any(-1)[:, None], number)
+        return _at(reading.fused, places[0]), AmessAnchors(*places)
+
+
+def _at(sequence: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+    """Vectors of `(batch, length, size)` at places `(batch, number)`: `(batch, number, size)`."""
+    return sequence.gather(1, indices.unsqueeze(-1).expand(-1, -1, sequence.shape[-1]))
+
+
+class AmessFusionNorm(nn.LayerNorm):
+    """LayerNorm of eq. 13 where the text is added behind it.
+
+    A class of its own, because its weight starts at `fusion_gain` times the size of the word embeddings, not at one:
+    a pretrained encoder first reads its own words, and learns how much of the modalities to add.
+    """
+
+
+@torch.no_grad()
+def embedding_size(embeddings: Any) -> torch.Tensor:
+    """Measure the root mean square of E_text's entries: 0.54 for MiniLM, 1 without pretraining.
+
+    The weights decide it. The measurement embeds up to 1024 words that lie evenly in the vocabulary, sixteen to a
+    text. (The weights of the last LayerNorm alone would give 0.63 for MiniLM: they are small where entries are large.)
+
+    Args:
+        embeddings: Embedding layer of a BERT-family encoder.
+    """
+    words = embeddings.word_embeddings.num_embeddings
+    length = min(words, 16)
+    device = embeddings.word_embeddings.weight.device
+    ids = torch.linspace(0, words - 1, min(words, 1024) // length * length, device=device)
+    training = embeddings.training
+    embeddings.eval()  # without dropout
+    entries: torch.Tensor = embeddings(input_ids=ids.long().view(-1, length))
+    embeddings.train(training)
+    return entries.float().square().mean().sqrt()
 
 
 class AmessFusion(nn.Module):
     """Whole A-ME: E_m from the text, the video frames and the audio steps (eq. 4 to 13).
 
-    Departure from the paper: with `fusion_residual` the text itself stays in the sum of eq. 13, as the caption of the
-    paper's figure 2 has it (docs/design-decisions.md has the numbers for both).
+    Departure from the paper: the text itself is a part of E_m, as the caption of the paper's figure 2 has it. With
+    `fusion_residual="outside"` eq. 13 is as printed and the text is added to its result; with `"inside"` the text is a
+    third term in its LayerNorm (docs/design-decisions.md has the numbers).
     """
 
     def __init__(self, config: AmessConfig):
@@ -393,11 +579,27 @@ class AmessFusion(nn.Module):
         self.config = config
         both = config.video_feature_size is not None and config.audio_feature_size is not None
         if config.video_feature_size is not None:
-            self.video = AmessModalityBranch(config, config.video_feature_size, config.max_video_length, both)
+            self.video = AmessModalityBranch(config, "video", both)
         if config.audio_feature_size is not None:
-            self.audio = AmessModalityBranch(config, config.audio_feature_size, config.max_audio_length, both)
-        self.layer_norm = nn.LayerNorm(config.hidden_size)
+            self.audio = AmessModalityBranch(config, "audio", both)
+        norm = AmessFusionNorm if config.fusion_residual == "outside" else nn.LayerNorm
+        self.layer_norm = norm(config.hidden_size)
         self.dropout = nn.Dropout(config.fusion_dropout)
+
+    @torch.no_grad()
+    def start_from_embeddings(self, embeddings: Any) -> None:
+        """Start eq. 13's LayerNorm from pretrained word embeddings.
+
+        With `fusion_residual="outside"` its weight becomes `fusion_gain` times the size of the embeddings, else the
+        LayerNorm becomes that of the embeddings.
+
+        Args:
+            embeddings: Embedding layer of the text encoder.
+        """
+        if self.config.fusion_residual == "outside":
+            self.layer_norm.weight.fill_(self.config.fusion_gain * embedding_size(embeddings))
+        else:
+            self.layer_norm.load_state_dict(embeddings.LayerNorm.state_dict())
 
     def forward(
         self,
@@ -405,6 +607,7 @@ class AmessFusion(nn.Module):
         text_mask: torch.Tensor,
         features: dict[str, tuple[torch.Tensor, torch.Tensor]],
         output_attentions: bool = False,
+        token_type_ids: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, dict[str, AmessAnchors], dict[str, torch.Tensor | None]]:
         """Fuse a batch.
 
@@ -414,33 +617,37 @@ class AmessFusion(nn.Module):
             features: Features `(batch, frames, feature_size)` and their mask `(batch, frames)` by modality:
                 `"video"`, `"audio"` or both.
             output_attentions: Whether to return the weights of eq. 4 and 6.
+            token_type_ids (`(batch, text)`): Segment ids, which say where a dialogue context begins.
 
         Returns:
             E_m `(batch, text, hidden_size)`, the anchors and the attention weights by modality.
         """
         present = {name: mask.any(-1) for name, (_, mask) in features.items()}
-        fused, weights, anchors, places = {}, {}, {}, {}
+        readings, anchors, places = {}, {}, {}
         for name, (values, mask) in features.items():
-            fused[name], weights[name] = self._branch(name).fuse(text, values, mask, output_attentions)
+            readings[name] = self._branch(name).read(text, values, mask, output_attentions)
 
-        embeddings = fused
+        embeddings = {name: reading.fused for name, reading in readings.items()}
         if self.config.use_anchor_embedding:
-            for name in features:
-                anchors[name], places[name] = self._branch(name).select(text, fused[name], text_mask, present[name])
-            embeddings = {}
-            for name in features:
-                enhanced = anchors[name]
+            word_mask = text_mask
+            if self.config.exclude_special_tokens:
+                word_mask = without_special_tokens(text_mask, token_type_ids)
+            for name, reading in readings.items():
+                anchors[name], places[name] = self._branch(name).select(text, reading, text_mask, word_mask)
+            for name, reading in readings.items():
+                branch, enhanced = self._branch(name), anchors[name]
                 for other in features:
-                    if other == name:
-                        continue
-                    enhanced = self._branch(name).anchor_attention(enhanced, anchors[other], places[other].mask)
-                embeddings[name], _ = self._branch(name).temporal_attention(fused[name], enhanced, places[name].mask)
+                    if other != name:
+                        enhanced = branch.anchor_attention(enhanced, anchors[other], places[other].mask)
+                embeddings[name], _ = branch.temporal_attention(reading.fused, enhanced, places[name].mask)
 
         total = sum(embeddings[name] * present[name][:, None, None] for name in features)
-        total = text + total if self.config.fusion_residual else total
-        mixed = self.dropout(self.layer_norm(total))
+        place = self.config.fusion_residual
+        mixed = self.dropout(self.layer_norm(text + total if place == "inside" else total))
+        mixed = text + mixed if place == "outside" else mixed
         # A row that has text alone is that text: it must not depend on what the other rows of its batch bring along.
         has_any = torch.stack(list(present.values())).any(0)
+        weights = {name: reading.weights if output_attentions else None for name, reading in readings.items()}
         return torch.where(has_any[:, None, None], mixed, text), places, weights
 
     def _branch(self, name: str) -> AmessModalityBranch:

@@ -203,6 +203,11 @@ class IntentRows(Dataset[dict[str, Any]]):
         """Whether another epoch has other rows."""
         return self.indices is None and isinstance(self.split, PlantedDataset)
 
+    @property
+    def has_planted_bits(self) -> bool:
+        """Whether the labels consist of a text's group and of bits in video and audio."""
+        return isinstance(self.split, PlantedDataset) and self.split.settings.generator != "noise"
+
     def column(self, name: str) -> list[Any] | None:
         """Return all values of `id`, `text`, `label` or `context` without reading features.
 

@@ -16,7 +16,9 @@ from torch.utils.data import DataLoader
 
 from dataset_scripts.errors import interrupts_held
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
+from dataset_scripts.planted import planted_accuracies
 
+from .calibration import scaled_probabilities
 from .data import IntentCollator, IntentRows
 from .metrics.intent_classification.classification_scores import intent_classification
 
@@ -29,6 +31,7 @@ class Evaluation:
         logits (`(rows, labels)`): Logits, float32.
         labels (`(rows,)`): Gold label ids; the number of labels for a row out of scope without a label of the model.
         metrics: Result of the `intent_classification` metric, with `per_class`, over the rows with a label.
+        planted: Result of `planted_accuracies` on the planted benchmark; else `None`.
         representations (`(rows, size)`): Inputs of the classifier; `None` unless the caller wants them.
         description_similarity (`(rows, labels)`): Similarity to the descriptions, where the model returns it.
     """
@@ -36,6 +39,7 @@ class Evaluation:
     logits: np.ndarray
     labels: np.ndarray
     metrics: dict[str, Any]
+    planted: dict[str, float] | None = None
     representations: np.ndarray | None = None
     description_similarity: np.ndarray | None = None
 
@@ -46,26 +50,32 @@ class Evaluation:
         return predictions
 
     @property
-    def scores(self) -> np.ndarray:
-        """Softmax of the logits `(rows, labels)`."""
-        exponentials = np.exp(self.logits - self.logits.max(-1, keepdims=True))
-        scores: np.ndarray = exponentials / exponentials.sum(-1, keepdims=True)
-        return scores
+    def known(self) -> tuple[np.ndarray, np.ndarray]:
+        """Logits `(utterances, labels)` and label ids of the rows that have one of the model's labels."""
+        chosen = (self.labels >= 0) & (self.labels < self.logits.shape[-1])
+        return self.logits[chosen], self.labels[chosen]
 
 
-def prediction_columns(rows: IntentRows, evaluation: Evaluation) -> dict[str, Any]:
-    """Make the columns of `predictions.parquet` from the results on a split."""
+def prediction_columns(rows: IntentRows, evaluation: Evaluation, temperature: float = 1.0) -> dict[str, Any]:
+    """Make the columns of `predictions.parquet` from the results on a split.
+
+    Args:
+        rows: Rows of the split.
+        evaluation: Results on them.
+        temperature: Number that the logits are divided by, as the pipeline divides them.
+    """
     ids, texts = rows.column("id"), rows.column("text")
     if ids is None or texts is None:
         whole = [rows[index] for index in range(len(rows))]
         ids, texts = [row["id"] for row in whole], [row["text"] for row in whole]
     names = np.asarray([*rows.label_names, OUT_OF_SCOPE_LABEL])
+    scores = scaled_probabilities(evaluation.logits, temperature)
     return {
         "id": [str(value) for value in ids],
         "text": [str(value) for value in texts],
         "label": names[evaluation.labels].tolist(),
         "prediction": names[evaluation.predictions].tolist(),
-        "scores": pa.array(evaluation.scores.astype(np.float32).tolist(), pa.list_(pa.float32())),
+        "scores": pa.array(scores.astype(np.float32).tolist(), pa.list_(pa.float32())),
     }
 
 
@@ -89,6 +99,7 @@ class Evaluator:
         accelerator: Accelerator,
     ):
         self.label_names = rows.label_names
+        self.is_planted = rows.has_planted_bits
         self.accelerator = accelerator
         self.order = np.arange(len(rows)) if lengths is None else np.argsort(-lengths, kind="stable")
         loader = DataLoader(
@@ -135,6 +146,10 @@ class Evaluator:
         back = np.argsort(self.order, kind="stable")
         whole = {name: np.concatenate(values)[back] for name, values in parts.items()}
         known = (whole["labels"] >= 0) & (whole["labels"] < len(self.label_names))
-        predictions = whole["logits"].argmax(-1)
-        metrics = intent_classification(predictions[known], whole["labels"][known], self.label_names)
-        return Evaluation(metrics=metrics, **whole)
+        predictions, labels = whole["logits"].argmax(-1)[known], whole["labels"][known]
+        planted = None
+        if self.is_planted:
+            names = np.asarray(self.label_names)
+            planted = planted_accuracies(names[labels].tolist(), names[predictions].tolist())
+        metrics = intent_classification(predictions, labels, self.label_names)
+        return Evaluation(metrics=metrics, planted=planted, **whole)

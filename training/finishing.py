@@ -19,9 +19,17 @@ from modeling_amess import AmessForIntentClassification
 
 from .arguments import TrainingSettings
 from .baselines import MODELS
-from .calibration import calibration, fit_temperature
+from .calibration import (
+    REPORTED_COVERAGES,
+    ProbabilityFit,
+    calibration,
+    fit_probabilities,
+    scaled_probabilities,
+    set_figures,
+)
 from .checkpointing import CONTENT
 from .evaluation import Evaluation, prediction_columns
+from .familiarity import add_familiar_clips, few_clips
 from .finished_run import MODEL_FOLDER, read_prediction_rows, write_metrics, write_predictions
 from .model_card import write_card
 from .model_setup import quiet_transformers
@@ -51,17 +59,18 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
     best = accelerator.prepare_model(best, evaluation_mode=True)
     has_out_of_scope = scope.out_of_scope_id is not None
     evaluations = {name: evaluator.evaluate(best, has_out_of_scope) for name, evaluator in run.evaluators.items()}
-    threshold = pipeline_threshold(evaluations["validation"], scope)
+    fit = fit_probabilities(*evaluations["validation"].known, temperature=settings.model_config.get("temperature"))
+    threshold = pipeline_threshold(evaluations["validation"], scope, fit.applied_temperature)
     outside = None
     if run.train_evaluator is not None:
         train = run.train_evaluator.evaluate(best, has_out_of_scope)
         weight, bias = (part.detach().float().cpu().numpy() for part in (classifier.weight, classifier.bias))
-        outside = out_of_scope_results(train, evaluations, scope, (weight, bias), threshold)
+        outside = out_of_scope_results(train, evaluations, scope, (weight, bias), threshold, fit.applied_temperature)
     content = {
         "model": settings.model,
-        **{name: evaluation.metrics for name, evaluation in evaluations.items()},
+        **{name: split_results(evaluation) for name, evaluation in evaluations.items()},
         "out_of_scope_threshold": asdict(threshold),
-        "calibration": calibration_figures(evaluations),
+        "calibration": calibration_figures(evaluations, fit),
         **({} if outside is None else {"out_of_scope": {"held_out_intents": [*scope.held_out], **outside.metrics}}),
         "seed": settings.seed,
         "best_epoch": state.best_epoch,
@@ -80,13 +89,14 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
         CONTENT: run.facts[CONTENT],
     }
     if accelerator.is_main_process:
-        save_threshold(run, threshold.value)
-        attach_media_encoder(run)
+        save_probability_fit(run, fit, threshold.value)
+        if familiarity := complete_model(run):
+            content["familiarity"] = familiarity
         if "test" in evaluations:
-            columns = prediction_columns(run.rows["test"], evaluations["test"])
+            columns = prediction_columns(run.rows["test"], evaluations["test"], fit.applied_temperature)
             if outside is not None:
                 columns |= decision_columns(run.rows["test"].label_names, outside)
-            write_predictions(folder.path, columns, run.rows["test"].label_names)
+            write_predictions(folder.path, columns, run.rows["test"].label_names, fit.applied_temperature)
         write_metrics(folder.path, content)
         write_card(folder.path)
     for name, evaluation in evaluations.items():
@@ -108,50 +118,90 @@ def decision_columns(label_names: list[str], outside: OutOfScopeResults) -> dict
     }
 
 
-def calibration_figures(evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+def split_results(evaluation: Evaluation) -> dict[str, Any]:
+    """What `metrics.json` says of a split."""
+    return evaluation.metrics | ({} if evaluation.planted is None else {"planted": evaluation.planted})
+
+
+def calibration_figures(evaluations: dict[str, Evaluation], fit: ProbabilityFit) -> dict[str, Any]:
     """Measure the calibration of each split, on the rows that have one of the model's labels.
 
+    Args:
+        evaluations: Evaluations by split.
+        fit: Temperature and thresholds, fitted on the validation split.
+
     Returns:
-        `temperature`, fitted on the validation split, and by split the calibration of the plain probabilities with
-        that of the `scaled` ones.
+        `temperature`, the number of utterances that it was fitted on, whether it is applied and why not, the
+        `coverage_thresholds`, and by split the calibration of the plain probabilities with that of the `scaled` ones;
+        for the test split the `prediction_sets` by coverage as well.
     """
-    known = {}
-    for name, evaluation in evaluations.items():
-        chosen = evaluation.labels < evaluation.logits.shape[-1]
-        known[name] = evaluation.logits[chosen], evaluation.labels[chosen]
-    temperature = fit_temperature(*known["validation"])
-    return {"temperature": temperature} | {
-        name: asdict(calibration(*rows)) | {"scaled": asdict(calibration(*rows, temperature))}
-        for name, rows in known.items()
+    figures: dict[str, Any] = {
+        "temperature": fit.temperature,
+        "fitted_on": fit.utterances,
+        "applied": fit.reason is None,
+        "reason": fit.reason,
+        **({} if fit.coverage_thresholds is None else {"coverage_thresholds": fit.coverage_thresholds}),
     }
+    for name, evaluation in evaluations.items():
+        rows = evaluation.known
+        figures[name] = asdict(calibration(*rows)) | {"scaled": asdict(calibration(*rows, fit.temperature))}
+    if fit.coverage_thresholds and "test" in evaluations:
+        logits, labels = evaluations["test"].known
+        probabilities = scaled_probabilities(logits, fit.applied_temperature)
+        figures["test"]["prediction_sets"] = {
+            str(percent): asdict(set_figures(probabilities, labels, fit.coverage_thresholds[str(percent)]))
+            for percent in REPORTED_COVERAGES
+        }
+    return figures
 
 
-def save_threshold(run: Run, threshold: float) -> None:
-    """Put the threshold into the config of the saved model, unless the settings give one (main process)."""
+def save_probability_fit(run: Run, fit: ProbabilityFit, threshold: float) -> None:
+    """Put temperature and thresholds into the config of the saved model, unless the settings give them (main process).
+
+    Args:
+        run: Run whose model is saved.
+        fit: Temperature and thresholds of prediction sets.
+        threshold: Out-of-scope threshold on the probabilities that the temperature gives.
+    """
     if not MODELS[run.settings.model].in_pipeline:
         return
     config = MODELS[run.settings.model].config_class.from_pretrained(run.folder.model_folder)
-    if config.out_of_scope_threshold is not None:
-        return
-    config.out_of_scope_threshold = threshold
+    fitted = {
+        "temperature": None if fit.reason else fit.temperature,
+        "coverage_thresholds": fit.coverage_thresholds,
+        "out_of_scope_threshold": threshold,
+    }
+    for name, value in fitted.items():
+        if run.settings.model_config.get(name) is None:
+            setattr(config, name, value)
     # A new file, because a checkpoint may have a hard link to the old one.
     with replacing(run.folder.model_folder / "config.json") as partial:
         config.to_json_file(partial)
 
 
-def attach_media_encoder(run: Run) -> None:
-    """Add the encoders that made the features to the saved model, which then takes clips (main process)."""
-    load, target = run.source.load_media_encoder, run.folder.model_folder
+def complete_model(run: Run) -> dict[str, Any]:
+    """Add to the saved model what the pipeline needs beside its weights (main process).
+
+    These are the training clips that others are compared with, and the encoders that made the features.
+
+    Returns:
+        Part `familiarity` of `metrics.json`; nothing for a model that reads text alone or is none of the pipeline's.
+    """
     takes_features = run.processor.video_feature_size is not None or run.processor.audio_feature_size is not None
-    if not run.settings.attach_media_encoder or load is None or not takes_features:
-        return
-    if not MODELS[run.settings.model].in_pipeline:
-        return
+    if not takes_features or not MODELS[run.settings.model].in_pipeline:
+        return {}
+    with quiet_transformers():
+        model = AmessForIntentClassification.from_pretrained(run.folder.model_folder)
+    lengths = {"video": run.processor.max_video_length, "audio": run.processor.max_audio_length}
+    figures = add_familiar_clips(model, run.rows, lengths)
+    for line in few_clips(figures):
+        run.accelerator.print(line)
+    if run.settings.attach_media_encoder and run.source.load_media_encoder is not None:
+        model.attach_media_encoder(run.source.load_media_encoder())
     with run.folder.replacing_model() as partial, quiet_transformers():
-        model = AmessForIntentClassification.from_pretrained(target)
-        model.attach_media_encoder(load())
         model.save_pretrained(partial)
         run.processor.save_pretrained(partial)
+    return figures
 
 
 def report(settings: TrainingSettings, results: dict[str, dict[str, Any]]) -> None:

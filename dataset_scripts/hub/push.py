@@ -39,10 +39,6 @@ _REASONS = {
 }
 
 
-# Words for an interruption before the Hub was asked for anything.
-INTERRUPTED = "Interrupted. Nothing was pushed. Give the same command again."
-
-
 class HubPushError(UserError):
     """A push that did not happen, or not wholly. The message says what the Hub holds now and what to do."""
 

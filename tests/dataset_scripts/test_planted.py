@@ -10,12 +10,22 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
 from dataset_scripts import load_intent_dataset
 from dataset_scripts.labels import MINTREC_LABELS, UnknownLabelError
-from dataset_scripts.planted import MARKER_WORDS, PLANTED_GROUPS, PlantedDataset, PlantedSettings
+from dataset_scripts.planted import (
+    GENERATORS,
+    GROUP_NAMES,
+    MARKER_WORDS,
+    PLANTED_GROUPS,
+    PlantedDataset,
+    PlantedSettings,
+    planted_accuracies,
+)
 
 
 BITS = {label: (place >> 1, place & 1) for group in PLANTED_GROUPS for place, label in enumerate(group)}
@@ -39,7 +49,7 @@ def test_groups_hold_every_intent_once():
     assert sorted(label for group in PLANTED_GROUPS for label in group) == sorted(MINTREC_LABELS)
 
 
-@pytest.mark.parametrize("generator", ["groups", "token_cue", "noise"])
+@pytest.mark.parametrize("generator", GENERATORS)
 def test_rows_are_a_pure_function_of_seed_epoch_and_index(generator):
     dataset, again = planted(generator=generator), planted(generator=generator)
     first = dataset[7]
@@ -56,7 +66,7 @@ def test_rows_are_a_pure_function_of_seed_epoch_and_index(generator):
         dataset[len(dataset)]
 
 
-@pytest.mark.parametrize("generator", ["groups", "token_cue"])
+@pytest.mark.parametrize("generator", ["groups", "token_cue", "order_cue"])
 def test_train_pairs_texts_and_labels_anew_every_epoch_within_the_group(generator):
     dataset = planted(generator=generator)
     seen = collections.defaultdict(set)
@@ -207,6 +217,7 @@ def test_rows_per_text_multiplies_train_with_ids_of_its_own():
         ({"generator": "group"}, "generator 'group'"),
         ({"min_length_fraction": 0.0}, "min_length_fraction"),
         ({"num_slots": 5}, "num_slots.* even"),
+        ({"generator": "noise", "named_groups": True}, "named_groups"),
         ({"rows_per_text": 0}, "rows_per_text"),
         ({"max_video_length": 10}, "video clip has 4 frames.* 8"),
     ],
@@ -267,3 +278,47 @@ def test_a_row_takes_about_a_millisecond():
         dataset[index]
         times.append(time.perf_counter() - start)
     assert np.median(times) < 3e-3  # 0.4 ms on one idle core; the margin is for a busy machine
+
+
+@settings(max_examples=50, deadline=None)
+@given(pairs=st.lists(st.tuples(*[st.sampled_from(MINTREC_LABELS)] * 2), min_size=1, max_size=30))
+def test_the_accuracy_taken_apart(pairs):
+    labels, predictions = zip(*pairs, strict=True)
+    found = planted_accuracies(labels, predictions)
+    right = np.array([(GROUP[a] == GROUP[b], *np.equal(BITS[a], BITS[b])) for a, b in pairs])
+    np.testing.assert_allclose([*found.values()], right.mean(axis=0))
+    # A label is right where its three parts are.
+    assert np.mean([a == b for a, b in pairs]) == pytest.approx(right.all(axis=1).mean())
+    assert [*found] == ["group_accuracy", "video_bit_accuracy", "audio_bit_accuracy"]
+
+
+@pytest.mark.parametrize("modality", ["video", "audio"])
+def test_in_order_cue_the_earlier_event_shows_the_bit_and_a_set_of_frames_tells_nothing(modality):
+    dataset = planted(generator="order_cue", rows_per_text=3)
+    for index in range(len(dataset)):
+        clip = dataset.clip(index)
+        first, second = getattr(clip, f"{modality}_events")
+        assert first.start + first.length <= second.start
+        assert (first.vectors, second.vectors) in [((0,), (1,)), ((1,), (0,))]
+        assert first.vectors[0] == bit(dataset, clip.label, modality)
+    # With the events in reverse order the frames are the same set, and the bit is the other one.
+    rows = [dataset[index] for index in range(len(dataset))]
+    bits = [bit(dataset, row["label"], modality) for row in rows]
+    sorted_frames = np.stack(
+        [np.sort(row[f"{modality}_features"] @ dataset.table(modality).T, axis=0)[-8:].ravel() for row in rows]
+    )
+    assert cross_val_score(
+        LogisticRegression(C=0.01, max_iter=1000), sorted_frames, bits, cv=5
+    ).mean() == pytest.approx(0.5, abs=0.07)
+
+
+@pytest.mark.parametrize("generator", ["groups", "token_cue", "order_cue"])
+def test_a_text_may_name_its_group_and_nothing_else(generator):
+    dataset = planted(generator=generator, named_groups=True)
+    texts = collections.defaultdict(set)
+    for index in range(len(dataset)):
+        clip = dataset.clip(index)
+        texts[GROUP[MINTREC_LABELS[clip.label]]].add(clip.text.split(": ", 1)[-1])
+    assert all(len(found) == 1 for found in texts.values()) and len(texts) == len(PLANTED_GROUPS)
+    assert all(GROUP_NAMES[group] in found.pop() for group, found in texts.items())
+    assert dataset[0]["text"] == dataset.clip(0).text

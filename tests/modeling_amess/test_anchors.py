@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling_amess.fusion_amess import select_anchors
+from modeling_amess.fusion_amess import attention_peaks, best_places, select_anchors, without_special_tokens
 
 from .tiny import tiny_batch, tiny_model
 
@@ -88,13 +88,13 @@ def test_all_anchors_in_any_order_equal_attending_to_the_whole_fused_sequence():
     }
     with torch.no_grad():
         selected, _, _ = fusion(text, mask, features)
-        fused = {name: getattr(fusion, name).fuse(text, *features[name], False)[0] for name in features}
-        total = text
+        fused = {name: getattr(fusion, name).read(text, *features[name], False).fused for name in features}
+        total = 0
         for name, other in (("video", "audio"), ("audio", "video")):
             branch = getattr(fusion, name)
             enhanced = branch.anchor_attention(fused[name], fused[other], mask)
             total = total + branch.temporal_attention(fused[name], enhanced, mask)[0]
-        torch.testing.assert_close(selected, fusion.layer_norm(total))
+        torch.testing.assert_close(selected, text + fusion.layer_norm(total))
 
 
 def test_fewer_anchors_change_the_answer():
@@ -129,3 +129,44 @@ def test_no_gradient_flows_through_the_choice_but_it_does_through_the_chosen():
     output.loss.backward()
     without = [name for name, parameter in model.named_parameters() if parameter.grad is None]
     assert without == []
+
+
+def test_the_token_whose_attention_is_the_most_peaked_is_the_best_anchor_however_many_frames_there_are():
+    even, wide, narrow = [0.25] * 4, [0.5, 0.5, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]
+    weights = torch.tensor([[[even, wide, narrow]]])
+    scores = attention_peaks(weights, torch.ones(1, 4, dtype=torch.bool))
+    torch.testing.assert_close(scores, torch.tensor([[0.0, 0.5, 1.0]]))
+    # Padding has no weight and does not count.
+    padded = torch.nn.functional.pad(weights, (0, 3))
+    torch.testing.assert_close(attention_peaks(padded, torch.arange(7)[None] < 4), scores)
+    assert best_places(scores, torch.ones(1, 3, dtype=torch.bool), 2)[0].tolist() == [[2, 1]]
+
+
+def test_special_tokens_are_the_ends_of_the_segments_unless_there_is_nothing_else():
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1, 1], [1, 1, 0, 0, 0, 0, 0]]).bool()
+    segments = torch.tensor([[0] * 7, [0, 0, 0, 1, 1, 1, 1], [0] * 7])
+    words = without_special_tokens(mask, segments).int().tolist()
+    assert words == [[0, 1, 1, 1, 1, 0, 0], [0, 1, 0, 1, 1, 1, 0], [1, 1, 0, 0, 0, 0, 0]]
+    assert without_special_tokens(mask)[:1].tolist() == without_special_tokens(mask, segments)[:1].tolist()
+
+
+@pytest.mark.parametrize("score", ["ratio", "attention"])
+def test_special_tokens_are_no_anchors_where_they_are_excluded(score):
+    batch = tiny_batch()
+    last = batch["attention_mask"].sum(-1) - 1
+    with torch.no_grad():
+        output = tiny_model(anchor_score=score, exclude_special_tokens=True)(**batch)
+    for row in range(4):
+        chosen = output.video_anchor_indices[row][output.video_anchor_mask[row].bool()].tolist()
+        assert chosen and not {0, int(last[row])} & set(chosen)
+
+
+def test_frames_as_anchors_are_those_that_the_tokens_attend_to_most():
+    batch = tiny_batch()
+    with torch.no_grad():
+        output = tiny_model(anchor_kind="frames")(**batch, output_attentions=True)
+    tokens, frames = (batch[name].sum(-1).tolist() for name in ("attention_mask", "video_attention_mask"))
+    for row in range(4):
+        share = output.video_attentions[row, :, : tokens[row]].mean((0, 1))
+        order = share.argsort(descending=True)[: min(frames[row], 4)]
+        assert output.video_anchor_indices[row][output.video_anchor_mask[row].bool()].tolist() == order.tolist()

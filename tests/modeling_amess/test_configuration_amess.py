@@ -69,6 +69,9 @@ def test_a_missing_modality_is_named_by_what_remains():
         ({"description_template": "{label}"}, "description_template"),
         ({"out_of_scope_label": "Nothing"}, "out_of_scope_label='Nothing'"),
         ({"out_of_scope_threshold": 1.5}, "out_of_scope_threshold=1.5"),
+        ({"temperature": 0}, "temperature=0"),
+        ({"coverage_thresholds": {"120": 0.5}}, "coverage_thresholds has '120'"),
+        ({"coverage_thresholds": {"90": 1.5}}, "coverage_thresholds has '90'"),
         ({"text_config": GPT2Config(n_embd=32, n_layer=1, n_head=4)}, "'gpt2'"),
     ],
     ids=str,
@@ -87,3 +90,11 @@ def test_values_of_a_wrong_type_are_refused(fields):
 def test_a_text_config_may_be_a_dict():
     config = AmessConfig(text_config=BertConfig(hidden_size=48, num_attention_heads=4).to_dict())
     assert config.text_config.hidden_size == config.description_size == 48
+
+
+def test_the_place_of_the_text_in_eq_13_may_be_given_as_earlier_versions_did():
+    assert AmessConfig().fusion_residual == "outside"
+    config = tiny_config(fusion_residual=True)
+    assert config.fusion_residual == "inside"
+    config.fusion_residual = False
+    assert config.fusion_residual == "none"

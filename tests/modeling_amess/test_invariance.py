@@ -7,7 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .tiny import padded, rows, tiny_batch, tiny_model
+from modeling_amess.fusion_amess import UNTIMED_SECONDS, frame_times
+
+from .tiny import padded, rows, tiny_batch, tiny_config, tiny_model
 
 
 ALIGNMENTS = ["none", "avg_pool", "ctc", "conv1d"]
@@ -15,9 +17,15 @@ SETTINGS = [{"alignment": kind} for kind in ALIGNMENTS] + [
     {"text_input": "encoder"},
     {"use_anchor_embedding": False},
     {"use_semantic_synchronization": False},
-    {"fusion_residual": False, "attention_residual": False},
+    {"fusion_residual": "inside"},
+    {"fusion_residual": "none", "attention_residual": False},
     {"anchor_score": "lowe"},
     {"anchor_score": "raw"},
+    {"anchor_score": "attention"},
+    {"anchor_kind": "frames"},
+    {"exclude_special_tokens": True},
+    {"time_encoding": "none"},
+    {"video_frame_rate": 5, "audio_step_rate": 12.5},
     {"num_anchors": 50},
     {"pooling": "cls"},
     {"semantic_residual": True, "semantic_logits": True},
@@ -77,17 +85,44 @@ def test_text_alone_is_the_text_encoder_alone():
         torch.testing.assert_close(model.amess(**batch).last_hidden_state, expected)
 
 
-def test_without_alignment_the_order_of_frames_does_not_matter():
-    """Attention is a sum over frames; only the aligning variants know about time."""
+@pytest.mark.parametrize("fields", [{}, {"video_frame_rate": 5, "audio_step_rate": 50}], ids=str)
+@pytest.mark.parametrize("modality", ["video", "audio"])
+def test_the_order_of_frames_matters_with_their_times_and_not_without(modality, fields):
     batch = tiny_batch(batch=1)
-    shuffled = dict(batch, video_features=batch["video_features"][:, torch.tensor([3, 0, 6, 1, 5, 2, 4])])
-    model = tiny_model()
-    torch.testing.assert_close(logits(model, shuffled), logits(model, batch), atol=2e-5, rtol=1e-4)
+    name = f"{modality}_features"
+    shuffled = dict(batch, **{name: batch[name].flip(1)})
+    # At the start the modalities are a small part of the whole; a gain of 1 makes the difference easy to see.
+    timed, untimed = tiny_model(fusion_gain=1, **fields), tiny_model(fusion_gain=1, time_encoding="none", **fields)
+    assert not torch.allclose(logits(timed, shuffled), logits(timed, batch), atol=1e-4)
+    torch.testing.assert_close(logits(untimed, shuffled), logits(untimed, batch), atol=2e-5, rtol=1e-4)
+
+
+def test_the_other_alignments_know_the_order_by_themselves():
+    batch = tiny_batch(batch=1)
     mask = torch.ones(1, 7, dtype=torch.bool)
     for kind in ("ctc", "conv1d", "avg_pool"):
         align = tiny_model(alignment=kind).amess.fusion.video.alignment
-        first, second = (align(inputs["video_features"], mask)[0] for inputs in (batch, shuffled))
+        first, second = (
+            align(features, mask)[0] for features in (batch["video_features"], batch["video_features"].flip(1))
+        )
         assert not torch.allclose(first, second, atol=1e-4), kind
+
+
+def test_times_are_seconds_where_the_rate_is_known_and_shares_of_the_utterance_where_it_is_not():
+    mask = torch.tensor([[1, 1, 1, 1, 0], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]]).bool()
+    torch.testing.assert_close(frame_times(mask, 2.0)[0], torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0]))
+    shares = frame_times(mask, None) / UNTIMED_SECONDS
+    torch.testing.assert_close(shares[0, :4], torch.tensor([0.0, 0.25, 0.5, 0.75]))
+    torch.testing.assert_close(shares[1, :2], torch.tensor([0.0, 0.5]))
+    assert torch.isfinite(shares).all()
+
+
+def test_the_clock_comes_from_the_encoder_record_and_stays():
+    preprocessing = {"frame_rate": 4, "sampling_rate": 16000, "audio_step": 320}
+    config = tiny_config(media_encoder={"preprocessing": preprocessing})
+    assert config.feature_rates == {"video": 4, "audio": 50}
+    assert tiny_config().feature_rates == {"video": None, "audio": None}
+    assert tiny_config(media_encoder={"preprocessing": preprocessing}, video_frame_rate=8).feature_rates["video"] == 8
 
 
 @pytest.mark.parametrize("modality", ["video", "audio"])

@@ -18,11 +18,15 @@ SWITCHES = [
     {"alignment": "avg_pool"},
     {"anchor_score": "lowe"},
     {"anchor_score": "raw"},
+    {"anchor_score": "attention"},
+    {"anchor_kind": "frames"},
+    {"time_encoding": "none"},
     {"anchor_value_projection": False},
     {"text_input": "encoder"},
-    {"fusion_residual": False},
+    {"fusion_residual": "inside"},
+    {"fusion_residual": "none"},
     {"attention_residual": False},
-    {"fusion_residual": False, "attention_residual": False},
+    {"fusion_residual": "none", "attention_residual": False},
     {"use_anchor_embedding": False},
     {"use_semantic_synchronization": False},
     {"use_anchor_embedding": False, "use_semantic_synchronization": False},
@@ -136,11 +140,39 @@ def test_from_text_pretrained_keeps_the_encoder_and_fills_everything_else(tmp_pa
             assert torch.equal(kept[name], value), name
     for name, value in model.state_dict().items():
         assert torch.isfinite(value).all(), name
-    norm = encoder.embeddings.LayerNorm
-    assert torch.equal(model.amess.fusion.layer_norm.weight, norm.weight)
     new = model.new_parameter_names()
     assert "classifier.weight" in new and "amess.fusion.layer_norm.weight" in new
     assert not any("text_model" in name for name in new)
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 7.0])
+def test_what_eq_13_adds_starts_at_the_same_share_of_the_embeddings_whatever_their_size(tmp_path, scale):
+    encoder = BertModel(tiny_config().text_config)
+    with torch.no_grad():
+        encoder.embeddings.LayerNorm.weight.mul_(scale)
+    encoder.save_pretrained(tmp_path)
+    model = AmessForIntentClassification.from_text_pretrained(
+        str(tmp_path), video_feature_size=6, audio_feature_size=5, fusion_num_attention_heads=4, fusion_gain=0.25
+    ).eval()
+    batch = tiny_batch()
+    mask = batch["attention_mask"].bool()
+    features = {
+        name: (batch[f"{name}_features"], batch[f"{name}_attention_mask"].bool()) for name in ("video", "audio")
+    }
+    with torch.no_grad():
+        text = model.amess.text_model.embeddings(input_ids=batch["input_ids"])
+        added = model.amess.fusion(text, mask, features)[0] - text
+    assert (added.square().mean() / text.square().mean()).sqrt().item() == pytest.approx(0.25, rel=0.05)
+
+
+def test_inside_the_layer_norm_of_eq_13_starts_from_that_of_the_embeddings(tmp_path):
+    encoder = save_text_encoder(tmp_path, "bert")
+    torch.nn.init.uniform_(encoder.embeddings.LayerNorm.weight)
+    encoder.save_pretrained(tmp_path)
+    model = AmessForIntentClassification.from_text_pretrained(
+        str(tmp_path), fusion_residual="inside", fusion_num_attention_heads=4
+    )
+    assert torch.equal(model.amess.fusion.layer_norm.weight, encoder.embeddings.LayerNorm.weight)
 
 
 def test_from_text_pretrained_can_keep_the_first_layers_only(tmp_path):

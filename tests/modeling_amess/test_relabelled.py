@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""A model with new labels keeps nothing of the old ones: descriptions, their embeddings, thresholds."""
+"""A model with new labels keeps nothing of the old ones: descriptions, their embeddings, temperature, thresholds."""
 
 import json
 import logging
@@ -26,9 +26,11 @@ def ids(names: tuple[str, ...]) -> dict[str, int]:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    """Folder of a model with descriptions, an out-of-scope label and a threshold."""
+    """Folder of a model with descriptions, an out-of-scope label, a temperature and thresholds."""
     model = tiny_model(semantic_logits=True)
     model.config.out_of_scope_threshold = 0.6
+    model.config.temperature = 2.0
+    model.config.coverage_thresholds = {"90": 0.1}
     model.save_pretrained(tmp_path / "saved")
     return tmp_path / "saved"
 
@@ -43,7 +45,7 @@ def warnings(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) 
 def assert_cleared(model: AmessForIntentClassification) -> None:
     config = model.config
     assert config.label_descriptions is None and config.out_of_scope_threshold is None
-    assert config.out_of_scope_label is None
+    assert config.out_of_scope_label is None and config.temperature is None and config.coverage_thresholds is None
     assert config.label2id == {name: index for index, name in config.id2label.items()}
     with torch.no_grad():
         assert model(**BATCH).description_similarity.abs().max() == 0
@@ -88,6 +90,7 @@ def test_the_same_labels_are_no_new_labels(saved, warnings):
     for arguments in ({}, {"id2label": dict(enumerate(LABELS)), "label2id": ids(LABELS)}, {"num_labels": 4}):
         model = AmessForIntentClassification.from_pretrained(saved, **arguments)
         assert model.config.label_descriptions == DESCRIPTIONS and model.config.out_of_scope_threshold == 0.6
+        assert model.config.temperature == 2 and model.config.coverage_thresholds == {"90": 0.1}
         assert model(**BATCH, labels=torch.tensor([0, 1, 1, 0])).loss == expected.loss
     assert "label" not in warnings.text
 
@@ -97,6 +100,15 @@ def test_fields_that_are_given_with_the_labels_are_about_these(saved):
         saved, out_of_scope_threshold=0.3, out_of_scope_label="calm", id2label=dict(enumerate(NAMES))
     )
     assert config.out_of_scope_threshold == 0.3 and config.out_of_scope_label == "calm"
+
+
+def test_one_more_label_clears_the_thresholds_and_keeps_the_temperature(saved, warnings):
+    model = AmessForIntentClassification.from_pretrained(saved)
+    model.add_label("Boast", ["To speak proudly."], encoder=OneHotEncoder())
+    config = model.config
+    assert config.out_of_scope_threshold is None and config.coverage_thresholds is None and config.temperature == 2
+    assert config.out_of_scope_label == "UNK" and "Boast" in config.label_descriptions
+    assert "out_of_scope_threshold, coverage_thresholds" in warnings.text and "Boast" in warnings.text
 
 
 def test_labels_that_are_set_on_a_live_model(saved, warnings):

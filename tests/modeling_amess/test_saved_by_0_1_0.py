@@ -3,6 +3,7 @@
 """Folders that version 0.1.0 saved still load, with the package and without it, and give the same logits."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoModel
 
-from modeling_amess import AmessConfig, AmessMediaEncoder
+from modeling_amess import AmessConfig, AmessForIntentClassification, AmessMediaEncoder
 from modeling_amess.media_encoder_amess import weights_fingerprint
 
 from .processes import run_python
@@ -93,3 +94,23 @@ def test_the_old_encoder_loads_by_its_class_and_by_automodel(saved, tmp_path):
 
 def test_the_old_configuration_has_no_version(saved):
     assert AmessConfig.from_pretrained(saved / "pretrained").amess_version is None
+
+
+@pytest.mark.parametrize(("saved_value", "meant"), [(True, "inside"), (False, "none"), (None, "inside")])
+def test_the_old_place_of_the_text_in_eq_13_is_kept(saved, tmp_path, saved_value, meant):
+    """Earlier versions saved a boolean; without the field the text was inside, which is no longer the default."""
+    folder = shutil.copytree(saved / "pretrained", tmp_path / "model")
+    fields = json.loads((folder / "config.json").read_text())
+    del fields["fusion_residual"]
+    if saved_value is not None:
+        fields["fusion_residual"] = saved_value
+    (folder / "config.json").write_text(json.dumps(fields))
+    assert AmessConfig.from_pretrained(folder).fusion_residual == meant
+    assert AmessConfig.from_pretrained(folder, fusion_residual="outside").fusion_residual == "outside"
+    model = AmessForIntentClassification.from_pretrained(folder).eval()
+    inputs = torch.load(saved / "inputs.pt", weights_only=True)["features"]
+    expected = torch.tensor(json.loads((saved / "expected.json").read_text())["logits"])
+    with torch.no_grad():
+        assert torch.allclose(model(**inputs).logits, expected, atol=1e-5) == (meant == "inside")
+    model.save_pretrained(tmp_path / "again")
+    assert json.loads((tmp_path / "again" / "config.json").read_text())["fusion_residual"] == meant

@@ -216,12 +216,34 @@ def test_calibration_and_the_threshold_are_told(run_folder):
     metrics = json.loads((run_folder / "metrics.json").read_text())
     text = section(model_card(run_folder), "Calibration")
     figures = metrics["calibration"]["test"]
-    values = (figures["confidence"], figures["accuracy"], figures["error"], figures["scaled"]["error"])
+    values = (figures["confidence"], figures["accuracy"], figures["error"])
     percents = re.findall(r"(\d+\.\d) %", text)
-    assert percents[:4] == [f"{100 * value:.1f}" for value in values]
+    assert percents[:3] == [f"{100 * value:.1f}" for value in values]
+    assert "not calibrated" in text and "fewer than 50" in text and "too few" in text
     assert f"below {100 * metrics['out_of_scope_threshold']['value']:.1f} %" in text
     assert "95 % of the validation split" in text
     assert "Out of scope" not in headings(model_card(run_folder))  # every utterance has an intent
+
+
+def test_a_temperature_that_is_applied_and_prediction_sets_are_told(copy):
+    metrics = json.loads((copy / "metrics.json").read_text())
+    sets = {"90": {"coverage": 0.887, "mean_size": 3.46, "single": 0.25}}
+    metrics["calibration"] |= {"applied": True, "reason": None, "fitted_on": 445, "temperature": 2.2}
+    metrics["calibration"]["test"]["prediction_sets"] = sets
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    text = section(model_card(copy), "Calibration")
+    scaled = metrics["calibration"]["test"]["scaled"]
+    assert f"mean confidence is {100 * scaled['confidence']:.1f} %" in text
+    assert "divided by 2.20" in text and "445 utterances" in text and "too few" not in text
+    assert "| 90 | 88.7 | 3.5 | 25.0 |" in text
+
+
+def test_a_run_of_an_earlier_version_says_what_its_temperature_would_do(copy):
+    metrics = json.loads((copy / "metrics.json").read_text())
+    for name in ("applied", "reason", "fitted_on", "coverage_thresholds"):
+        del metrics["calibration"][name]
+    (copy / "metrics.json").write_text(json.dumps(metrics))
+    assert "would be" in section(model_card(copy), "Calibration")
 
 
 @pytest.mark.parametrize(

@@ -80,19 +80,23 @@ def check(contents: list[Any], rows: dict[str, str]) -> None:
 
 @pytest.fixture(scope="module")
 def runs(tiny_settings, tmp_path_factory):
-    """Run folders: one in scope, and one of each way to train with utterances out of scope."""
+    """Run folders: one in scope, one of each way to train with utterances out of scope, one that is calibrated."""
     folder = tmp_path_factory.mktemp("schemas")
     released = tiny.make_released_mintrec2(folder / "MIntRec2.0")
     open_data = f"--dataset mintrec2 --data_dir {released} --scope all --modalities text --label_descriptions null"
     for protocol in ("in_scope", "class", "outlier_exposure"):
         data = [] if protocol == "in_scope" else [*open_data.split(), "--out_of_scope", protocol]
         train([*tiny_settings, *data, "--num_train_epochs", "1", "--output_dir", str(folder / protocol)])
-    return [folder / name for name in ("in_scope", "class", "outlier_exposure")]
+    larger = ["--dataset", tiny.make_dataset(folder / "larger", train=12, other=60, noise=0.5)]
+    train([*tiny_settings, *larger, "--num_train_epochs", "1", "--output_dir", str(folder / "calibrated")])
+    return [folder / name for name in ("in_scope", "class", "outlier_exposure", "calibrated")]
 
 
 def test_metrics(runs, tiny_settings, tmp_path):
     sentence_embeddings(["descriptions", *tiny_settings, "--output_dir", str(tmp_path / "descriptions")])
-    runs = [*runs, tmp_path / "descriptions"]
+    planted = "--dataset planted --model text_only --model_config {} --label_descriptions null --num_train_epochs 1"
+    train([*tiny_settings, *planted.split(), "--output_dir", str(tmp_path / "planted")])
+    runs = [*runs, tmp_path / "descriptions", tmp_path / "planted"]
     contents = [json.loads((run / "metrics.json").read_text()) for run in runs]
     for content in contents:  # the page says of settings that all are there: their values are their own business
         assert tuple(content["settings"]) == SETTING_NAMES
@@ -119,19 +123,22 @@ def test_predictions(runs):
 
 
 def test_answer(runs):
-    recognize = pipeline("multimodal-intent-recognition", model=str(runs[0] / "pretrained"))
+    recognize = pipeline("multimodal-intent-recognition", model=str(runs[-1] / "pretrained"))
     features = {"video_features": np.ones((3, tiny.VIDEO_SIZE)), "audio_features": np.ones((2, tiny.AUDIO_SIZE))}
     utterance = {"text": "oh hello", **features}
     answers = [recognize(utterance), recognize(utterance, candidate_labels={"Doubt": ["hello"], "Hope": ["bye"]})]
-    answers.append(recognize({"text": "bye"}))
+    recognize.model.config.out_of_scope_threshold = 0.99  # as of a model that is rarely sure
+    answers.append(recognize(utterance))
+    answers.append(recognize({"text": "bye"}, coverage=0.9))
     assert answers[-1]["explanation"].pop("video_anchors") == answers[-1]["explanation"].pop("audio_anchors") == []
+    assert answers[-1].pop("unfamiliarity") == {}
     check(answers, documented("Answer of the pipeline"))
 
 
 def test_lines_of_predict(runs, capsys, tmp_path):
     table = tmp_path / "texts.tsv"
     table.write_text("clip\ttext\n\toh hello\nabsent.mp4\tbye\nabsent.mp4\t\n")
-    assert amess(["predict", str(table), "--model", str(runs[0] / "pretrained"), "--json"]) == 1
+    assert amess(["predict", str(table), "--model", str(runs[-1]), "--coverage", "0.9", "--json"]) == 1
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     answer = {key.partition("[")[0].partition(".")[0] for key in documented("Answer of the pipeline")} - {"text"}
     assert [answer & set(line) for line in lines] == [answer, set(), set()]

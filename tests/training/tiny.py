@@ -60,9 +60,17 @@ def make_sentence_encoder(folder: Path, text_model: str) -> str:
     return str(folder)
 
 
-def make_dataset(folder: Path, train: int = 42, other: int = 13) -> str:
-    """Utterances of 2 to 6 words, one of which gives the intent away; every fifth clip has no video."""
-    random = np.random.default_rng(0)
+def make_dataset(folder: Path, train: int = 42, other: int = 13, noise: float = 0.0) -> str:
+    """
+    Utterances of 2 to 6 words, one of which gives the intent away; every fifth clip has no video.
+
+    Args:
+        folder: folder to write.
+        train: utterances of the training split.
+        other: utterances of each other split.
+        noise: share of the utterances whose word gives an intent away that may be wrong.
+    """
+    random, lies = np.random.default_rng(0), np.random.default_rng(1)
     features = datasets.Features(
         {
             "id": datasets.Value("string"),
@@ -77,7 +85,8 @@ def make_dataset(folder: Path, train: int = 42, other: int = 13) -> str:
         rows = []
         for index in range(number):
             label = index % len(LABELS)
-            words = [*random.choice(FILLERS, random.integers(1, 6)), random.choice(WORDS[LABELS[label]])]
+            told = LABELS[lies.integers(len(LABELS))] if lies.random() < noise else LABELS[label]
+            words = [*random.choice(FILLERS, random.integers(1, 6)), random.choice(WORDS[told])]
             frames = 0 if index % 5 == 0 else int(random.integers(1, 7))
             video = random.normal(size=(frames, VIDEO_SIZE)).astype(np.float32)
             audio = random.normal(size=(int(random.integers(1, 9)), AUDIO_SIZE)).astype(np.float32)

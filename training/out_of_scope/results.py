@@ -43,10 +43,16 @@ class OutOfScopeResults:
     decisions: dict[str, np.ndarray]
 
 
-def pipeline_threshold(validation: Evaluation, scope: LabelScope) -> Threshold:
-    """Fit the threshold of the likeliest label's probability, for the rule that the pipeline applies with it."""
+def pipeline_threshold(validation: Evaluation, scope: LabelScope, temperature: float = 1.0) -> Threshold:
+    """Fit the threshold of the likeliest label's probability, for the rule that the pipeline applies with it.
+
+    Args:
+        validation: Evaluation of the validation split.
+        scope: Labels of the model.
+        temperature: Number that the pipeline divides the logits by.
+    """
     references, predictions = scope.open_ids(validation.labels), scope.open_ids(validation.predictions)
-    return fit_threshold(max_probability(validation.logits), predictions, references, scope.num_intents)
+    return fit_threshold(max_probability(validation.logits / temperature), predictions, references, scope.num_intents)
 
 
 def out_of_scope_results(
@@ -55,6 +61,7 @@ def out_of_scope_results(
     scope: LabelScope,
     classifier: Sequence[np.ndarray],
     threshold: Threshold,
+    temperature: float = 1.0,
 ) -> OutOfScopeResults:
     """Score and judge every split. All scores but `unknown_label` see the logits of the K intents only.
 
@@ -64,6 +71,7 @@ def out_of_scope_results(
         scope: Labels of the model that are intents, and the out-of-scope label if there is one.
         classifier: Weight `(labels, size)` and bias `(labels,)` of the model's last layer.
         threshold: Threshold of the pipeline.
+        temperature: Number that the pipeline divides the logits by.
     """
     num_intents = scope.num_intents
     train_labels = scope.open_ids(train.labels)
@@ -106,7 +114,8 @@ def out_of_scope_results(
         }
         predictions = scope.open_ids(evaluation.predictions)
         decisions[own_name] = predictions if scope.has_out_of_scope_label else doc(evaluation.logits)
-        decisions[PIPELINE_DECISION] = threshold.decide(max_probability(evaluation.logits), predictions, num_intents)
+        confidence = max_probability(evaluation.logits / temperature)
+        decisions[PIPELINE_DECISION] = threshold.decide(confidence, predictions, num_intents)
         own_decisions[split] = decisions[own_name]
         inside = references[split] < num_intents
         if inside.all() or not inside.any():

@@ -39,7 +39,7 @@ _BERT_BASE = {
 # Fields of A-MESS's config.
 NO_SYNCHRONIZATION = {"use_semantic_synchronization": False}
 NO_ANCHOR_EMBEDDING = {"use_anchor_embedding": False}
-LITERAL = {"fusion_residual": False, "attention_residual": False}
+LITERAL = {"fusion_residual": "none", "attention_residual": False}
 ANCHORS = (1, 2, 4, 8, 16, 32, 50)
 DESCRIPTIONS = (2, 3, 5, 8)
 ALIGNMENTS = ("none", "avg_pool", "conv1d", "ctc")

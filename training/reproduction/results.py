@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
 from ..finished_run import METRICS_FILE, Predictions, read_decisions, read_metrics, read_predictions
-from ..significance import Comparison, bootstrap_metrics, interval, mcnemar, paired_bootstrap
+from ..significance import Answers, Comparison
 from .jobs import Job
 from .runs import TableRow
 
@@ -27,7 +28,7 @@ class Metric:
     Attributes:
         title: Title of its column.
         place: Keys that lead to it in metrics.json; `{decision}` is replaced by the row's decision.
-        resampled: Name among the results of `bootstrap_metrics`; "" where the predictions do not give the metric.
+        resampled: Name among the metrics of `Answers`; "" where the predictions do not give the metric.
         open: Whether it judges the decisions between intents and out-of-scope, not the predicted labels.
     """
 
@@ -44,6 +45,10 @@ METRICS = {
     "macro_f1": Metric("F1", ("test", "macro_f1"), "macro_f1"),
     "macro_precision": Metric("P", ("test", "macro_precision"), "macro_precision"),
     "macro_recall": Metric("R", ("test", "macro_recall"), "macro_recall"),
+    # Of the planted benchmark: what was read from the text, from the video and from the audio.
+    "group_accuracy": Metric("group (text)", ("test", "planted", "group_accuracy")),
+    "video_bit_accuracy": Metric("video bit", ("test", "planted", "video_bit_accuracy")),
+    "audio_bit_accuracy": Metric("audio bit", ("test", "planted", "audio_bit_accuracy")),
     # With out-of-scope utterances, whose label counts as one more.
     "open_accuracy": Metric("ACC", (*_OPEN_INTENT, "accuracy"), "accuracy", open=True),
     "f1_in_scope": Metric("F1-IS", (*_OPEN_INTENT, "f1_in_scope"), "f1_in_scope", open=True),
@@ -65,6 +70,7 @@ class RowResults:
 
     Attributes:
         row: Row of the table.
+        folders: Run folders, in the order of `contents`.
         contents: Content of metrics.json by seed.
         finished: Time at which each run was finished, by seed.
         predictions: Predictions on the test split by seed, of the utterances with one of the model's labels.
@@ -73,12 +79,13 @@ class RowResults:
     """
 
     row: TableRow
+    folders: tuple[Path, ...]
     contents: Mapping[int, Mapping[str, Any]]
     finished: Mapping[int, datetime]
     predictions: Mapping[int, Predictions]
     decisions: Mapping[int, Predictions]
     missing: tuple[int, ...]
-    _resampled: dict[tuple[tuple[int, ...], bool], dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
+    _answers: dict[tuple[tuple[int, ...], bool], Answers | None] = field(default_factory=dict, repr=False)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -111,10 +118,12 @@ class RowResults:
         return statistics.stdev(values) if len(values) > 1 else None
 
     def interval(self, metric: str) -> tuple[float, float] | None:
-        """95 % interval of the mean in percent, by bootstrap; `None` where the predictions do not give it."""
-        resampled = self.resampled(metric, tuple(self.samples(metric)))
-        mean = self.mean(metric)
-        return None if resampled is None or mean is None else interval(100 * resampled, mean)
+        """95 % interval of the mean in percent; `None` where the predictions do not give it."""
+        answers, mean = self.answers(metric, tuple(self.samples(metric))), self.mean(metric)
+        if answers is None or mean is None:
+            return None
+        low, high = answers.interval(METRICS[metric].resampled, mean / 100)
+        return 100 * low, 100 * high
 
     def samples(self, metric: str) -> Mapping[int, Predictions]:
         """Predictions that a metric judges, by seed; empty where the run folders do not hold them."""
@@ -124,19 +133,19 @@ class RowResults:
             return self.decisions if self.row.decision in _STORED_DECISIONS else {}
         return self.predictions
 
-    def resampled(self, metric: str, seeds: tuple[int, ...]) -> np.ndarray | None:
-        """The metric on resampled utterances and seeds, as a fraction.
+    def answers(self, metric: str, seeds: tuple[int, ...]) -> Answers | None:
+        """The answers that a metric judges.
 
         The folds of a cross-validation count as one seed that was tested on all utterances.
 
         Returns:
-            The values; `None` where there are none, or where seeds share only a part of their test utterances.
+            The answers; `None` where there are none, or where seeds share only a part of their test utterances.
         """
-        known = METRICS[metric]
-        if (seeds, known.open) not in self._resampled:
+        key = (seeds, METRICS[metric].open)
+        if key not in self._answers:
             samples = self.samples(metric)
-            self._resampled[seeds, known.open] = _resample([samples[seed] for seed in seeds])
-        return self._resampled[seeds, known.open].get(known.resampled)
+            self._answers[key] = _stack([samples[seed] for seed in seeds])
+        return self._answers[key]
 
 
 def read_row(jobs: Sequence[Job]) -> RowResults:
@@ -145,15 +154,27 @@ def read_row(jobs: Sequence[Job]) -> RowResults:
     Args:
         jobs: One job per seed.
     """
-    finished = [job for job in jobs if job.finished]
-    decisions = {job.seed: read_decisions(job.folder) for job in finished}
+    folders = {job.seed: job.folder for job in jobs if job.finished}
+    return read_folders(jobs[0].row, folders, tuple(job.seed for job in jobs if not job.finished))
+
+
+def read_folders(row: TableRow, folders: Mapping[int, Path], missing: tuple[int, ...] = ()) -> RowResults:
+    """Read finished runs.
+
+    Args:
+        row: Row that shows the runs.
+        folders: Run folders by seed.
+        missing: Seeds without a finished run.
+    """
+    decisions = {seed: read_decisions(folder) for seed, folder in folders.items()}
     return RowResults(
-        row=jobs[0].row,
-        contents={job.seed: read_metrics(job.folder) for job in finished},
-        finished={job.seed: _finished_at(job) for job in finished},
-        predictions={job.seed: read_predictions(job.folder) for job in finished},
+        row=row,
+        folders=tuple(folders.values()),
+        contents={seed: read_metrics(folder) for seed, folder in folders.items()},
+        finished={seed: _finished_at(folder) for seed, folder in folders.items()},
+        predictions={seed: read_predictions(folder) for seed, folder in folders.items()},
         decisions={seed: part for seed, part in decisions.items() if part is not None},
-        missing=tuple(job.seed for job in jobs if not job.finished),
+        missing=missing,
     )
 
 
@@ -161,40 +182,36 @@ def compare(first: RowResults, second: RowResults, metric: str) -> Comparison | 
     """`second` minus `first` in percentage points, on the seeds and utterances that both have.
 
     Returns:
-        The comparison by paired bootstrap, for the accuracy of one seed with McNemar's p-value; `None` where the rows
-        have no seed in common or different test utterances.
+        The comparison; `None` where the rows have no seed in common or different test utterances.
     """
     one, other = first.samples(metric), second.samples(metric)
     seeds = tuple(seed for seed in one if seed in other)
-    before, after = first.resampled(metric, seeds), second.resampled(metric, seeds)
+    before, after = first.answers(metric, seeds), second.answers(metric, seeds)
     if before is None or after is None or not all(_same_samples(one[seed], other[seed]) for seed in seeds):
         return None
     means = [statistics.mean(part.by_seed(metric)[seed] for seed in seeds) for part in (first, second)]
-    bootstrap = paired_bootstrap(100 * before, 100 * after, means[1] - means[0])
-    if len(seeds) == 1 and METRICS[metric].resampled == "accuracy":
-        right = [np.array(part[seeds[0]].predicted) == np.array(part[seeds[0]].labels) for part in (one, other)]
-        return replace(bootstrap, p_value=mcnemar(*right), test="McNemar")
-    return bootstrap
+    found = before.compare(after, METRICS[metric].resampled, (means[1] - means[0]) / 100)
+    return replace(found, difference=means[1] - means[0], low=100 * found.low, high=100 * found.high)
 
 
-def _finished_at(job: Job) -> datetime:
+def _finished_at(folder: Path) -> datetime:
     # A run writes metrics.json last.
-    return datetime.fromtimestamp((job.folder / METRICS_FILE).stat().st_mtime, UTC)
+    return datetime.fromtimestamp((folder / METRICS_FILE).stat().st_mtime, UTC)
 
 
 def _same_samples(first: Predictions, second: Predictions) -> bool:
     return (first.ids, first.labels, first.label_names) == (second.ids, second.labels, second.label_names)
 
 
-def _resample(parts: Sequence[Predictions]) -> dict[str, np.ndarray]:
+def _stack(parts: Sequence[Predictions]) -> Answers | None:
     parts = _joined_folds(parts)
     if not parts or not all(_same_samples(parts[0], part) for part in parts):
-        return {}
+        return None
     names = parts[0].label_names
     ids = {name: index for index, name in enumerate(names)}
     labels = np.array([ids[name] for name in parts[0].labels])
     predicted = np.array([[ids[name] for name in part.predicted] for part in parts])
-    return bootstrap_metrics(labels, predicted, len(names), out_of_scope=ids.get(OUT_OF_SCOPE_LABEL))
+    return Answers(labels, predicted, len(names), ids.get(OUT_OF_SCOPE_LABEL))
 
 
 def _joined_folds(parts: Sequence[Predictions]) -> Sequence[Predictions]:

@@ -16,9 +16,10 @@ from .results import METRICS, RowResults, compare
 
 EXPLANATION = (
     "In percent, on {tested_on}. A cell holds the mean ± standard deviation over the seeds (n - 1), and in brackets "
-    "the 95 % interval of the mean, by bootstrap over test utterances and seeds. The interval is too narrow where a "
-    "few seeds differ much. Differences are paired: both rows are compared on the same utterances and seeds. p is "
-    "two-sided, from the paired bootstrap or, for the accuracy of one seed, from McNemar's exact test."
+    "the 95 % interval of the mean over test utterances and seeds. Differences are paired: both rows are compared on "
+    "the same utterances and seeds. p is two-sided. Intervals and p-values of several seeds are from the two-way "
+    "variance, seeds by utterances; of one seed from the bootstrap over utterances, and from McNemar's exact test for "
+    "a difference in accuracy. With one seed they say nothing about other seeds."
 )
 
 
@@ -49,13 +50,13 @@ def table_text(experiment: Experiment, results: Sequence[RowResults]) -> str:
 
     rows = []
     for index, result in enumerate(results):
-        cells = [result.row.title, *(_result(result, metric) for metric in experiment.metrics)]
+        cells = [result.row.title, *(result_text(result, metric) for metric in experiment.metrics)]
         if published:
             papers = result.row.published
             cells += [f"{papers[metric]:.2f}" if metric in papers else "" for metric in experiment.metrics]
-        cells.append(_comparison(compare_with_above(results, index, main)))
+        cells.append(comparison_text(compare_with_above(results, index, main)))
         if experiment.reference:
-            cells.append(_comparison(compare_with_reference(experiment, results, index, main)))
+            cells.append(comparison_text(compare_with_reference(experiment, results, index, main)))
         cells.append(", ".join(str(seed) for seed in result.seeds) or "none")
         rows.append(cells)
     text = markdown_table(header, rows)
@@ -117,7 +118,8 @@ def compare_with_reference(
     return None
 
 
-def _result(result: RowResults, metric: str) -> str:
+def result_text(result: RowResults, metric: str) -> str:
+    """Mean ± deviation [interval] of a metric."""
     mean, deviation, bounds = result.mean(metric), result.deviation(metric), result.interval(metric)
     if mean is None:
         # DOC decides without a score, so it has no metric of a score.
@@ -126,7 +128,8 @@ def _result(result: RowResults, metric: str) -> str:
     return f"{mean:.1f}{spread}" + (f" [{bounds[0]:.1f}, {bounds[1]:.1f}]" if bounds else "")
 
 
-def _comparison(comparison: Comparison | None) -> str:
+def comparison_text(comparison: Comparison | None) -> str:
+    """Difference [interval], p-value; "" without a comparison."""
     if comparison is None:
         return ""
     p_value = "p < 0.001" if comparison.p_value < 0.001 else f"p = {comparison.p_value:.3f}"
