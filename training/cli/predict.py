@@ -10,7 +10,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -134,6 +134,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_asr_argument(parser)
     parser.add_argument("--top_k", type=int, default=5, metavar="K", help="intents shown per clip (%(default)s)")
     parser.add_argument(
+        "--batch_size",
+        type=int,
+        default=8,
+        metavar="N",
+        help="clips that go through the model together; more need more memory (%(default)s)",
+    )
+    parser.add_argument(
         "--on_unfamiliar",
         choices=ON_UNFAMILIAR,
         default=ON_UNFAMILIAR[0],
@@ -202,9 +209,8 @@ def run(arguments: argparse.Namespace) -> int:
             return 2
 
     failed = 0
-    for number, one in enumerate(_with_progress(inputs), start=1):
-        picture = _numbered(arguments.explain, number, len(inputs))
-        result = {"error": one.error} if one.error else _recognize(recognizer, one, arguments, picture)
+    answers = _answers(recognizer, inputs, arguments)
+    for one, result in zip(_with_progress(inputs), answers, strict=True):
         failed += "error" in result
         if arguments.json:
             # Escaped where the output is not UTF-8, so that it is JSON in any encoding.
@@ -218,14 +224,52 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _answers(
+    recognizer: IntentRecognitionPipeline | None, inputs: Sequence[Input], arguments: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    """Yield the answer to each input, or its `error`, in their order.
+
+    Inputs go through the model together. One that fails is found by reading its batch again one by one, so that it
+    touches no other.
+    """
+    # A picture needs its clip, and clips are kept one at a time.
+    size = 1 if arguments.explain else arguments.batch_size
+    for start in range(0, len(inputs), size):
+        batch = inputs[start : start + size]
+        good = [one for one in batch if not one.error]
+        together: Iterator[dict[str, Any]] | None = None
+        if recognizer is not None and len(good) > 1:
+            parts = [_parts_of(one, arguments) for one in good]
+            try:
+                together = iter(cast("Any", recognizer(parts, batch_size=len(parts), **_options_of(arguments))))
+            except Exception as error:  # of any type, as in `_recognize`, which says what is wrong with which clip
+                if as_interrupt(error) is not None:
+                    raise
+        for number, one in enumerate(batch, start=start + 1):
+            if one.error:
+                yield {"error": one.error}
+            elif together is not None:
+                yield next(together)
+            else:
+                yield _recognize(recognizer, one, arguments, _numbered(arguments.explain, number, len(inputs)))
+
+
+def _parts_of(one: Input, arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"video": one.clip, "text": one.text, "context": arguments.context}
+
+
+def _options_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the pipeline's options of a call."""
+    options = {"top_k": arguments.top_k, "asr_model": arguments.asr_model, "limits": limits_of(arguments)}
+    return {**options, "on_unfamiliar": arguments.on_unfamiliar}
+
+
 def _recognize(
     recognizer: IntentRecognitionPipeline | None, one: Input, arguments: argparse.Namespace, picture: Path | None
 ) -> dict[str, Any]:
     """Return the pipeline's answer, or the `error`, which is told."""
     assert recognizer is not None
-    parts = {"video": one.clip, "text": one.text, "context": arguments.context}
-    options = {"top_k": arguments.top_k, "asr_model": arguments.asr_model, "limits": limits_of(arguments)}
-    options["on_unfamiliar"] = arguments.on_unfamiliar
+    parts, options = _parts_of(one, arguments), _options_of(arguments)
     try:
         if picture is None:
             result = cast("dict[str, Any]", recognizer(parts, **options))
@@ -587,6 +631,8 @@ def _with_text_beside(one: Input, guessed: list[Path]) -> Input:
 
 def _check_options(arguments: argparse.Namespace, inputs: int) -> None:
     """Refuse, before the work starts, options that cannot work."""
+    if arguments.batch_size < 1:
+        raise PredictError(f"--batch_size is {arguments.batch_size}: give the number of inputs per batch, at least 1.")
     if arguments.top_k < 1:
         raise PredictError(f"--top_k is {arguments.top_k}: give the number of intents to show, at least 1.")
     candidates = arguments.candidate_labels

@@ -59,6 +59,32 @@ def test_json_has_one_line_per_clip_and_the_text_beside_a_clip_is_used(capsys, m
     assert results[2]["modalities"] == ["text", "video"]
 
 
+def test_batches_answer_as_single_clips_do_and_one_failure_touches_no_other(capsys, model, clips, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"not a clip")
+    lines = [(clips / "a.mp4", "no way"), (clips / "b.mp4", "thanks"), (tmp_path / "broken.mp4", "hm")]
+    lines += [(clips / "a.mp4", "oh, great."), (clips / "b.mp4", "bye now"), (clips / "a.mp4", "thanks")]
+    table = tmp_path / "clips.tsv"
+    table.write_text("clip\ttext\n" + "".join(f"{clip}\t{text}\n" for clip, text in lines))
+    answers = {}
+    for size in (1, 2, 4):
+        status, out, err = amess(capsys, "predict", table, "--model", model, "--json", "--batch_size", size)
+        answers[size] = [json.loads(line) for line in out.splitlines()]
+        assert status == 1
+        assert err.count("broken.mp4") == 1
+        assert [row["text"] for row in answers[size]] == [text for _, text in lines]
+        assert ["error" in row for row in answers[size]] == [False, False, True, False, False, False]
+    for single, batched, larger in zip(*answers.values(), strict=True):
+        if "error" not in single:
+            assert single["label"] == batched["label"] == larger["label"]
+            assert [batched["score"], larger["score"]] == pytest.approx([single["score"]] * 2, abs=1e-5)
+
+
+def test_a_batch_of_no_clips_is_refused(capsys, model, clips):
+    status, _, err = amess(capsys, "predict", clips / "a.mp4", "--text", "x", "--model", model, "--batch_size", 0)
+    assert status == 2
+    assert "--batch_size" in err
+
+
 def test_one_text_per_clip_in_their_order(capsys, model, clips):
     arguments = ("predict", clips / "a.mp4", clips / "b.mp4", "--model", model, "--json")
     status, out, _ = amess(capsys, *arguments, "--text", "thanks", "--text", "no way")
