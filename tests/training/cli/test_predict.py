@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from modeling_amess import AmessProcessor, IntentRecognitionPipeline, pipeline_amess
+from modeling_amess import AmessProcessor, IntentRecognitionPipeline, clip_amess, pipeline_amess
 from tests.modeling_amess.clips import COLOURS, write_clip
 from tests.modeling_amess.tiny import tiny_model, tiny_tokenizer
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
@@ -26,6 +26,10 @@ from training.cli import predict
 from training.cli.predict import read_candidates, readable
 
 from .command import PROJECT, amess
+
+
+# What is refused where nobody transcribes.
+NO_ASR = ("--asr_model", "none")
 
 
 def test_a_clip_and_its_text_give_intents_and_reasons(capsys, model, clips):
@@ -187,7 +191,7 @@ def test_a_clip_that_fails_is_reported_and_skipped(capsys, model, clips, tmp_pat
     assert ["error" in row for row in rows] == [True, False, True, True]
     assert rows[0]["text"] == "oh" and "label" not in rows[0]
     lines = err.splitlines()
-    for name, word in (("broken", "broken"), ("b.mp4", "--asr_model"), ("absent", "no such file")):
+    for name, word in (("broken", "broken"), ("b.mp4", "no sound"), ("absent", "no such file")):
         assert sum(name in line and word in line for line in lines) == 1
     assert lines[-1] == "3 of 4 failed and were skipped."
 
@@ -238,10 +242,21 @@ def test_an_error_of_any_type_stops_one_clip_alone(capsys, model, clips, monkeyp
 def test_a_reason_that_many_clips_share_is_told_once(capsys, clips, tmp_path):
     for number in range(13):
         shutil.copy(clips / "b.mp4", tmp_path / f"{number:02}.mp4")
-    status, out, err = amess(capsys, "predict", tmp_path, "--model", model_that_is_not_loaded(tmp_path))
+    status, out, err = amess(capsys, "predict", tmp_path, "--model", model_that_is_not_loaded(tmp_path), *NO_ASR)
     assert (status, out) == (1, "")
     assert len(err.splitlines()) == 2 and "13 inputs" in err and "3 more" in err
     assert err.count("--asr_model") == 1
+
+
+def test_a_clip_without_text_is_transcribed_and_the_words_are_shown(capsys, model):
+    spoken = PROJECT / "tests" / "modeling_amess" / "recordings" / "weather.opus"
+    status, out, err = amess(capsys, "predict", spoken, "--model", model)
+    assert status == 0, err
+    assert '"It will rain in London on Monday and Tuesday.", heard by Whisper tiny.en' in out
+
+
+def test_the_default_transcriber_is_the_pipelines():
+    assert predict.DEFAULT_ASR_MODEL == clip_amess.DEFAULT_ASR_MODEL
 
 
 def model_that_is_not_loaded(folder: Path) -> Path:
