@@ -193,8 +193,8 @@ class IntentRecognitionPipeline(Pipeline):
 
     With `candidate_labels` the intents are these, their scores are the softmax of the mean cosine of T_f and each
     one's descriptions, times the model's `similarity_scale`, and `description_similarity` in the explanation holds
-    these cosines. `out_of_scope`, `verdict`, `out_of_scope_threshold` and `temperature` are then `None`, not
-    judged: the threshold is on the trained labels' probabilities.
+    these cosines. `out_of_scope`, `verdict`, `out_of_scope_threshold` and `temperature` are then `None`, not judged:
+    the threshold is on the trained labels' probabilities.
 
     Example:
     ```python
