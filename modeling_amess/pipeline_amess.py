@@ -5,18 +5,29 @@
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from types import GeneratorType
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
-from transformers import Pipeline, pipeline
+from transformers import Pipeline
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 from transformers.utils import logging
 
-from .clip_amess import Clip, MediaLimits, NoMediaStreamError, Waveform, resampled_waveform
+from .clip_amess import (
+    DEFAULT_ASR_MODEL,
+    SPEECH_RATE,
+    Clip,
+    MediaLimits,
+    NoMediaStreamError,
+    SpeechRecognizer,
+    Transcript,
+    Waveform,
+    resampled_waveform,
+    span_of,
+)
 from .configuration_amess import AmessConfig
 from .descriptions_amess import (
     checked_descriptions,
@@ -28,12 +39,12 @@ from .descriptions_amess import (
 from .processing_amess import frames_or_source, previous_utterances, sound_and_rate
 
 
-PARTS = ("video", "frame_rate", "audio", "sampling_rate", "text", "context", "video_features", "audio_features")
+PARTS = (
+    *("video", "frame_rate", "audio", "sampling_rate", "start", "end"),
+    *("text", "context", "video_features", "audio_features"),
+)
 FEATURES = ("video_features", "audio_features")
 UNITS = {"video": "frame", "audio": "step"}
-# Whisper hears 16 kHz in windows of 30 seconds; for longer sound it must predict time stamps to know where to go on.
-_WHISPER_RATE = 16000
-_WHISPER_WINDOW = 30
 # What the pipeline does with a modality that is unlike the training clips.
 ON_UNFAMILIAR = ("warn", "leave_out", "ignore")
 logger = logging.get_logger(__name__)
@@ -55,6 +66,8 @@ class Utterance:
         clip: Frames and sound; `None` without a clip.
         features: Precomputed features by the name of the model's input.
         sound: Whole sound for Whisper, `(samples,)`, of an utterance without text.
+        name: Name of the input in messages.
+        transcript: What Whisper heard; `None` for a text that was given.
     """
 
     text: str | None
@@ -62,6 +75,8 @@ class Utterance:
     clip: Clip | None
     features: dict[str, Any]
     sound: Waveform | None = None
+    name: str = ""
+    transcript: Transcript | None = None
 
 
 @dataclass(frozen=True)
@@ -94,29 +109,35 @@ class Preparation:
             parts["video"] = frames_or_source(parts["video"])
         if "audio" in parts:
             parts["audio"], parts["sampling_rate"] = sound_and_rate(parts["audio"], parts.get("sampling_rate"))
-        if "text" not in parts and not self.for_transcription:
+        name, has_clip, is_heard = input_name(parts), "video" in parts or "audio" in parts, "text" not in parts
+        if is_heard and not (self.for_transcription and has_clip):
             raise ValueError(
-                f"{input_name(parts)}: a transcript is needed. Give what is said as text, or let a Whisper checkpoint "
-                'transcribe it, for instance asr_model="openai/whisper-base".'
+                f"{name}: a transcript is needed. Give what is said as text, or give the clip and let Whisper "
+                f"transcribe it: asr_model={DEFAULT_ASR_MODEL!r}."
             )
         clip = sound = None
         wanted = self.processor.modalities_beside(parts)
-        if "video" in parts or "audio" in parts:
+        if has_clip:
             sources = (parts.get(name) for name in ("video", "audio", "sampling_rate", "frame_rate"))
+            # The sound for Whisper comes with the pictures, so that the file is decoded once.
+            heard_too = is_heard and wanted and self.processor.sampling_rate >= SPEECH_RATE
             options = {"limits": self.limits, "modalities": wanted, "picture_size": self.picture_size}
-            clip = self.processor.load_clip(*sources, **options)
-        if "text" not in parts:
+            if heard_too:
+                options["modalities"] = [*wanted, *({"audio"} - {*wanted})]
+            span = {name: parts[name] for name in ("start", "end") if name in parts}
+            clip = self.processor.load_clip(*sources, **options, **span)
+        if is_heard:
             # Before the clip is fitted: Whisper hears all of the sound, A-MESS as much as it was trained with.
             sound = _whole_sound(parts, clip, self.limits)
             if sound is None or not len(sound):
                 raise ValueError(
-                    f"{input_name(parts)}: there is no sound that asr_model could transcribe. Give what is said as "
-                    "text."
+                    f"{name}: there is no sound that asr_model could transcribe. Give what is said as text, or "
+                    'text="" for a clip without words.'
                 )
         if clip is not None:
             clip = self.processor.fit(clip, wanted)
         features = {name: parts[name] for name in FEATURES if name in parts}
-        return Utterance(parts.get("text"), parts.get("context"), clip, features, sound)
+        return Utterance(parts.get("text"), parts.get("context"), clip, features, sound, name)
 
 
 @dataclass
@@ -146,6 +167,7 @@ class IntentRecognitionPipeline(Pipeline):
     `(frames, height, width, 3)` or a list of images, with `frame_rate`), `audio` (a file, or samples `(samples,)` with
     `sampling_rate`, or such a dict as `datasets` has it; by default the sound of `video`), `text`, or precomputed
     `video_features` and `audio_features`;
+    and `start` and `end` in seconds, if the utterance is a part of a longer file;
     and for a model of dialogues `context`, the utterances before this one, oldest first, or one as a string. A list
     of inputs gives a list of results, a generator or `torch` data set gives an iterator that reads it as it goes.
 
@@ -154,7 +176,8 @@ class IntentRecognitionPipeline(Pipeline):
         top_k (`int`, *optional*, defaults to 5): Number of intents that are returned; `None` for all.
         batch_size (`int`, defaults to 1): Number of inputs that go through the model together. The results do not
             depend on it.
-        asr_model (`str`, *optional*): Whisper checkpoint that transcribes inputs without text. It is loaded once.
+        asr_model (`str`, *optional*, defaults to `"tiny.en"`): Whisper that transcribes clips without text, as
+            [`SpeechRecognizer`] takes it. It is loaded once. With `None` such clips are refused.
         limits (`MediaLimits`, *optional*): Limits on what a clip may cost.
         candidate_labels (`dict[str, list[str]]`, *optional*): Descriptions of your own intents, to choose from instead
             of the model's (zero-shot). They are embedded once per call, or once for all at construction.
@@ -185,6 +208,9 @@ class IntentRecognitionPipeline(Pipeline):
         - `intents`: the `top_k` intents as `{"label", "score"}`, likeliest first.
         - `prediction_set`, with `coverage`: the labels that are likely enough, the likeliest first; never empty.
         - `text`: what was said, as given or transcribed.
+        - `transcript`: what Whisper heard, or `None` for a text that was given: the `asr_model`, the `language`, which
+            is `None` where nobody speaks, and `words`, each with `text`, `start`, `end` (seconds from the start of
+            the clip) and `probability`.
         - `modalities`: those of text, video and audio of which the model got anything.
         - `explanation`: `variants`, the answers with fewer modalities; the tokens, the anchors with the frames and
           steps that they read from and their times in seconds, and the similarity to each label's descriptions, as
@@ -217,7 +243,7 @@ class IntentRecognitionPipeline(Pipeline):
     processor: Any
 
     def __init__(self, *args: Any, **kwargs: Any):
-        self._speech_recognizers: dict[str, Any] = {}
+        self._speech_recognizers: dict[str, SpeechRecognizer] = {}
         self._description_encoder = kwargs.pop("description_encoder", None)
         super().__init__(*args, **kwargs)
         if self.processor is None:
@@ -229,6 +255,7 @@ class IntentRecognitionPipeline(Pipeline):
 
         Raises:
             MediaError: A clip cannot be decoded; the message names it.
+            SpeechModelError: The `asr_model` is not available.
             ValueError: An input is empty, or all of it is left out; it has no text and there is no `asr_model` or no
                 sound; it has unknown parts, or is a clip for a model without a media encoder; candidates have no
                 descriptions.
@@ -332,7 +359,7 @@ class IntentRecognitionPipeline(Pipeline):
                 "them. Give a list to use num_workers."
             )
             num_workers = 0
-        asr_model = preprocess_params.get("asr_model")
+        asr_model = preprocess_params.get("asr_model", DEFAULT_ASR_MODEL)
         loader: DataLoader[Any] = DataLoader(
             source(inputs, self._preparation(**preprocess_params), {}),
             batch_size=batch_size,
@@ -345,14 +372,17 @@ class IntentRecognitionPipeline(Pipeline):
                 yield self.postprocess(outputs, **postprocess_params)
 
     def _preparation(
-        self, asr_model: str | None = None, limits: MediaLimits | None = None, picture_size: int | None = None
+        self,
+        asr_model: str | None = DEFAULT_ASR_MODEL,
+        limits: MediaLimits | None = None,
+        picture_size: int | None = None,
     ) -> Preparation:
         return Preparation(self.processor, limits, picture_size, asr_model is not None)
 
     def preprocess(  # type: ignore[override]  # transformers passes these parameters by name
         self,
         input_: Any,
-        asr_model: str | None = None,
+        asr_model: str | None = DEFAULT_ASR_MODEL,
         limits: MediaLimits | None = None,
         picture_size: int | None = None,
     ) -> Utterance:
@@ -364,14 +394,22 @@ class IntentRecognitionPipeline(Pipeline):
             raise prepared
         if prepared.sound is None or asr_model is None:
             return prepared
+        transcript = self.load_speech_recognizer(asr_model).transcribe(prepared.sound)
+        if not transcript.text:
+            logger.warning("%s: Nobody speaks in it: the text is empty (heard by %s).", prepared.name, asr_model)
+        return replace(prepared, text=transcript.text, sound=None, transcript=transcript)
+
+    def load_speech_recognizer(self, asr_model: str = DEFAULT_ASR_MODEL) -> SpeechRecognizer:
+        """Load the Whisper that transcribes, once.
+
+        Raises:
+            SpeechModelError: It is not available; the message says what to do.
+        """
         if asr_model not in self._speech_recognizers:
-            self._speech_recognizers[asr_model] = pipeline(
-                "automatic-speech-recognition", model=asr_model, device=self.device
-            )
-        options = {"return_timestamps": True} if len(prepared.sound) > _WHISPER_WINDOW * _WHISPER_RATE else {}
-        sound = {"raw": prepared.sound, "sampling_rate": _WHISPER_RATE}
-        text: str = self._speech_recognizers[asr_model](sound, **options)["text"]
-        return replace(prepared, text=text.strip(), sound=None)
+            device = "cuda" if self.device.type == "cuda" else "cpu"
+            # As many threads as the model runs with, which follow the cores of this process.
+            self._speech_recognizers[asr_model] = SpeechRecognizer(asr_model, device, torch.get_num_threads())
+        return self._speech_recognizers[asr_model]
 
     def _collate(self, utterances: list[Utterance]) -> list[dict[str, Any]]:
         """Group utterances by their inputs: clips and features cannot share a batch of the model."""
@@ -478,6 +516,7 @@ class IntentRecognitionPipeline(Pipeline):
             **({} if coverage is None else {"prediction_set": prediction_set(intents, coverage, config)}),
             "intents": intents[:top_k],
             "text": text,
+            "transcript": _plain_transcript(utterance.transcript),
             "modalities": words + outputs["present"],
             "explanation": {"variants": variants, **reasons},
         }
@@ -536,7 +575,7 @@ def input_parts(input_: Any) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"Unknown parts of an input: {', '.join(map(repr, unknown))}. Known are {', '.join(PARTS)}.")
     parts = {name: value for name, value in input_.items() if value is not None}
-    if not set(parts) - {"sampling_rate", "frame_rate", "context"}:
+    if not set(parts) - {"sampling_rate", "frame_rate", "start", "end", "context"}:
         raise ValueError(
             "The input is empty: give at least one of video, audio, text, video_features, audio_features."
         )
@@ -596,6 +635,14 @@ def input_name(parts: dict[str, Any]) -> str:
     return "The input of " + " and ".join(name for name in parts if not name.endswith("_rate"))
 
 
+def _plain_transcript(transcript: Transcript | None) -> dict[str, Any] | None:
+    """Put a transcript into plain values for the result."""
+    if transcript is None:
+        return None
+    words = [asdict(word) for word in transcript.words]
+    return {"asr_model": transcript.asr_model, "language": transcript.language, "words": words}
+
+
 def _whole_sound(parts: dict[str, Any], clip: Clip | None, limits: MediaLimits | None) -> Waveform | None:
     """Sound of an input for Whisper, `(samples,)`, not cut to what A-MESS hears; `None` without any.
 
@@ -607,15 +654,16 @@ def _whole_sound(parts: dict[str, Any], clip: Clip | None, limits: MediaLimits |
     source = parts.get("audio", parts.get("video"))
     is_file = source is not None and not isinstance(source, (np.ndarray, Clip))
     # Of a file A-MESS may have read no sound, or at a lower rate.
-    if clip is not None and clip.waveform is not None and (not is_file or clip.sampling_rate >= _WHISPER_RATE):
-        return resampled_waveform(clip.waveform, clip.sampling_rate, _WHISPER_RATE)
+    if clip is not None and clip.waveform is not None and (not is_file or clip.sampling_rate >= SPEECH_RATE):
+        return resampled_waveform(clip.waveform, clip.sampling_rate, SPEECH_RATE)
     if source is None or not is_file:
         return None
     # A late import, because it loads FFmpeg, which texts and features do without.
     from .media_amess import decode_clip
 
     try:
-        sound = decode_clip(source, video=False, sampling_rate=_WHISPER_RATE, limits=limits)
+        span = span_of(parts.get("start"), parts.get("end"))
+        sound = decode_clip(source, video=False, sampling_rate=SPEECH_RATE, limits=limits, span=span)
     except NoMediaStreamError:
         return None
     return sound.waveform
@@ -687,18 +735,19 @@ def _anchors(
             continue
         # Of a token the frame that it reads most from; of a frame the token that reads most from it.
         by_token = config.anchor_kind == "tokens"
-        position, index, time, weight = place, None, None, None
-        times_uniform = None
+        position, index, time, weight, times_uniform = place, None, None, None, None
         if has_frames or not by_token:
-            attentions: torch.Tensor = outputs[f"{modality}_attentions"].float().mean(0)[: len(tokens)]
-            attention = attentions[place] if by_token else attentions[:, place]
+            attentions: torch.Tensor = outputs[f"{modality}_attentions"].float()
+            # Padding has no weight in any head and for any token.
+            num_real = int((attentions.sum((0, 1)) > 0).sum())
+            attention = attentions.mean(0)[: len(tokens)]
+            attention = attention[place] if by_token else attention[:, place]
             best, weight = int(attention.argmax()), attention.max().item()
             position, index = (place, best) if by_token else (best, place)
+            times_uniform = weight * num_real
         if not has_frames:
-            index = weight = None
-        elif index is not None and weight is not None:
-            # Padding has no weight in any head and for any token.
-            times_uniform = weight * int((outputs[f"{modality}_attentions"].float().sum((0, 1)) > 0).sum())
+            index = weight = times_uniform = None
+        elif index is not None:
             time = seconds(modality, index, config, clip)
         anchors.append(
             {

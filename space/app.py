@@ -2,6 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo: the intent behind a clip and its words, and the evidence for it. Start it with `python space/app.py`."""
 
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    try:
+        from dataset_scripts.errors import run_command
+    except ModuleNotFoundError:
+        pass  # a Space on the Hub holds the files of space/ alone
+    else:
+        run_command("app:main")
+
 try:
     import spaces  # the Hub's ZeroGPU, to be imported before torch
 except ImportError:

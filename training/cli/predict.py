@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from dataset_scripts.errors import UserError
+from dataset_scripts.errors import UserError, as_interrupt, loading
 from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
 from dataset_scripts.user_text import UserTextError, decode_user_text, tell_guessed
 
@@ -30,15 +30,16 @@ DESCRIPTION = """\
 Name the intent behind what is said in a clip, and show the evidence.
 
 A clip is a file with video, audio or both. A-MESS also reads what is said: give the words with --text, in a file
-clip.txt beside clip.mp4, or in the column text of a TSV or CSV file, whose column clip names the clips. Or let
-Whisper transcribe the sound: --asr_model openai/whisper-base.
+clip.txt beside clip.mp4, or in the column text of a TSV or CSV file, whose column clip names the clips. Otherwise
+Whisper writes down what it hears, and the command prints that; larger models hear better: --asr_model small.
 """
 EXAMPLES = """\
 examples:
+  amess predict clip.mp4                                                    # Whisper writes down the words
   amess predict clip.mp4 --text "oh, great."
   amess predict a.mp4 b.mp4 --text "oh, great." --text "thanks a lot."      # one --text per clip, in the same order
   amess predict clips.tsv --json > intents.jsonl                            # columns clip (relative to it) and text
-  amess predict clips/ --asr_model openai/whisper-base                      # every clip of a folder
+  amess predict clips/ --asr_model small                                    # every clip of a folder
   amess predict clip.mp4 --text "oh, great." --explain why.png              # frames, sound, words and intents
   amess predict --text "can you give me a hand?" --top_k 3                  # text alone
   amess predict --text "can you give me a hand?" --coverage 0.9              # all intents that it may well be
@@ -73,8 +74,11 @@ _MODEL_TYPE = "amess"
 _EMPTY = "The input is empty: there is no clip, and no word in the text. Give a clip, or words with --text."
 _NO_TRANSCRIPT = (
     "No transcript. Give what is said with --text, in a file clip.txt beside clip.mp4 or in the column text of a "
-    "table, or let Whisper transcribe it: --asr_model openai/whisper-base."
+    "table, or let Whisper transcribe it: leave --asr_model out."
 )
+NO_ASR = "none"
+# As `DEFAULT_ASR_MODEL` of the pipeline, which takes seconds to import; a test compares them.
+DEFAULT_ASR_MODEL = "tiny.en"
 
 
 class PredictError(UserError):
@@ -148,7 +152,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_asr_argument(parser: argparse.ArgumentParser) -> None:
     """Add the option `--asr_model` to a parser."""
-    parser.add_argument("--asr_model", metavar="MODEL", help="Whisper checkpoint that transcribes clips without text")
+    parser.add_argument(
+        "--asr_model",
+        default=DEFAULT_ASR_MODEL,
+        type=lambda name: None if name == NO_ASR else name,
+        metavar="MODEL",
+        help="Whisper that writes down what is said in clips without text: tiny.en, which is installed, another size "
+        f"(base, small, large-v3), a Hub id or a folder; {NO_ASR} to refuse such clips (%(default)s)",
+    )
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
@@ -222,6 +233,8 @@ def _recognize(
             result = cast("dict[str, Any]", recognizer(parts, **options, return_clip=True, picture_size=PICTURE_SIZE))
             draw_explanation(result, result.pop("clip"), picture, title=one.name)
     except Exception as error:  # libraries raise many types for a damaged clip, and one clip does not stop the others
+        if as_interrupt(error) is not None:
+            raise
         reason = error_in_words(error, one.name)
         print(reason, file=sys.stderr)
         return {"error": reason}
@@ -388,11 +401,11 @@ def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
         OSError, ValueError: The model cannot be loaded.
     """
     model = find_model(model)
-    # here, because transformers and torch take seconds to load
-    from transformers import pipeline
-    from transformers.utils.logging import disable_progress_bar
+    with loading():  # here, because transformers and torch take seconds to load
+        from transformers import pipeline
+        from transformers.utils.logging import disable_progress_bar
 
-    from modeling_amess import IntentRecognitionPipeline  # the import also registers the task
+        from modeling_amess import IntentRecognitionPipeline  # the import also registers the task
 
     disable_progress_bar()
     recognizer: Any = pipeline(  # type: ignore[call-overload]  # transformers' overloads know its own tasks only
@@ -410,7 +423,7 @@ def readable(name: str, result: dict[str, Any], known_clips: str | None = None) 
         result: Answer of the pipeline.
         known_clips: What the clips of the training show.
     """
-    lines = [name, f'  "{result["text"]}"' if result["text"] else "  (no text)"]
+    lines = [name, f"  {_words(result)}"]
     if result["unfamiliar"]:
         lines.append(f"  {unfamiliar(result, known_clips)}")
     width = max(len(intent["label"]) for intent in result["intents"])
@@ -439,6 +452,14 @@ def readable(name: str, result: dict[str, Any], known_clips: str | None = None) 
     if similar:
         lines.append(f"  closest descriptions: {', '.join(f'{label} {value:.2f}' for label, value in similar)}")
     return "\n".join(lines) + "\n"
+
+
+def _words(result: dict[str, Any]) -> str:
+    """What is said, and who heard it."""
+    heard = f", heard by Whisper {result['transcript']['asr_model']}" if result["transcript"] else ""
+    if result["text"]:
+        return f'"{result["text"]}"{heard}'
+    return f"(no speech{heard})" if heard else "(no text)"
 
 
 def percent(share: float) -> str:
