@@ -60,7 +60,8 @@ def sounds() -> dict[str, np.ndarray]:
     random = np.random.default_rng(0)
 
     def chord(*pitches: float) -> np.ndarray:
-        return 0.2 * sum(np.sin(2 * np.pi * pitch * time) for pitch in pitches)
+        waves: np.ndarray = 0.2 * np.sin(2 * np.pi * np.outer(pitches, time)).sum(0)
+        return waves
 
     melody = np.repeat([262, 294, 330, 349, 392, 440, 494, 523, 494, 440], len(time) // 10)
     made = {
@@ -108,7 +109,9 @@ def main() -> None:
     parser.add_argument("--model", default="runs/sample-amess/pretrained", help="model of the sample (%(default)s)")
     parser.add_argument("--recording", type=Path, nargs="*", default=[], help="recordings to try as well")
     arguments = parser.parse_args()
-    recognizer: Any = pipeline("multimodal-intent-recognition", model=arguments.model)
+    recognizer: Any = pipeline(  # type: ignore[call-overload]  # its overloads know transformers' tasks only
+        "multimodal-intent-recognition", model=arguments.model
+    )
     print("| input | distance / limit | flagged |\n|---|---|---|")
     for name, distances in measure(recognizer, arguments.recording):
         values = ", ".join(f"{modality} {value:.2f}" for modality, value in distances.items())
