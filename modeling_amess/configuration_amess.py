@@ -173,12 +173,11 @@ class AmessConfig(AmessVersionedConfig):
         anchor_kind (`str`, defaults to `"tokens"`):
             What an anchor is: `"tokens"` are text positions, as in the paper, `"frames"` are the frames (or steps)
             that all tokens together attend to most.
-        anchor_score (`str`, defaults to `"ratio"`):
-            Score of a token. The paper's is nearest against second-nearest similarity: `"ratio"` maps cosines to
-            (0, 1] first, `"lowe"` compares distances as Lowe's ratio test does, `"raw"` divides the cosines
-            themselves. `"attention"` is how peaked the token's attention over the frames is. Frames have a score of
-            their own.
-        exclude_special_tokens (`bool`, defaults to `False`):
+        anchor_score (`str`, defaults to `"attention"`):
+            Score of a token: `"attention"` is how peaked its attention over the frames is. The paper's is nearest
+            against second-nearest similarity: `"ratio"` maps cosines to (0, 1] first, `"lowe"` compares distances as
+            Lowe's ratio test does, `"raw"` divides the cosines themselves. Frames have a score of their own.
+        exclude_special_tokens (`bool`, defaults to `True`):
             Whether the tokens around the text ([CLS], [SEP]) are no anchors.
         anchor_value_projection (`bool`, defaults to `True`):
             Whether eq. 9 and 10 read a projection of the other modality's anchors, not the anchors themselves.
@@ -289,8 +288,8 @@ class AmessConfig(AmessVersionedConfig):
     audio_step_rate: float | int | None = None
     num_anchors: int = 8
     anchor_kind: Literal["tokens", "frames"] = "tokens"
-    anchor_score: Literal["ratio", "lowe", "raw", "attention"] = "ratio"
-    exclude_special_tokens: bool = False
+    anchor_score: Literal["ratio", "lowe", "raw", "attention"] = "attention"
+    exclude_special_tokens: bool = True
     anchor_value_projection: bool = True
     fusion_num_attention_heads: int = 8
     fusion_dropout: float | int = 0.1

@@ -66,8 +66,9 @@ class AmessModelOutput(ModelOutput):
         pooler_output (`(batch, hidden_size)`): E_f as one vector.
         semantic_embedding (`(batch, description_size)`): Semantic token T_f, which semantic synchronization pulls to
             the descriptions.
-        video_anchor_indices, audio_anchor_indices (`(batch, anchors)`): Text positions of the anchors, best first.
-        video_anchor_scores, audio_anchor_scores (`(batch, anchors)`): Reliability of the anchors; 0 in masked slots.
+        video_anchor_indices, audio_anchor_indices (`(batch, anchors)`): Text positions of the anchors, best
+            first; with `anchor_kind="frames"` places of frames.
+        video_anchor_scores, audio_anchor_scores (`(batch, anchors)`): Scores of the anchors; 0 in masked slots.
         video_anchor_mask, audio_anchor_mask (`(batch, anchors)`): 0 for empty slots.
         video_attentions, audio_attentions (`(batch, heads, text, frames)`): With `output_attentions=True`, the weights
             by which each token reads from each (aligned) frame or step in eq. 4 and 6.

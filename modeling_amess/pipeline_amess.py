@@ -685,12 +685,13 @@ def explanation(
     Returns:
         A dict of plain numbers, texts and lists:
         - `tokens`: the text as the model reads it, special tokens included.
-        - `video_anchors`, `audio_anchors`: the anchors of the modality, the most reliable first. Each has its `token`,
-          its `position` in `tokens`, the `score` of its reliability, the `frame` (or `step`) that it reads most from,
-          the `time` in seconds at which that begins, the `weight` of the attention to it, the mean over the heads, and
-          this weight as a multiple of that of attention to all frames alike, `times_uniform`. With an `alignment`
-          other than `"none"` the attention is not to real frames: then all of these are `None`. `time` is also `None`
-          for features of an unknown frame rate.
+        - `video_anchors`, `audio_anchors`: the anchors of the modality, those with the highest scores first. Each has
+          its `token`, its `position` in `tokens`, the `score` by which it was chosen (`anchor_score` of the
+          configuration: by default how peaked the token's attention is), the `frame` (or `step`) that it reads most
+          from, the `time` in seconds at which that begins, the `weight` of the attention to it, the mean over the
+          heads, and this weight as a multiple of that of attention to all frames alike, `times_uniform`. With an
+          `alignment` other than `"none"` the attention is not to real frames: then all of these are `None`. `time` is
+          also `None` for features of an unknown frame rate.
         - `description_similarity`: mean cosine to the descriptions of each label that has any.
     """
     # One by one, so that they read as text whatever marks the tokenizer puts on them.
