@@ -501,7 +501,9 @@ class IntentRecognitionPipeline(Pipeline):
         verdict, rivals = (
             config.verdict([(one["label"], one["score"]) for one in intents[:2]]) if judged else (None, ())
         )
-        unfamiliarity = {name: value for name, value in outputs["unfamiliarity"].items() if not math.isnan(value)}
+        # In a fixed order: a saved config sorts its keys.
+        distances = {name: outputs["unfamiliarity"].get(name, math.nan) for name in UNITS}
+        unfamiliarity = {name: value for name, value in distances.items() if not math.isnan(value)}
         unfamiliar = [name for name, value in unfamiliarity.items() if value > 1]
         result = {
             "label": label,
