@@ -15,6 +15,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -38,7 +39,7 @@ FORMATS = ("png", "svg", "pdf")
 RELIABILITY, COVERAGE = "reliability", "coverage"
 # Random halves of the test split, for a run that has no thresholds of its own.
 _HALVES = 50
-_STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110}
+_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110}
 _BLUE, _ORANGE = "#0072b2", "#d55e00"
 
 
