@@ -11,6 +11,14 @@ folder or --output. Runs of earlier versions and runs that are not calibrated wo
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("training.plots:main")
+
+
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +29,6 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.special import softmax
-
-from dataset_scripts.errors import run_command
 
 from .calibration import (
     CALIBRATION_BINS,
@@ -202,7 +208,3 @@ def coverages(run: Path) -> Coverages:
 def _save(figure: Figure, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file)
-
-
-if __name__ == "__main__":
-    run_command(main)

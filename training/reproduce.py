@@ -34,6 +34,14 @@ When the array is done, the same command without --print_jobs makes the table.
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("training.reproduce:main", "Interrupted. The same command goes on.", failure=2)
+
+
 import argparse
 import shlex
 import sys
@@ -41,9 +49,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dataset_scripts.errors import UserError, run_command
+from dataset_scripts.errors import UserError
 from dataset_scripts.registry import DATASETS
-from training.finished_run import CONFUSION_FILE, INTENTS_FILE, read_predictions
+from training.finished_run import CONFUSION_FILE, INTENTS_FILE, read_predictions, write_picture
 from training.reproduction.debiased import WHERE, Annotations, debiased_table, read_annotations, results_of_run
 from training.reproduction.experiments import (
     ENCODERS,
@@ -320,15 +328,11 @@ def describe_run(folder: Path, missing: bool = False, debiased: Path | None = No
     if missing or debiased is not None:
         return
     predictions = read_predictions(folder)
-    draw_confusion_matrix(predictions, folder / CONFUSION_FILE)
-    draw_intents(predictions, folder / INTENTS_FILE)
+    write_picture(folder, CONFUSION_FILE, lambda file: draw_confusion_matrix(predictions, file))
+    write_picture(folder, INTENTS_FILE, lambda file: draw_intents(predictions, file))
     print(f"Written: {folder / CONFUSION_FILE} and {folder / INTENTS_FILE}")
 
 
 def _tell(table: str, file: Path) -> None:
     file.write_text(f"{table}\n", encoding="utf-8")
     print(f"{table}\n\nWritten: {file}")
-
-
-if __name__ == "__main__":
-    run_command(main, "Interrupted. The same command goes on.", failure=2)

@@ -111,6 +111,18 @@ def test_a_run_and_its_baseline_are_tested_under_every_condition(run, capsys):
     assert {"missing.md", "missing.csv", "missing.png"} <= {path.name for path in run.iterdir()}
 
 
+def test_what_was_evaluated_is_kept_for_this_run_and_not_for_another_in_its_folder(run, tmp_path, monkeypatch):
+    known = read_conditions(run)
+    copy = shutil.copytree(run, tmp_path / "copy")
+    for file in (copy / "pretrained").glob("*.safetensors"):
+        file.unlink()
+    assert read_conditions(copy) == known
+    metrics = json.loads((copy / "metrics.json").read_text())
+    (copy / "metrics.json").write_text(json.dumps(metrics | {"seed": 5}))
+    with pytest.raises(UserError, match="no weights"):
+        read_conditions(copy)
+
+
 def test_a_run_without_weights_says_what_to_do(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "copy")
     (copy / "missing.json").unlink(missing_ok=True)

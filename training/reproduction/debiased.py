@@ -130,7 +130,7 @@ def of_utterances(result: RowResults, ids: Iterable[str]) -> RowResults:
     predictions = {seed: _restricted(part, wanted) for seed, part in result.predictions.items()}
     contents = {seed: {"test": {"accuracy": _accuracy(part)}} for seed, part in predictions.items() if part.ids}
     predictions = {seed: part for seed, part in predictions.items() if part.ids}
-    return replace(result, contents=contents, predictions=predictions, decisions={}, _resampled={})
+    return replace(result, contents=contents, predictions=predictions, decisions={})
 
 
 def results_of_run(folder: Path) -> list[RowResults]:
