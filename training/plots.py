@@ -68,8 +68,8 @@ class Coverages:
     source: str
 
 
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Run the command and return the files that it wrote.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit status.
 
     Raises:
         UnfinishedRunError: The folder is not of a finished run with a test split.
@@ -82,11 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> list[Path]:
     parser.add_argument("--format", choices=FORMATS, default="png", help="kind of picture (%(default)s)")
     options = parser.parse_args(arguments)
     output = options.output or options.run
-    files = [output / f"{name}.{options.format}" for name in (RELIABILITY, COVERAGE)]
-    draw_reliability(options.run, files[0])
-    draw_coverage(options.run, files[1])
-    print(f"Written: {', '.join(map(str, files))}")
-    return files
+    for name, draw in ((RELIABILITY, draw_reliability), (COVERAGE, draw_coverage)):
+        file = output / f"{name}.{options.format}"
+        draw(options.run, file)
+        print(f"Written: {file}")
+    return 0
 
 
 def draw_reliability(run: Path, file: Path) -> None:
