@@ -11,6 +11,14 @@ folder or --output. Runs of earlier versions and runs that are not calibrated wo
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("training.plots:main")
+
+
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +29,6 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.special import softmax
-
-from dataset_scripts.errors import run_command
 
 from .calibration import (
     CALIBRATION_BINS,
@@ -62,8 +68,8 @@ class Coverages:
     source: str
 
 
-def main(arguments: Sequence[str] | None = None) -> list[Path]:
-    """Run the command and return the files that it wrote.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit status.
 
     Raises:
         UnfinishedRunError: The folder is not of a finished run with a test split.
@@ -76,11 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> list[Path]:
     parser.add_argument("--format", choices=FORMATS, default="png", help="kind of picture (%(default)s)")
     options = parser.parse_args(arguments)
     output = options.output or options.run
-    files = [output / f"{name}.{options.format}" for name in (RELIABILITY, COVERAGE)]
-    draw_reliability(options.run, files[0])
-    draw_coverage(options.run, files[1])
-    print(f"Written: {', '.join(map(str, files))}")
-    return files
+    for name, draw in ((RELIABILITY, draw_reliability), (COVERAGE, draw_coverage)):
+        file = output / f"{name}.{options.format}"
+        draw(options.run, file)
+        print(f"Written: {file}")
+    return 0
 
 
 def draw_reliability(run: Path, file: Path) -> None:
@@ -202,7 +208,3 @@ def coverages(run: Path) -> Coverages:
 def _save(figure: Figure, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file)
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -13,7 +13,7 @@ import pytest
 from dataset_scripts.errors import UserError
 from training.finished_run import read_predictions
 from training.reproduce import main as reproduce
-from training.reproduction.debiased import DebiasedError, debiased_table, read_annotations
+from training.reproduction.debiased import DebiasedError, debiased_table, of_utterances, read_annotations
 from training.reproduction.jobs import Job
 from training.reproduction.missing import (
     CLEAN,
@@ -111,6 +111,18 @@ def test_a_run_and_its_baseline_are_tested_under_every_condition(run, capsys):
     assert {"missing.md", "missing.csv", "missing.png"} <= {path.name for path in run.iterdir()}
 
 
+def test_what_was_evaluated_is_kept_for_this_run_and_not_for_another_in_its_folder(run, tmp_path, monkeypatch):
+    known = read_conditions(run)
+    copy = shutil.copytree(run, tmp_path / "copy")
+    for file in (copy / "pretrained").glob("*.safetensors"):
+        file.unlink()
+    assert read_conditions(copy) == known
+    metrics = json.loads((copy / "metrics.json").read_text())
+    (copy / "metrics.json").write_text(json.dumps(metrics | {"seed": 5}))
+    with pytest.raises(UserError, match="no weights"):
+        read_conditions(copy)
+
+
 def test_a_run_without_weights_says_what_to_do(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "copy")
     (copy / "missing.json").unlink(missing_ok=True)
@@ -158,6 +170,18 @@ def test_the_accuracy_is_split_by_the_ids(tmp_path):
     }
     # By seed: all 3 and 1 of 4, debiased 1 and 0 of 2, others 2 and 1 of 2.
     assert [cells[name][1].split(" ")[0] for name in ("all", "debiased", "others")] == ["50.0", "25.0", "75.0"]
+
+
+def test_the_interval_of_a_group_is_that_of_its_utterances(tmp_path):
+    run = TableRow("A-MESS", Run("pool/run", "mintrec", None))
+    job = Job(run, 0, tmp_path)
+    predicted = ["Greet"] * 60 + ["Leave"] * 40
+    write_run(job.folder, ["Greet", "Leave"], ["Greet"] * 100, predicted, ids=[str(number) for number in range(100)])
+    whole = read_row([job])
+    low, high = whole.interval("accuracy")
+    part = of_utterances(whole, [str(number) for number in range(50, 70)])
+    narrow, wide = high - low, np.subtract(*reversed(part.interval("accuracy")))
+    assert part.mean("accuracy") == 50 and wide > 1.7 * narrow
 
 
 def test_ids_that_are_missing_or_of_other_data_say_where_to_get_them(tmp_path, capsys, run):

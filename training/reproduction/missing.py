@@ -9,6 +9,7 @@ modality in every model and at every rate that is higher, so that rows can be co
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import statistics
@@ -29,7 +30,7 @@ from modeling_amess import AmessProcessor
 
 from ..data import IntentCollator, IntentRows
 from ..evaluation import Evaluator
-from ..finished_run import MISSING_FILE, MODEL_FOLDER, read_settings, write_result
+from ..finished_run import METRICS_FILE, MISSING_FILE, MODEL_FOLDER, read_settings, write_result
 from ..launching import create_accelerator
 from ..missing_modalities import without
 from ..model_setup import quiet_transformers
@@ -175,14 +176,18 @@ def read_conditions(folder: Path, rates: Sequence[float] = RATES) -> dict[str, d
     """
     file = folder / MISSING_FILE
     wanted = conditions(read_settings(folder).modality_names, rates)
+    # Another run may have taken the folder since.
+    digest = hashlib.sha256((folder / METRICS_FILE).read_bytes()).hexdigest()[:32]
     if file.is_file():
-        known: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
+        known: dict[str, dict[str, Any]] = content["results"] if content.get("run") == digest else {}
         if all(f"{condition.rate:g}" in known.get(condition.title, {}) for condition in wanted):
             return known
     results: dict[str, dict[str, Any]] = {}
     for condition, values in zip(wanted, _evaluated(folder, wanted), strict=True):
         results.setdefault(condition.title, {})[f"{condition.rate:g}"] = values
-    write_result(folder, MISSING_FILE, lambda file: write_json(file, results))
+    content = {"run": digest, "results": results}
+    write_result(folder, MISSING_FILE, lambda file: write_json(file, content))
     return results
 
 
