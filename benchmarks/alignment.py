@@ -12,6 +12,14 @@ one model; the script exchanges only its alignment modules between steps.
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.alignment:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 from typing import Any
 
@@ -75,7 +83,3 @@ def main() -> None:
         row.append(f"{cpu['none'] / cpu[kind]:.2f}" if arguments.device == "cpu" else "")
         row.append(f"{sum(parameter.numel() for parameter in modules[kind].parameters()):,}")
         print(f"| {kind} | {' | '.join(row)} |")
-
-
-if __name__ == "__main__":
-    main()

@@ -14,6 +14,14 @@ Memory on the CPU is that of the whole process (Linux), libraries included; on a
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.baselines:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 import json
 import subprocess
@@ -127,7 +135,3 @@ def main() -> None:
             row.append(f"{cpu[reference] / cpu[name]:.2f}" if arguments.device == "cpu" else "")
             row.append(f"{max(result['peak'] for result in results[name, task]):,.0f} MB")
             print(f"| {name} | {' | '.join(row)} |")
-
-
-if __name__ == "__main__":
-    main()

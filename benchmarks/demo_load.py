@@ -12,6 +12,14 @@ words clients were sent away, the times, and the memory of the demo over the run
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.demo_load:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 import json
 import tempfile
@@ -128,7 +136,3 @@ def main() -> None:
     print(f"memory of the demo: {first:.0f} MiB at first, {last:.0f} MiB at last ({last / first - 1:+.1%})")
     if outcomes.count("right") < len(results) or last > 1.1 * first:
         raise SystemExit("An answer was lost or wrong, or the memory has grown by more than 10 %.")
-
-
-if __name__ == "__main__":
-    main()

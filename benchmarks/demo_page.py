@@ -12,6 +12,14 @@ Needs Debian's chromium and chromium-driver.
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.demo_page:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 import json
 import statistics
@@ -65,7 +73,3 @@ def main() -> None:
     print("| | median | longest |\n|---|---|---|")
     for name, values in seconds.items():
         print(f"| {name} | {statistics.median(values):.2f} s | {max(values):.2f} s |")
-
-
-if __name__ == "__main__":
-    main()

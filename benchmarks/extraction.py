@@ -14,6 +14,14 @@ failed.jsonl closes it: starting the workers, decoding, preprocessing, encoding,
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.extraction:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 import os
 import shutil
@@ -244,7 +252,3 @@ def main() -> None:
             compare_processes(arguments, folder, folder / "clips")
         else:
             compare_with_bare_encoders(arguments, folder, rows, folder / "clips")
-
-
-if __name__ == "__main__":
-    main()

@@ -10,6 +10,14 @@ Fresh processes, one of each in turns; the result is the median of the pairwise 
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.import_time:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 import statistics
 import subprocess
@@ -57,7 +65,3 @@ def main() -> None:
     pairs = list(zip(times["modeling_amess"], times["transformers"], strict=True))
     wall, cpu = (statistics.median(ours[i] / theirs[i] for ours, theirs in pairs) for i in range(2))
     print(f"| ratio | {wall:.3f} | {cpu:.3f} |")
-
-
-if __name__ == "__main__":
-    main()

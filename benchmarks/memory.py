@@ -15,6 +15,14 @@ set is opened to the peak, is what must not depend on the size.
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.memory:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 import json
 import subprocess
@@ -151,7 +159,3 @@ def main() -> None:
         padded = samples * PADDED_BYTES / 1e6
         megabytes = (size, result["before"], result["peak"], growth, result["mapped"], padded)
         print(f"| {samples:,} | {' | '.join(f'{value:,.0f} MB' for value in megabytes)} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()

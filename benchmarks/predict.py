@@ -14,6 +14,14 @@ WavLM-base and BERT-base size with random weights.
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.predict:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 import builtins
 import importlib
@@ -187,7 +195,3 @@ def main() -> None:
 def medians(pairs: Sequence[Sequence[float]]) -> str:
     """Write the cells of a table: the medians by the clock and of CPU time."""
     return " | ".join(f"{statistics.median(values):.2f}" for values in zip(*pairs, strict=True))
-
-
-if __name__ == "__main__":
-    main()

@@ -16,6 +16,14 @@ padding of the whole epoch exactly, and makes the batches before the clock start
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.throughput:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 
 import numpy as np
@@ -120,7 +128,3 @@ def main() -> None:
             row.append(f"{flops[way] / wall[way] / peak:.1%}")
         print(f"| {way} | {' | '.join(row)} |")
     print("text, video, audio: positions after padding for one real position, over the whole epoch.")
-
-
-if __name__ == "__main__":
-    main()

@@ -14,8 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pkgutil import resolve_name
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn, TypeVar, cast
 
 
 _OWN_PACKAGES = ("modeling_amess", "dataset_scripts", "training", "space")
@@ -51,8 +52,12 @@ _LAUNCHED = ("ACCELERATE_MIXED_PRECISION", "TORCHELASTIC_RUN_ID")
 # Asked as early as possible: a launcher may die while its processes still import their libraries.
 _PARENT = os.getppid()
 _received: list[int] = []  # signals that this process has got
-# Blocks that hold interruptions back.
+# Blocks that hold interruptions back, and blocks that import libraries.
 _holding: list[bool] = []
+_loading: list[bool] = []
+_BEFORE_THE_START = "Interrupted before the start: nothing was changed. The same command starts again."
+
+Error = TypeVar("Error", bound=BaseException)
 
 
 def full_disk(error: BaseException) -> str | None:
@@ -85,6 +90,9 @@ def terminable() -> Iterator[None]:
         _received.append(number)
         if not first:
             first = time.monotonic()
+            if _loading:
+                _tell(_BEFORE_THE_START)
+                os._exit(128 + number)
             if not _holding:
                 _raise_received()
         elif time.monotonic() - first > _SECONDS_OF_ONE_SIGNAL:
@@ -161,43 +169,88 @@ def leave_interrupts_to_parent(_worker_id: int = 0) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def run_command(main: Callable[[], Any], interrupted: str = "", failure: int = 1) -> None:
+def run_command(main: Callable[[], Any] | str, interrupted: str = "", failure: int = 1) -> NoReturn:
     """Run a command and end the process. What a user can mend or has caused is reported without a traceback.
 
     Args:
-        main: The command. It returns the exit status; `None` is 0.
+        main: The command, or its place as `package.module:function`. A place is imported here, so that an
+            interruption and a missing package are reported while its libraries load, too. It returns the exit
+            status; `None` is 0.
         interrupted: Words for the user after Ctrl-C or SIGTERM, for a command that does not raise
             `KeyboardInterrupt` with words of its own. The first process of a launch prints them.
         failure: Exit status of an error.
     """
     escape_output()
+    sys.exit(command_status(main, interrupted, failure))
+
+
+def command_status(
+    main: Callable[[], Any] | str, interrupted: str = "", failure: int = 1, program: str | None = None
+) -> Any:
+    """Run a command, report its end as `run_command` does, and return the exit status.
+
+    Args:
+        main: The command, or its place.
+        interrupted: Words after an interruption.
+        failure: Exit status of an error.
+        program: Name that errors begin with; by default that of their type.
+    """
     with terminable():
         try:
-            sys.exit(main())
+            if isinstance(main, str):
+                with loading():
+                    main = cast("Callable[[], Any]", resolve_name(main))
+            return main()
         except Exception as error:
             interrupt = as_interrupt(error)
             reason = full_disk(error)
+            missing = _cause(error, ModuleNotFoundError)
             if interrupt is None and isinstance(error, UserError):
-                message = f"{type(error).__name__}: {error}"
-            elif interrupt is None and isinstance(error, ModuleNotFoundError):
-                message = missing_package(error)
+                kind, message = type(error).__name__, str(error)
+            elif interrupt is None and missing is not None:
+                kind, message = "MissingPackageError", missing_package(missing)
             elif interrupt is None and reason is not None:
                 named = isinstance(error, OSError) and error.filename
+                kind = DiskError.__name__
                 message = (
-                    f"DiskError: {named or 'A file'} could not be written: {reason}. Make room and give the same "
-                    "command again."
+                    f"{named or 'A file'} could not be written: {reason}. Make room and give the same command again."
                 )
             elif interrupt is None:
                 raise
         except KeyboardInterrupt as error:
             interrupt = error
         if interrupt is None:
-            print(message, file=sys.stderr)
-            sys.exit(failure)
-        words = str(interrupt) or interrupted
-        if words and os.environ.get("RANK", "0") == "0":
-            print(f"\n{words}", file=sys.stderr)
-        sys.exit(exit_status(interrupt))
+            print(f"{program or kind}: {message}", file=sys.stderr)
+            return failure
+        _tell(str(interrupt) or interrupted)
+        return exit_status(interrupt)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the process at once, in words, while the block imports libraries.
+
+    A library whose import an exception interrupts may swallow it, or make an error of its own of it. Nothing of the
+    user's is open at that time. Without `terminable` around it the block changes nothing.
+    """
+    _loading.append(True)
+    try:
+        yield
+    finally:
+        _loading.pop()
+
+
+def _tell(words: str) -> None:
+    """Print the last words of an interrupted command, once for all processes of a launch."""
+    if words and os.environ.get("RANK", "0") == "0":
+        print(f"\n{words}", file=sys.stderr, flush=True)
+
+
+def _cause(error: BaseException | None, kind: type[Error]) -> Error | None:
+    """Return the error of this type that an error is or comes from: libraries wrap a failed import."""
+    while error is not None and not (isinstance(error, kind) and getattr(error, "name", True)):
+        error = error.__cause__
+    return error
 
 
 def escape_output() -> None:
@@ -216,7 +269,15 @@ def missing_package(error: ModuleNotFoundError) -> str:
     package = (error.name or "").partition(".")[0]
     if not package or package in _OWN_PACKAGES:
         raise error
+    from .requirements import extra_with, requirements  # here, because only this message needs package metadata
+
+    extras = requirements()
+    distribution, extra = extra_with(package, extras)
+    if extra is None:
+        return f"The package {distribution} is not installed. Install it: pip install {distribution}."
+    whole = "sample" if set(extras[extra]) < set(extras["sample"]) else None
     return (
-        f"The package {package} is not installed. Install the extra that has it: "
-        """pip install -c constraints.txt -e ".[sample]" in a checkout, or pip install "amess-hf[sample]"."""
+        f"The package {distribution} is not installed. Install the extra that has it: pip install "
+        f"""-c constraints.txt -e ".[{extra}]" in a checkout, or pip install "amess-hf[{extra}]"."""
+        + (f" The extra {whole} has it, too, and all that training and clips need." if whole else "")
     )

@@ -8,13 +8,16 @@ torchrun --nproc_per_node 2 -m dataset_scripts.extract_features clips/ --output 
 python -m dataset_scripts.extract_features --help
 """
 
-from .errors import run_command
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("dataset_scripts.extraction.command:main", failure=2)
+
+
 from .extraction.command import main
 from .extraction.run import ExtractionReport, extract_features
 from .extraction.settings import ExtractionSettings
 
 
-__all__ = ["ExtractionReport", "ExtractionSettings", "extract_features"]
-
-if __name__ == "__main__":
-    run_command(main, failure=2)
+__all__ = ["ExtractionReport", "ExtractionSettings", "extract_features", "main"]

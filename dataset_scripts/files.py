@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,20 @@ def replacing(target: Path, *, shared: bool = False) -> Iterator[Path]:
         target.rename(old)
     partial.rename(target)
     _remove(old)
+
+
+def make_folder(path: Path) -> list[Path]:
+    """Make a folder with its parents, and return those that did not exist, outermost first."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()][::-1]
+    path.mkdir(parents=True, exist_ok=True)
+    return missing
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders, given outermost first, as far as they are empty."""
+    for folder in reversed(folders):
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def is_unfinished(path: Path) -> bool:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,7 +28,8 @@ class MIntRec(ReleasedBuilder):
     TITLE = "MIntRec"
     DESCRIPTION = "MIntRec: multimodal intent recognition, scenes of one sitcom, 20 intents."
     HOMEPAGE = "https://github.com/thuiar/MIntRec"
-    HELP_TEXT = """MIntRec is downloaded by hand. Its authors' page links to it: https://github.com/thuiar/MIntRec
+    HELP_TEXT = """Download it with `amess download mintrec --output MIntRec`, or by hand from its authors' page:
+https://github.com/thuiar/MIntRec
 Expected in data_dir:
   MIntRec/
     train.tsv  dev.tsv  test.tsv
@@ -48,7 +51,15 @@ Expected in data_dir:
         "audio": {"audio_data/audio_feats.pkl": 768, "audio_data/wavlm_feats.pkl": 768, "audio_feats.pkl": 768},
     }
     COLUMN_TYPES: ClassVar = {"clip": "string"}
+    TABLE_COLUMNS = COLUMNS
+    TEXT_COLUMN, LABEL_COLUMN = "text", "label"
+    ID_IN_NAME = re.compile(r"(?:.*[/_])?(?P<season>S\d+)[/_](?P<episode>E\d+)[/_](?P<clip>\d+)", re.IGNORECASE)
     BUILDER_CONFIGS: ClassVar = builder_configs(FeatureFilesConfig, "1.0.0")
+
+    @classmethod
+    def clip_path(cls, cells: Mapping[str, str]) -> str:
+        """Return the path of a clip in `data_dir`."""
+        return f"{CLIP_FOLDER}/{cells['season']}/{cells['episode']}/{cells['clip']}.mp4"
 
     def read_rows(self, path: Path, part: str, places: dict[str, str]) -> list[dict[str, Any]]:
         """Read the rows of a split file."""
@@ -62,7 +73,7 @@ Expected in data_dir:
                     "id": row_id,
                     "text": cells["text"],
                     "label": read_label(path, row, "label", self.labels),
-                    "clip": f"{CLIP_FOLDER}/{cells['season']}/{cells['episode']}/{cells['clip']}.mp4",
+                    "clip": self.clip_path(cells),
                 }
             )
         return rows

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +15,7 @@ from .builders import builder_configs
 from .errors import UserError
 from .labels import OUT_OF_SCOPE_LABEL, label_names
 from .registry import DATASETS
-from .released_files import DataDirError, FeatureFilesConfig, ReleasedBuilder, check_unique, read_label
+from .released_files import CLIP_FOLDER, DataDirError, FeatureFilesConfig, ReleasedBuilder, check_unique, read_label
 from .tsv import TsvError, TsvRow, parse_timestamp, read_tsv
 
 
@@ -55,7 +57,8 @@ class MIntRec2(ReleasedBuilder):
     TITLE = "MIntRec2.0"
     DESCRIPTION = "MIntRec2.0: multimodal intent recognition in dialogues, 30 intents and out of scope."
     HOMEPAGE = "https://github.com/thuiar/MIntRec2.0"
-    HELP_TEXT = """MIntRec2.0 is downloaded by hand. Its authors' page links to it: https://github.com/thuiar/MIntRec2.0
+    HELP_TEXT = """Download it with `amess download mintrec2 --output MIntRec2.0`, or by hand from its authors' page:
+https://github.com/thuiar/MIntRec2.0
 Expected in data_dir (the pickles for config_name="features" only, the clips for config_name="clips" only):
   MIntRec2.0/
     in-scope/train.tsv  dev.tsv  test.tsv
@@ -91,8 +94,21 @@ Expected in data_dir (the pickles for config_name="features" only, the clips for
         "end": "float64",
         "clip": "string",
     }
+    TABLE_COLUMNS = COLUMNS
+    TEXT_COLUMN, LABEL_COLUMN = "Text", "Label"
+    ID_IN_NAME = re.compile(r"(?:.*[/_])?(?:dia)?(?P<Dialogue_id>\d+)_(?:utt)?(?P<Utterance_id>\d+)", re.IGNORECASE)
     BUILDER_CONFIG_CLASS = MIntRec2Config
     BUILDER_CONFIGS: ClassVar = builder_configs(MIntRec2Config, "1.0.0")
+
+    @classmethod
+    def clip_path(cls, cells: Mapping[str, str]) -> str:
+        """Return the path of a clip in `data_dir`."""
+        return f"{CLIP_FOLDER}/dia{cells['Dialogue_id']}_utt{cells['Utterance_id']}.mp4"
+
+    @classmethod
+    def part_of_label(cls, label: str) -> str:
+        """Return the part of the release that holds the utterances of a label."""
+        return "out-of-scope" if label == OUT_OF_SCOPE_LABEL else "in-scope"
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -159,7 +175,8 @@ def _number(path: Path, row: TsvRow, column: str) -> int:
 
 def _seconds(path: Path, row: TsvRow, column: str) -> float | None:
     seconds = parse_timestamp(row.cells[column])
-    if seconds is None:
+    # Collections without times leave the cells empty.
+    if seconds is None and row.cells[column].strip():
         # The release itself has one such cell (dev.tsv, dia1267_utt3: "65"), and nothing depends on the time.
         logger.warning(
             "%s, line %d, column %r: %r is not a timestamp HH:MM:SS,mmm. It counts as unknown.",

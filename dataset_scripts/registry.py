@@ -37,6 +37,7 @@ class LicenseTerms:
         license_link: Page of the licence for `license="other"`.
         on_the_hub: Whether the authors published the data set on the Hub under `slug`.
         open: Whether anyone may publish it without asking.
+        clips: What its clips show, as in "The model knows drawn faces."; `None` where it is not known.
     """
 
     title: str
@@ -48,6 +49,22 @@ class LicenseTerms:
     license_link: str | None = None
     on_the_hub: bool = False
     open: bool = False
+    clips: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubCollection:
+    """A repository of the Hub from which a data set can be downloaded.
+
+    Attributes:
+        repo_id: Id of the repository of type data set.
+        holds: What it holds of the data set, in a phrase.
+        folder: Folder of the data set in the repository, "" where the repository is the data set.
+    """
+
+    repo_id: str
+    holds: str
+    folder: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +84,7 @@ class DatasetEntry:
         published_configs: Configurations that a push publishes unless others are chosen. Without any, the data set
             cannot be pushed.
         texts: For a benchmark over the texts of other data sets: their names, each with the terms over these texts.
+        collections: Where its authors offer it on the Hub, the one that is taken by default first.
     """
 
     labels: tuple[str, ...]
@@ -79,6 +97,7 @@ class DatasetEntry:
     scopes: tuple[str, ...] = ("in-scope",)
     published_configs: tuple[str, ...] = ()
     texts: Mapping[str, LicenseTerms] = field(default_factory=dict)
+    collections: tuple[HubCollection, ...] = ()
 
     def default_texts(self, data_dir: str | Path | None) -> str:
         """Return the first of `texts` that can be read with, or without, a release in `data_dir`."""
@@ -155,16 +174,20 @@ _MINTREC = LicenseTerms(
     slug="THU-IAR/MIntRec",
     on_the_hub=True,
     domain="Its 2,224 utterances are acted, in English, and come from one television series (Superstore).",
+    clips="scenes of one television series",
     license="other",
     license_name="terms-of-mintrec",
     license_link="https://github.com/thuiar/MIntRec",
     terms=_DISAGREEMENT,
 )
+# The repository of a later benchmark of the same authors, with the texts and clips of several data sets.
+_MMLA = "THUIAR/MMLA-Datasets"
 _PLANTED_DOMAIN = "Its features are synthetic and planted to need attention; it tests the method and no real clip."
 _PLANTED_OVER_SAMPLE = LicenseTerms(
     title="the planted-anchor benchmark over the sample's texts",
     slug="amess-planted",
     domain=_PLANTED_DOMAIN,
+    clips="numbers without a clip",
     license="apache-2.0",
     terms="Texts and features were made for this project and are under Apache-2.0.",
     open=True,
@@ -173,6 +196,7 @@ _PLANTED_OVER_MINTREC = LicenseTerms(
     title="the planted-anchor benchmark over MIntRec's texts",
     slug="amess-planted-mintrec",
     domain=_PLANTED_DOMAIN,
+    clips="numbers without a clip",
     license=_MINTREC.license,
     license_name=_MINTREC.license_name,
     license_link=_MINTREC.license_link,
@@ -192,6 +216,7 @@ DATASETS: dict[str, DatasetEntry] = {
             slug="amess-sample",
             domain="Its 500 utterances are short workplace sentences written for this project, with made faces and "
             "voices; no person was recorded. It shows that the software works and says nothing about real clips.",
+            clips="drawn faces and synthetic voices",
             license="apache-2.0",
             terms="Texts, clips and features were made for this project and are under Apache-2.0.",
             open=True,
@@ -205,6 +230,10 @@ DATASETS: dict[str, DatasetEntry] = {
         published_configs=("features", "text", "label_descriptions"),
         compared_with_paper="MIntRec with its released features, as in the paper",
         terms=_MINTREC,
+        collections=(
+            HubCollection(repo_id="THU-IAR/MIntRec", holds="the data set as its authors published it"),
+            HubCollection(repo_id=_MMLA, folder="MIntRec", holds="texts and clips, about 2.3 GB"),
+        ),
     ),
     "mintrec2": DatasetEntry(
         builder="mintrec2:MIntRec2",
@@ -220,10 +249,19 @@ DATASETS: dict[str, DatasetEntry] = {
             on_the_hub=True,
             domain="Its 15,040 utterances are acted, in English, and come from three television series (Superstore, "
             "The Big Bang Theory, Friends).",
+            clips="scenes of three television series",
             license="other",
             license_name="terms-of-mintrec2",
             license_link="https://github.com/thuiar/MIntRec2.0",
             terms=_DISAGREEMENT,
+        ),
+        collections=(
+            HubCollection(repo_id="THU-IAR/MIntRec2.0", holds="the data set as its authors published it"),
+            HubCollection(
+                repo_id=_MMLA,
+                folder="MIntRec2.0",
+                holds="texts and clips of the utterances with an intent, without speakers and times, about 9 GB",
+            ),
         ),
     ),
     "planted": DatasetEntry(
@@ -239,9 +277,10 @@ DATASETS: dict[str, DatasetEntry] = {
 }
 
 SCOPES: tuple[str, ...] = tuple(dict.fromkeys(scope for entry in DATASETS.values() for scope in entry.scopes))
-# Data sets with clips, those that can be pushed, and those with labels and texts of their own.
+# Data sets with clips, those that can be pushed or downloaded, and those with labels and texts of their own.
 WITH_CLIPS: tuple[str, ...] = tuple(name for name, entry in DATASETS.items() if "clips" in entry.configs)
 PUBLISHABLE: tuple[str, ...] = tuple(name for name, entry in DATASETS.items() if entry.published_configs)
+DOWNLOADABLE: tuple[str, ...] = tuple(name for name, entry in DATASETS.items() if entry.collections)
 WITH_OWN_TEXTS: tuple[str, ...] = tuple(name for name, entry in DATASETS.items() if not entry.texts)
 
 

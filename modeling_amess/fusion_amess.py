@@ -38,6 +38,9 @@ def eager_attention_forward(
 
 # Periods of the sinusoids of time, in seconds: differences of a quarter of a second up to recordings of a minute.
 TIME_PERIODS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+# Size of the sinusoids beside a feature. At 1 the random start hardly tells early from late frames, and the order of
+# two events is not learned within six epochs of the planted benchmark; at 6 it is.
+TIME_SCALE = 6.0
 # Seconds that an utterance counts as whose frames have no rate. Utterances of conversations take two to four.
 UNTIMED_SECONDS = 4.0
 
@@ -64,7 +67,7 @@ def frame_times(mask: torch.Tensor, rate: float | None) -> torch.Tensor:
 
 
 def with_time(features: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
-    """Put sine and cosine of the times, at each of `TIME_PERIODS`, behind the features.
+    """Put sine and cosine of the times, at each of `TIME_PERIODS` and `TIME_SCALE` long, behind the features.
 
     A projection of the longer vector is the projection of the feature plus one of its time, so that keys and values
     both know it. The product with 16 more numbers costs next to nothing, and a query can still be sent to the space of
@@ -75,7 +78,8 @@ def with_time(features: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         times (`(batch, frames)`): Times in seconds.
     """
     phases = times.unsqueeze(-1) * (2 * torch.pi / torch.tensor(TIME_PERIODS, device=times.device))
-    return torch.cat([features, phases.sin().to(features.dtype), phases.cos().to(features.dtype)], dim=-1)
+    sinusoids = TIME_SCALE * torch.cat([phases.sin(), phases.cos()], dim=-1)
+    return torch.cat([features, sinusoids.to(features.dtype)], dim=-1)
 
 
 class AmessAttentionProjection(nn.Linear):

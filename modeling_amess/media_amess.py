@@ -54,6 +54,11 @@ _TIME_ROUNDING = 0.001
 _SHORTEST_GAP = 0.1
 # Sound codecs start up to this long before their first audible sample; the decoder cuts that part off.
 _LONGEST_PRIMING = 0.1
+# Seconds before a span from which it is decoded: sound codecs are right only some frames after the place of a seek.
+# MPEG streams do not say where a picture can be decoded; where none could, the decoder begins earlier.
+_BEFORE_SPAN = (0.5, 12.0, math.inf)
+# Seconds by which the packets of one stream may lie behind those of another in a file.
+_INTERLEAVING = 10.0
 # Bytes by which the memory for kept frames grows.
 _FRAME_ROOM = 2**25
 # Frame rate of a stream that neither names one nor has time stamps.
@@ -126,6 +131,7 @@ def decode_clip(
     audio: bool = True,
     picture_size: int | None = None,
     limits: MediaLimits | None = None,
+    span: tuple[float, float] | None = None,
 ) -> Clip:
     """Decode the first video and the first audio stream of any container that PyAV reads.
 
@@ -145,6 +151,9 @@ def decode_clip(
         picture_size: Longer side of `Clip.pictures`, in pixels: the kept frames once more, in the clip's own aspect
             ratio and never enlarged. `None` for no pictures.
         limits: Limits on what the clip may cost, by default `MediaLimits()`.
+        span: Start and end in seconds of the part of the file that is the clip, by default all of it. The decoder
+            seeks to the start, and neither reads nor keeps the rest. `max_duration` is then the limit of this part;
+            where the file ends earlier, the clip is shorter.
 
     Raises:
         UnreadableMediaError: Nothing could be decoded.
@@ -165,28 +174,31 @@ def decode_clip(
     limits = limits or MediaLimits()
 
     name = _name_of(source)
+    if span is not None:
+        _check_span(span, name, limits)
     with _file_of(source, name) as file:
         opened = _checked(file, name, limits)
-        with opened() as container:
-            video_stream, audio_stream, unread = _first_streams(container, video, audio, limits)
-            start = _start_time(container)
-            seen = heard = None
-            if video_stream is not None:
-                seen = VideoTrack(video_stream, start, name, limits, frame_rate=frame_rate, max_frames=max_frames)
-                seen.set_sizes(size, picture_size)
-            if audio_stream is not None:
-                heard = AudioTrack(audio_stream, start, name, limits, sampling_rate=sampling_rate)
-            tracks = [track for track in (seen, heard) if track is not None]
-            _check_header(container, tracks, name, limits)
-            if not tracks and unread is not None:
-                raise UnreadableMediaError(f"{unread}. Convert the clip to MP4.", name)
-            if not tracks:
-                requested = " or ".join(kind for kind, wanted in (("video", video), ("audio", audio)) if wanted)
-                raise NoMediaStreamError(f"the file has no {requested} stream.", name)
-            _check_time_stamps(opened, container, tracks, limits)
-            damage = _decode(container, tracks) or unread
-            clip = _clip(seen, heard, sampling_rate)
-        if seen is not None and seen.first_damage is not None:
+        for before in _BEFORE_SPAN:
+            with opened() as container:
+                video_stream, audio_stream, unread = _first_streams(container, video, audio, limits)
+                start = _start_time(container)
+                seen = heard = None
+                if video_stream is not None:
+                    seen = VideoTrack(video_stream, start, name, limits, frame_rate=frame_rate, max_frames=max_frames)
+                    seen.set_sizes(size, picture_size)
+                if audio_stream is not None:
+                    heard = AudioTrack(audio_stream, start, name, limits, sampling_rate=sampling_rate)
+                tracks = [track for track in (seen, heard) if track is not None]
+                _check_streams(container, tracks, unread, (video, audio), name, limits)
+                if span is None:
+                    _check_time_stamps(opened, container, tracks, limits)
+                else:
+                    _cut(container, tracks, span, start, before)
+                damage = _decode(container, tracks) or unread
+                clip = _clip(seen, heard, sampling_rate)
+            if span is None or seen is None or seen.times or not seen.packets or span[0] <= before:
+                break
+        if span is None and seen is not None and seen.first_damage is not None:
             _check_refused_size(opened, seen)
     if clip.frames is None and clip.waveform is None:
         reason = damage or "the streams are empty"
@@ -194,6 +206,24 @@ def decode_clip(
     if damage:
         logger.warning("%s is damaged: what could not be decoded is left out (%s).", name, damage)
     return clip
+
+
+def read_duration(source: Source, limits: MediaLimits | None = None) -> float | None:
+    """Seconds of a file by its header, however long they are; `None` where the header does not say.
+
+    Raises:
+        UnreadableMediaError: The file is no media file.
+        MediaLimitError: The file exceeds a limit of its size or index.
+        FileNotFoundError, PermissionError: The path cannot be opened.
+        ImportError: PyAV is not installed.
+    """
+    if av is None:
+        raise ImportError("PyAV decodes clips, and it is not installed: pip install av")
+    name = _name_of(source)
+    with _file_of(source, name) as file, _checked(file, name, limits or MediaLimits())() as container:
+        if container.duration is None:
+            return None
+        return float(container.duration / av.time_base)
 
 
 def _check_numbers(frame_rate: float, max_frames: int | None, sampling_rate: int, picture_size: int | None) -> None:
@@ -205,6 +235,49 @@ def _check_numbers(frame_rate: float, max_frames: int | None, sampling_rate: int
         raise ValueError(f"max_frames={max_frames} must be at least 1; video=False leaves the frames out.")
     if picture_size is not None and picture_size < 1:
         raise ValueError(f"picture_size={picture_size} must be at least 1 pixel, or None for no pictures.")
+
+
+def _check_streams(
+    container: Any,
+    tracks: "list[VideoTrack | AudioTrack]",
+    unread: str | None,
+    wanted: tuple[bool, bool],
+    name: str,
+    limits: MediaLimits,
+) -> None:
+    """Check the header, and that there is a stream to decode."""
+    _check_header(container, tracks, name, limits)
+    if not tracks and unread is not None:
+        raise UnreadableMediaError(f"{unread}. Convert the clip to MP4.", name)
+    if not tracks:
+        requested = " or ".join(kind for kind, is_wanted in zip(("video", "audio"), wanted, strict=True) if is_wanted)
+        raise NoMediaStreamError(f"the file has no {requested} stream.", name)
+
+
+def _check_span(span: tuple[float, float], name: str, limits: MediaLimits) -> None:
+    first, last = span
+    if not 0 <= first < last:
+        raise ValueError(f"span={span} must be a start and a later end in seconds from the start of the file.")
+    if math.isfinite(last):
+        check_duration(last - first, f"from {first:.1f} s to {last:.1f} s", limits, name)
+
+
+def _cut(
+    container: Any,
+    tracks: "list[VideoTrack | AudioTrack]",
+    span: tuple[float, float],
+    start: float | None,
+    before: float,
+) -> None:
+    """Make the tracks keep a span of the file alone, and seek to the packets `before` seconds earlier."""
+    begin = (start or 0.0) + span[0]
+    for track in tracks:
+        track.start = begin
+        track.length = span[1] - span[0]
+    if span[0] > before:
+        # A container that cannot be searched is read from its beginning.
+        with contextlib.suppress(av.error.FFmpegError):
+            container.seek(math.floor((begin - before) * av.time_base), backward=True)
 
 
 def _decode(container: Any, tracks: "list[VideoTrack | AudioTrack]") -> str | None:
@@ -221,7 +294,15 @@ def _decode(container: Any, tracks: "list[VideoTrack | AudioTrack]") -> str | No
         if packet is None:
             break
         track = by_stream[packet.stream.index]
-        track.check_packet(packet)
+        if track.length is None:
+            track.check_packet(packet)
+        elif track.is_behind(packet) or all(one.complete for one in tracks):
+            # A stream that ended earlier has frames in its decoder yet.
+            for rest in (one for one in tracks if not one.complete):
+                with contextlib.suppress(av.error.FFmpegError):
+                    for frame in rest.stream.codec_context.decode(None):
+                        rest.add(frame)
+            break
         if track.complete:
             continue
         track.packets += 1
@@ -229,7 +310,8 @@ def _decode(container: Any, tracks: "list[VideoTrack | AudioTrack]") -> str | No
             for frame in packet.decode():
                 track.add(frame)
         except av.error.FFmpegError as error:
-            damage = error.strerror
+            if track.length is None or track.duration:  # after a seek the first packets may lack what came before
+                damage = error.strerror
             track.first_damage = track.first_damage or track.packets
     return damage
 
@@ -500,6 +582,7 @@ class Track:
         self.name = name
         self.limits = limits
         self.start = start
+        self.length: float | None = None
         self.duration = 0.0
         self.complete = False
         self.claim = ""
@@ -521,6 +604,12 @@ class Track:
         time = self.seconds(packet)
         if time is not None:
             self.check_duration(time)
+
+    def is_behind(self, packet: Any) -> bool:
+        """Tell whether a packet is so far behind the end of the span that no other stream has packets of it left."""
+        time = None if packet.dts is None or packet.time_base is None else float(packet.dts * packet.time_base)
+        assert self.length is not None and self.start is not None
+        return time is not None and time - self.start > self.length + _INTERLEAVING
 
     def check_duration(self, duration: float) -> None:
         check_duration(duration, f"of {self.stream.type}{self.claim}", self.limits, self.name)
@@ -569,13 +658,24 @@ class VideoTrack(Track):
             raise too_much("max_decoded_frames", f"more than {self.decoded - 1} video frames", self.limits, self.name)
         check_pixels(frame.width, frame.height, self.limits, self.name)
         time = self.seconds(frame)
+        if self.length is not None and self.previous_time is None:
+            # Frames before the span come first; without time stamps nobody knows which ones these are.
+            if time is None:
+                raise UnreadableMediaError(
+                    "its video has no time stamps, so that no part of it can be found.", self.name
+                )
+            if time < -_TIME_ROUNDING:
+                return
+        if self.length is not None and time is not None and time >= self.length - _TIME_ROUNDING:
+            self.complete = True
+            return
         if self.previous_time is None:
             time = max(0.0, time or 0.0)
         elif time is None or time <= self.previous_time:
             time = self.previous_time + self.frame_duration
         self.previous_time = time
         shown = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else self.frame_duration
-        self.duration = time + shown
+        self.duration = time + shown if self.length is None else min(time + shown, self.length)
         self.check_duration(self.duration)
         # Ticks are counted, not added up, so that no rounding builds up.
         tick = math.floor((time + _TIME_ROUNDING) * self.frame_rate)
@@ -689,6 +789,7 @@ class AudioTrack(Track):
         self.next_time = 0.0
         self.chunks: list[Waveform] = []
         self.samples = 0
+        self.lead: float | None = None
 
     def check_header(self) -> None:
         self.check_sampling_rate(self.stream.codec_context.sample_rate)
@@ -701,6 +802,23 @@ class AudioTrack(Track):
         """Append a decoded frame of sound, after silence if it comes late."""
         self.check_sampling_rate(frame.sample_rate)
         time = self.seconds(frame)
+        if self.length is not None:
+            if self.lead is None:
+                if time is None:
+                    raise UnreadableMediaError(
+                        "its sound has no time stamps, so that no part of it can be found.", self.name
+                    )
+                if time < -_BEFORE_SPAN[0] - 0.1:  # in a container that cannot be searched
+                    return
+                # The clock of this track begins with its first frame, `lead` seconds before the span.
+                self.lead = max(0.0, -time)
+                assert self.start is not None
+                self.start -= self.lead
+                time += self.lead
+            last = self.lead + self.length
+            if time is not None and time > last:
+                self.complete = True
+                return
         gap = 0.0 if time is None else time - self.next_time
         source_format = (frame.format.name, frame.layout.name, frame.sample_rate)
         late = time is not None and gap > (_SHORTEST_GAP if self.samples else _TIME_ROUNDING)
@@ -711,7 +829,7 @@ class AudioTrack(Track):
             # because PyAV gives access to no more than 8 separate planes.
             self.resampler = av.AudioResampler(format="flt", layout=frame.layout, rate=self.sampling_rate)
         if late and time is not None:
-            self.check_duration(time)
+            self.check_duration(time - (self.lead or 0.0))
             self.keep(np.zeros(max(0, round(time * self.sampling_rate) - self.samples), dtype=np.float32))
             self.next_time = time
         self.next_time += frame.samples / frame.sample_rate
@@ -726,7 +844,9 @@ class AudioTrack(Track):
     def keep(self, chunk: Waveform) -> None:
         self.samples += len(chunk)
         self.duration = self.samples / self.sampling_rate
-        self.check_duration(self.duration)
+        lead = self.lead or 0.0
+        self.check_duration(self.duration - lead)
+        self.complete = self.length is not None and self.duration >= lead + self.length
         self.chunks.append(chunk)
 
     def flush(self) -> None:
@@ -740,9 +860,16 @@ class AudioTrack(Track):
         if not self.samples:
             return None
         waveform = np.concatenate(self.chunks)
+        if self.lead is not None and self.length is not None:
+            first = round(self.lead * self.sampling_rate)
+            stop = len(waveform) if math.isinf(self.length) else first + round(self.length * self.sampling_rate)
+            waveform = waveform[first:stop]
+            self.duration = len(waveform) / self.sampling_rate
+            if not len(waveform):
+                return None
         if not np.isfinite(waveform).all():
             raise UnreadableMediaError("the sound holds NaN or infinite samples.", self.name)
         return waveform
 
 
-__all__ = ["decode_clip"]
+__all__ = ["decode_clip", "read_duration"]

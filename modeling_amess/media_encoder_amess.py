@@ -87,7 +87,7 @@ class Pooling:
         if match is None:
             raise ValueError(
                 f"Pooling {text!r} is unknown. Write pooler_output, last_hidden_state or hidden_states[2], then "
-                "', mean' or ', first' for frames or ', mean of 4' for sound, then ', projected to 64' for a projection."
+                "', mean' or ', first' for frames or ', mean of 4' for sound, then ', projected to 64'."
             )
         layer, steps, size = (match[name] and int(match[name]) for name in ("layer", "steps", "size"))
         if steps == 0 or size == 0:
@@ -799,8 +799,8 @@ def fitted_media_encoder(config: AmessConfig, encoder: AmessMediaEncoder) -> Ame
         needed = config.feature_sizes[modality]
         if encoder.feature_size(modality) != needed:
             raise ValueError(
-                f"The media encoder's {modality} features are of size {encoder.feature_size(modality)}, but this model's "
-                f"{modality}_feature_size is {needed}. Attach an encoder of that size."
+                f"The media encoder's {modality} features are of size {encoder.feature_size(modality)}, but this "
+                f"model's {modality}_feature_size is {needed}. Attach an encoder of that size."
             )
         models[modality] = model
         record[modality] = encoder.record[modality]

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     # this line makes it copy the pipeline, which `transformers.pipeline` loads from the saved folder.
     from .pipeline_amess import IntentRecognitionPipeline  # noqa: F401
 
+# Training clips that a model keeps per modality, at most, to tell unfamiliar ones.
+MAX_FAMILIAR_CLIPS = 512
+# Smallest deviation of a feature's dimension among the training clips, as a share of the mean deviation.
+_SMALLEST_DEVIATION = 0.05
 # Weight of the squared distance from the mean row, for inputs of length 1. Chosen on MIntRec's texts with MiniLM, five
 # intents left out: without utterances of the other labels more is better, with them less is; this is between.
 REGULARIZATION = 0.4
@@ -59,8 +63,9 @@ class AmessModelOutput(ModelOutput):
         pooler_output (`(batch, hidden_size)`): E_f as one vector.
         semantic_embedding (`(batch, description_size)`): Semantic token T_f, which semantic synchronization pulls to
             the descriptions.
-        video_anchor_indices, audio_anchor_indices (`(batch, anchors)`): Text positions of the anchors, best first.
-        video_anchor_scores, audio_anchor_scores (`(batch, anchors)`): Reliability of the anchors; 0 in masked slots.
+        video_anchor_indices, audio_anchor_indices (`(batch, anchors)`): Text positions of the anchors, best
+            first; with `anchor_kind="frames"` places of frames.
+        video_anchor_scores, audio_anchor_scores (`(batch, anchors)`): Scores of the anchors; 0 in masked slots.
         video_anchor_mask, audio_anchor_mask (`(batch, anchors)`): 0 for empty slots.
         video_attentions, audio_attentions (`(batch, heads, text, frames)`): With `output_attentions=True`, the weights
             by which each token reads from each (aligned) frame or step in eq. 4 and 6.
@@ -156,6 +161,9 @@ class AmessPreTrainedModel(PicklableModel):
             init.constant_(module.weight, self.config.fusion_gain)  # embeddings without pretraining have size 1
         elif isinstance(module, AmessAttentionProjection):
             init.xavier_uniform_(module.weight)
+        elif isinstance(module, AmessFamiliarClips):
+            for buffer in module.buffers():
+                init.zeros_(buffer)
         elif isinstance(module, AmessForIntentClassification) and module.config.use_semantic_synchronization:
             if module.config.label_descriptions is not None and not is_loaded(module.label_description_embeddings):
                 logger.warning(
@@ -188,6 +196,56 @@ class AmessZeroLinear(nn.Linear):
     A class of its own, because transformers calls `_init_weights` of models outside its own package only with modules
     that own parameters, never with the module around them.
     """
+
+
+class AmessFamiliarClips(nn.Module):
+    """Training clips of one modality, to tell how unlike them another clip is.
+
+    A clip is one vector, the mean of its features. It is as far from the training clips as from the nearest of them
+    (Sun et al., 2022, "Out-of-Distribution Detection with Deep Nearest Neighbors"), in units of the dimensions'
+    deviations. The paper has no such part; docs/design-decisions.md says why it is here.
+
+    Args:
+        number: Number of training clips.
+        size: Size of a feature.
+    """
+
+    def __init__(self, number: int, size: int):
+        super().__init__()
+        self.clips = nn.Buffer(torch.zeros(number, size))
+        self.centre = nn.Buffer(torch.zeros(size))
+        self.deviation = nn.Buffer(torch.zeros(size))
+        # Distance above which a clip is unfamiliar; 0 until `fit`.
+        self.limit = nn.Buffer(torch.zeros(()))
+
+    @torch.no_grad()
+    def fit(self, training: torch.Tensor, held_out: torch.Tensor, quantile: float) -> None:
+        """Keep the training clips, and set the limit below which most of the held-out clips lie.
+
+        Args:
+            training: Mean features of the training clips `(clips, size)`.
+            held_out: Mean features of other clips of the same kind `(others, size)`.
+            quantile: Share of the held-out clips that is familiar.
+        """
+        values = training.double().cpu()
+        deviation = values.std(0, correction=0)
+        deviation = deviation.clamp(min=float(_SMALLEST_DEVIATION * deviation.mean()) or 1.0)
+        self.centre.copy_(values.mean(0))
+        self.deviation.copy_(deviation)
+        # At equal distances in the split's order.
+        kept = torch.linspace(0, len(values) - 1, len(self.clips), dtype=torch.double).round().long()
+        self.clips.copy_(values[kept])
+        self.limit.fill_(1.0)
+        distances = self(held_out.to(self.clips.device))
+        self.limit.copy_(distances.quantile(quantile, interpolation="higher").clamp(min=1e-6))
+
+    def forward(self, means: torch.Tensor) -> torch.Tensor:
+        """Return the distance of each mean feature `(batch, size)` to the nearest clip, as a multiple of the limit."""
+        clips, rows = (
+            (values.float() - self.centre.float()) / self.deviation.float() for values in (self.clips, means)
+        )
+        distances = torch.cdist(rows, clips, compute_mode="donot_use_mm_for_euclid_dist").amin(-1)
+        return distances / self.limit.float()
 
 
 class AmessSemanticProjection(nn.Module):
@@ -251,7 +309,7 @@ class TextFamily:
         return layers
 
     def embed(self, model: Any, attention_mask: torch.Tensor, **inputs: torch.Tensor | None) -> torch.Tensor:
-        """Run the embedding layer on `input_ids` or `inputs_embeds`, with `token_type_ids` where the encoder has any."""
+        """Run the embedding layer on `input_ids` or `inputs_embeds`, with `token_type_ids` where it has any."""
         embedded: torch.Tensor = model.embeddings(**inputs)
         return embedded
 
@@ -380,7 +438,7 @@ def load_text_encoder(
     """
     config = AutoConfig.from_pretrained(text_model)
     check_text_model_type(config)
-    options = {name: add_pooling_layer for name in text_family(config).options}
+    options = dict.fromkeys(text_family(config).options, add_pooling_layer)
     pretrained: PreTrainedModel = AutoModel.from_pretrained(text_model, **options)
     most = pretrained.config.num_hidden_layers
     if num_text_layers is not None:
@@ -433,6 +491,12 @@ class AmessModel(AmessPreTrainedModel):
         encoder_config = config.media_encoder_config
         if encoder_config is not None:
             self.media_encoder = AmessMediaEncoder(encoder_config)
+        self.familiar_clips = nn.ModuleDict()
+        for name, number in (config.familiar_clips or {}).items():
+            if (size := config.feature_sizes[name]) is not None:
+                self.familiar_clips[name] = AmessFamiliarClips(number, size)
+        if self.familiar_clips:
+            self._keep_in_fp32_modules_strict = {"familiar_clips"}
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -456,6 +520,68 @@ class AmessModel(AmessPreTrainedModel):
         """
         fitted = fitted_media_encoder(self.config, encoder)
         self.media_encoder = fitted.to(device=self.device, dtype=self.dtype)  # type: ignore[call-arg]  # wrapped `to`
+
+    def set_familiar_clips(
+        self, training: Mapping[str, torch.Tensor], held_out: Mapping[str, torch.Tensor], quantile: float
+    ) -> None:
+        """Store what the features of training clips look like, so that `unfamiliarity` can tell other clips.
+
+        Statistics that the model holds already are replaced. They are about clips and stay when the labels change.
+
+        Args:
+            training: Mean features of the training clips `(clips, feature_size)` by modality; of more than
+                `MAX_FAMILIAR_CLIPS`, so many are kept.
+            held_out: Mean features of clips that were not trained on `(clips, feature_size)`, likewise.
+            quantile: Share of the held-out clips that counts as familiar.
+        """
+        self.familiar_clips = nn.ModuleDict()
+        for name, values in training.items():
+            clips = AmessFamiliarClips(min(len(values), MAX_FAMILIAR_CLIPS), values.shape[-1])
+            clips.fit(values, held_out[name], quantile)
+            self.familiar_clips[name] = clips.to(self.device)
+        self.config.familiar_clips = {name: len(module.clips) for name, module in self._familiar()} or None
+
+    def _familiar(self) -> list[tuple[str, AmessFamiliarClips]]:
+        return [
+            (name, module) for name, module in self.familiar_clips.items() if isinstance(module, AmessFamiliarClips)
+        ]
+
+    @torch.no_grad()
+    def unfamiliarity(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Tell how unlike the training clips the clips of a batch are.
+
+        Args:
+            batch: Batch with features, as the processor or `encode_clips` makes it.
+
+        Returns:
+            By modality `(batch,)`: distance to the nearest training clip as a multiple of the limit, above 1 for an
+            unfamiliar clip, and NaN for a row without the modality. Nothing for a modality that the batch lacks or of
+            which the model keeps no clips.
+        """
+        found = {}
+        for name, module in self._familiar():
+            if f"{name}_features" in batch and module.limit > 0:
+                features = batch[f"{name}_features"]
+                mask = batch.get(f"{name}_attention_mask")
+                mask = torch.ones(features.shape[:2], device=features.device) if mask is None else mask
+                distances = module(masked_mean(features.float(), mask).to(module.clips.device))
+                found[name] = distances.masked_fill(~mask.bool().any(-1).to(distances.device), float("nan"))
+        return found
+
+    @torch.no_grad()
+    def encode_clips(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Replace the frames and the sound of a batch by their features, which `forward` takes as well.
+
+        Raises:
+            ValueError: The model has no media encoder for them.
+        """
+        features = {name: values for name, values in batch.items() if not name.startswith(("pixel_", "input_values"))}
+        for modality, name in (("video", "pixel_values"), ("audio", "input_values")):
+            if name in batch:
+                inputs = {key: batch.get(key) for key in (name, f"{name}_mask")}
+                encoded = self._encode_clips(modality, batch.get(f"{modality}_features"), **inputs)
+                features[f"{modality}_features"], features[f"{modality}_attention_mask"] = encoded
+        return features
 
     def load_text_weights(self, text_model: PreTrainedModel) -> None:
         """Start the text encoder, the multimodal encoder and the fusion's normalisation from pretrained weights.
@@ -720,6 +846,20 @@ class AmessForIntentClassification(AmessPreTrainedModel):
     def attach_media_encoder(self, encoder: AmessMediaEncoder) -> None:
         """Make the frozen encoders a part of this model, see [`AmessModel.attach_media_encoder`]."""
         self.amess.attach_media_encoder(encoder)
+
+    def encode_clips(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Replace the frames and the sound of a batch by features, see [`AmessModel.encode_clips`]."""
+        return self.amess.encode_clips(batch)
+
+    def set_familiar_clips(
+        self, training: Mapping[str, torch.Tensor], held_out: Mapping[str, torch.Tensor], quantile: float
+    ) -> None:
+        """Store what the features of training clips look like, see [`AmessModel.set_familiar_clips`]."""
+        self.amess.set_familiar_clips(training, held_out, quantile)
+
+    def unfamiliarity(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Tell how unlike the training clips the clips of a batch are, see [`AmessModel.unfamiliarity`]."""
+        return self.amess.unfamiliarity(batch)
 
     @torch.no_grad()
     def set_label_descriptions(

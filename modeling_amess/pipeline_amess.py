@@ -2,20 +2,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """IntentRecognitionPipeline: a clip, or its parts, to ranked intents, with an explanation of what they rested on."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from types import GeneratorType
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
-from transformers import Pipeline, pipeline
+from transformers import Pipeline
 from transformers.pipelines.pt_utils import PipelineDataset, PipelineIterator
 from transformers.utils import logging
 
-from .clip_amess import Clip, MediaLimits, NoMediaStreamError, Waveform, resampled_waveform
+from .clip_amess import (
+    DEFAULT_ASR_MODEL,
+    SPEECH_RATE,
+    Clip,
+    MediaLimits,
+    NoMediaStreamError,
+    SpeechRecognizer,
+    Transcript,
+    Waveform,
+    resampled_waveform,
+    span_of,
+)
 from .configuration_amess import AmessConfig
 from .descriptions_amess import (
     checked_descriptions,
@@ -27,14 +39,20 @@ from .descriptions_amess import (
 from .processing_amess import frames_or_source, previous_utterances, sound_and_rate
 
 
-PARTS = ("video", "frame_rate", "audio", "sampling_rate", "text", "context", "video_features", "audio_features")
+PARTS = (
+    *("video", "frame_rate", "audio", "sampling_rate", "start", "end"),
+    *("text", "context", "video_features", "audio_features"),
+)
 FEATURES = ("video_features", "audio_features")
 UNITS = {"video": "frame", "audio": "step"}
-# Whisper hears 16 kHz in windows of 30 seconds; for longer sound it must predict time stamps to know where to go on.
-_WHISPER_RATE = 16000
-_WHISPER_WINDOW = 30
+# What the pipeline does with a modality that is unlike the training clips.
+ON_UNFAMILIAR = ("warn", "leave_out", "ignore")
 logger = logging.get_logger(__name__)
 
+_EMPTY = (
+    "The input is empty: nothing is said, and there is nothing to see or hear. Give a text with a word in it, a clip, "
+    "or both."
+)
 _SEVERAL = 'Several inputs are given as dicts: [{"video": "clip.mp4", "text": "oh, great."}, ...].'
 
 
@@ -48,6 +66,8 @@ class Utterance:
         clip: Frames and sound; `None` without a clip.
         features: Precomputed features by the name of the model's input.
         sound: Whole sound for Whisper, `(samples,)`, of an utterance without text.
+        name: Name of the input in messages.
+        transcript: What Whisper heard; `None` for a text that was given.
     """
 
     text: str | None
@@ -55,6 +75,8 @@ class Utterance:
     clip: Clip | None
     features: dict[str, Any]
     sound: Waveform | None = None
+    name: str = ""
+    transcript: Transcript | None = None
 
 
 @dataclass(frozen=True)
@@ -87,29 +109,35 @@ class Preparation:
             parts["video"] = frames_or_source(parts["video"])
         if "audio" in parts:
             parts["audio"], parts["sampling_rate"] = sound_and_rate(parts["audio"], parts.get("sampling_rate"))
-        if "text" not in parts and not self.for_transcription:
+        name, has_clip, is_heard = input_name(parts), "video" in parts or "audio" in parts, "text" not in parts
+        if is_heard and not (self.for_transcription and has_clip):
             raise ValueError(
-                f"{input_name(parts)}: a transcript is needed. Give what is said as text, or let a Whisper checkpoint "
-                'transcribe it, for instance asr_model="openai/whisper-base".'
+                f"{name}: a transcript is needed. Give what is said as text, or give the clip and let Whisper "
+                f"transcribe it: asr_model={DEFAULT_ASR_MODEL!r}."
             )
         clip = sound = None
         wanted = self.processor.modalities_beside(parts)
-        if "video" in parts or "audio" in parts:
+        if has_clip:
             sources = (parts.get(name) for name in ("video", "audio", "sampling_rate", "frame_rate"))
+            # The sound for Whisper comes with the pictures, so that the file is decoded once.
+            heard_too = is_heard and wanted and self.processor.sampling_rate >= SPEECH_RATE
             options = {"limits": self.limits, "modalities": wanted, "picture_size": self.picture_size}
-            clip = self.processor.load_clip(*sources, **options)
-        if "text" not in parts:
+            if heard_too:
+                options["modalities"] = [*wanted, *({"audio"} - {*wanted})]
+            span = {name: parts[name] for name in ("start", "end") if name in parts}
+            clip = self.processor.load_clip(*sources, **options, **span)
+        if is_heard:
             # Before the clip is fitted: Whisper hears all of the sound, A-MESS as much as it was trained with.
             sound = _whole_sound(parts, clip, self.limits)
             if sound is None or not len(sound):
                 raise ValueError(
-                    f"{input_name(parts)}: there is no sound that asr_model could transcribe. Give what is said as "
-                    "text."
+                    f"{name}: there is no sound that asr_model could transcribe. Give what is said as text, or "
+                    'text="" for a clip without words.'
                 )
         if clip is not None:
             clip = self.processor.fit(clip, wanted)
         features = {name: parts[name] for name in FEATURES if name in parts}
-        return Utterance(parts.get("text"), parts.get("context"), clip, features, sound)
+        return Utterance(parts.get("text"), parts.get("context"), clip, features, sound, name)
 
 
 @dataclass
@@ -126,6 +154,11 @@ class Candidates:
     embeddings: torch.Tensor
     mask: torch.Tensor
 
+    def similarity(self, semantic_embedding: torch.Tensor) -> torch.Tensor:
+        """Return the mean cosine of T_f `(description_size,)` and each label's descriptions `(labels,)`."""
+        similarity = description_similarity(semantic_embedding[None], self.embeddings)
+        return mean_description_similarity(similarity, self.mask)[0]
+
 
 class IntentRecognitionPipeline(Pipeline):
     """Recognises the intent behind an utterance. Its task is `"multimodal-intent-recognition"`.
@@ -134,6 +167,7 @@ class IntentRecognitionPipeline(Pipeline):
     `(frames, height, width, 3)` or a list of images, with `frame_rate`), `audio` (a file, or samples `(samples,)` with
     `sampling_rate`, or such a dict as `datasets` has it; by default the sound of `video`), `text`, or precomputed
     `video_features` and `audio_features`;
+    and `start` and `end` in seconds, if the utterance is a part of a longer file;
     and for a model of dialogues `context`, the utterances before this one, oldest first, or one as a string. A list
     of inputs gives a list of results, a generator or `torch` data set gives an iterator that reads it as it goes.
 
@@ -142,10 +176,15 @@ class IntentRecognitionPipeline(Pipeline):
         top_k (`int`, *optional*, defaults to 5): Number of intents that are returned; `None` for all.
         batch_size (`int`, defaults to 1): Number of inputs that go through the model together. The results do not
             depend on it.
-        asr_model (`str`, *optional*): Whisper checkpoint that transcribes inputs without text. It is loaded once.
+        asr_model (`str`, *optional*, defaults to `"tiny.en"`): Whisper that transcribes clips without text, as
+            [`SpeechRecognizer`] takes it. It is loaded once. With `None` such clips are refused.
         limits (`MediaLimits`, *optional*): Limits on what a clip may cost.
         candidate_labels (`dict[str, list[str]]`, *optional*): Descriptions of your own intents, to choose from instead
             of the model's (zero-shot). They are embedded once per call, or once for all at construction.
+        on_unfamiliar (`str`, defaults to `"warn"`): What happens to a picture or sound that is unlike the training
+            clips: `"warn"` names it in `unfamiliar`, `"leave_out"` also answers without it, `"ignore"` does not look.
+        variants (`bool`, defaults to `True`): Whether the explanation shows how the answer moves with the modalities.
+            They go through the model together, as one batch of up to four per input.
         coverage (`float`, *optional*): Share of utterances, such as 0.9, whose `prediction_set` is to hold their
             intent. It needs a model whose config has `coverage_thresholds`.
         return_clip (`bool`, defaults to `False`): Whether the result holds the decoded clip.
@@ -160,17 +199,28 @@ class IntentRecognitionPipeline(Pipeline):
         - `label`, `score`: the likeliest intent and its probability, which the config's `temperature` calibrates.
         - `out_of_scope`: whether that is the config's `out_of_scope_label`, or less likely than its
           `out_of_scope_threshold`.
+        - `verdict`: `"in_scope"`, `"out_of_scope"`, or `"unsure"` between the two intents of `unsure_between`, as
+          [`AmessConfig.verdict`] judges.
+        - `out_of_scope_threshold`, `temperature`: the threshold and the divisor of the logits that were used.
+        - `unfamiliar`: those of video and audio that are unlike the training clips; `None` if nothing was compared,
+          because the model keeps no training clips or with `on_unfamiliar="ignore"`.
+        - `unfamiliarity`: distance to the nearest training clip by modality, as a multiple of the limit.
         - `intents`: the `top_k` intents as `{"label", "score"}`, likeliest first.
         - `prediction_set`, with `coverage`: the labels that are likely enough, the likeliest first; never empty.
         - `text`: what was said, as given or transcribed.
+        - `transcript`: what Whisper heard, or `None` for a text that was given: the `asr_model`, the `language`, which
+            is `None` where nobody speaks, and `words`, each with `text`, `start`, `end` (seconds from the start of
+            the clip) and `probability`.
         - `modalities`: those of text, video and audio of which the model got anything.
-        - `explanation`: the tokens, the anchors with the frames and steps that they read from and their times in
-          seconds, and the similarity to each label's descriptions, as [`explanation`] describes them.
+        - `explanation`: `variants`, the answers with fewer modalities; the tokens, the anchors with the frames and
+          steps that they read from and their times in seconds, and the similarity to each label's descriptions, as
+          [`explanation`] describes them.
         - `clip`, with `return_clip=True`: the decoded [`Clip`] as the model saw and heard it; `None` without one.
 
     With `candidate_labels` the intents are these, their scores are the softmax of the mean cosine of T_f and each
     one's descriptions, times the model's `similarity_scale`, and `description_similarity` in the explanation holds
-    these cosines. `out_of_scope` is then `None`, not judged: the threshold is on the trained labels' probabilities.
+    these cosines. `out_of_scope`, `verdict`, `out_of_scope_threshold` and `temperature` are then `None`, not
+    judged: the threshold is on the trained labels' probabilities.
 
     Example:
     ```python
@@ -193,7 +243,7 @@ class IntentRecognitionPipeline(Pipeline):
     processor: Any
 
     def __init__(self, *args: Any, **kwargs: Any):
-        self._speech_recognizers: dict[str, Any] = {}
+        self._speech_recognizers: dict[str, SpeechRecognizer] = {}
         self._description_encoder = kwargs.pop("description_encoder", None)
         super().__init__(*args, **kwargs)
         if self.processor is None:
@@ -205,8 +255,10 @@ class IntentRecognitionPipeline(Pipeline):
 
         Raises:
             MediaError: A clip cannot be decoded; the message names it.
-            ValueError: An input has no text and there is no `asr_model` or no sound, has unknown parts, or is a clip
-                for a model without a media encoder; candidates have no descriptions.
+            SpeechModelError: The `asr_model` is not available.
+            ValueError: An input is empty, or all of it is left out; it has no text and there is no `asr_model` or no
+                sound; it has unknown parts, or is a clip for a model without a media encoder; candidates have no
+                descriptions.
             DescriptionEncoderError: The Sentence-BERT that embeds the candidates is not available.
         """
         if text is not None:
@@ -234,20 +286,24 @@ class IntentRecognitionPipeline(Pipeline):
             taken("asr_model", "limits", "picture_size"),
             taken("top_k", "return_clip", "coverage"),
         )
+        forward = taken("on_unfamiliar", "variants")
         candidate_labels = parameters.pop("candidate_labels", None)
         if parameters:
             raise TypeError(
                 f"Unknown arguments: {', '.join(sorted(parameters))}. The pipeline takes text, top_k, batch_size, "
-                "num_workers, asr_model, limits, candidate_labels, coverage, return_clip and picture_size."
+                "num_workers, asr_model, limits, candidate_labels, coverage, on_unfamiliar, variants, return_clip and "
+                "picture_size."
             )
         top_k = postprocess.get("top_k")
         if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise ValueError(f"top_k={top_k!r} must be a number of intents, at least 1, or None for all.")
+        if forward.get("on_unfamiliar", ON_UNFAMILIAR[0]) not in ON_UNFAMILIAR:
+            raise ValueError(f"on_unfamiliar={forward['on_unfamiliar']!r} must be one of {', '.join(ON_UNFAMILIAR)}.")
         if postprocess.get("coverage") is not None:
             self.model.config.coverage_threshold(postprocess["coverage"])  # refuses what cannot be, before any work
         if candidate_labels is not None:
             postprocess["candidates"] = self._candidates(candidate_labels)
-        return preprocess, {}, postprocess
+        return preprocess, forward, postprocess
 
     def _candidates(self, candidate_labels: dict[str, list[str]]) -> Candidates:
         config = self.model.config
@@ -303,7 +359,7 @@ class IntentRecognitionPipeline(Pipeline):
                 "them. Give a list to use num_workers."
             )
             num_workers = 0
-        asr_model = preprocess_params.get("asr_model")
+        asr_model = preprocess_params.get("asr_model", DEFAULT_ASR_MODEL)
         loader: DataLoader[Any] = DataLoader(
             source(inputs, self._preparation(**preprocess_params), {}),
             batch_size=batch_size,
@@ -316,14 +372,17 @@ class IntentRecognitionPipeline(Pipeline):
                 yield self.postprocess(outputs, **postprocess_params)
 
     def _preparation(
-        self, asr_model: str | None = None, limits: MediaLimits | None = None, picture_size: int | None = None
+        self,
+        asr_model: str | None = DEFAULT_ASR_MODEL,
+        limits: MediaLimits | None = None,
+        picture_size: int | None = None,
     ) -> Preparation:
         return Preparation(self.processor, limits, picture_size, asr_model is not None)
 
     def preprocess(  # type: ignore[override]  # transformers passes these parameters by name
         self,
         input_: Any,
-        asr_model: str | None = None,
+        asr_model: str | None = DEFAULT_ASR_MODEL,
         limits: MediaLimits | None = None,
         picture_size: int | None = None,
     ) -> Utterance:
@@ -335,14 +394,22 @@ class IntentRecognitionPipeline(Pipeline):
             raise prepared
         if prepared.sound is None or asr_model is None:
             return prepared
+        transcript = self.load_speech_recognizer(asr_model).transcribe(prepared.sound)
+        if not transcript.text:
+            logger.warning("%s: Nobody speaks in it: the text is empty (heard by %s).", prepared.name, asr_model)
+        return replace(prepared, text=transcript.text, sound=None, transcript=transcript)
+
+    def load_speech_recognizer(self, asr_model: str = DEFAULT_ASR_MODEL) -> SpeechRecognizer:
+        """Load the Whisper that transcribes, once.
+
+        Raises:
+            SpeechModelError: It is not available; the message says what to do.
+        """
         if asr_model not in self._speech_recognizers:
-            self._speech_recognizers[asr_model] = pipeline(
-                "automatic-speech-recognition", model=asr_model, device=self.device
-            )
-        options = {"return_timestamps": True} if len(prepared.sound) > _WHISPER_WINDOW * _WHISPER_RATE else {}
-        sound = {"raw": prepared.sound, "sampling_rate": _WHISPER_RATE}
-        text: str = self._speech_recognizers[asr_model](sound, **options)["text"]
-        return replace(prepared, text=text.strip(), sound=None)
+            device = "cuda" if self.device.type == "cuda" else "cpu"
+            # As many threads as the model runs with, which follow the cores of this process.
+            self._speech_recognizers[asr_model] = SpeechRecognizer(asr_model, device, torch.get_num_threads())
+        return self._speech_recognizers[asr_model]
 
     def _collate(self, utterances: list[Utterance]) -> list[dict[str, Any]]:
         """Group utterances by their inputs: clips and features cannot share a batch of the model."""
@@ -364,18 +431,43 @@ class IntentRecognitionPipeline(Pipeline):
         return batches
 
     def _forward(  # type: ignore[override]  # transformers' pipelines forward one batch, this one groups of them
-        self, groups: list[dict[str, Any]]
+        self, groups: list[dict[str, Any]], on_unfamiliar: str = ON_UNFAMILIAR[0], variants: bool = True
     ) -> list[dict[str, Any]]:
         rows = {}
         for group in groups:
-            batch = group["batch"]
-            media = [name for name in batch if name.startswith(("pixel", "input_values", "video", "audio"))]
-            outputs = self.model(**batch, **({"output_attentions": True} if media else {}))
+            batch = self.model.encode_clips(group["batch"])
+            unfamiliarity = {} if on_unfamiliar == "ignore" else self.model.unfamiliarity(batch)
+            masks = _modality_masks(batch)
+            if on_unfamiliar == "leave_out":
+                for name, distances in unfamiliarity.items():
+                    masks[name] = masks[name] * ~(distances > 1).to(masks[name].device)[:, None]
+            for row, utterance in enumerate(group["utterances"]):
+                _check_not_empty(utterance, row, masks, _modality_masks(batch))
+            kinds = _variants(tuple(masks)) if variants else [tuple(masks)]
+            repeated = {name: values.repeat(len(kinds), *[1] * (values.dim() - 1)) for name, values in batch.items()}
+            for name, mask in masks.items():
+                parts = [mask if name in kind else torch.zeros_like(mask) for kind in kinds]
+                repeated[f"{name}_attention_mask"] = torch.cat(parts)
+            outputs = self.model(**repeated, **({"output_attentions": True} if masks else {}))
             tensors = {name: value for name, value in outputs.items() if isinstance(value, torch.Tensor)}
+            size = len(group["utterances"])
             for row, (index, utterance) in enumerate(zip(group["indices"], group["utterances"], strict=True)):
-                token_ids = batch["input_ids"][row][batch["attention_mask"][row].bool()]
-                values = {name: value[row] for name, value in tensors.items()}
-                rows[index] = {"utterance": utterance, "token_ids": token_ids, **values}
+                present = [name for name, mask in masks.items() if mask[row].any()]
+                fewer: dict[tuple[str, ...], dict[str, torch.Tensor]] = {}
+                for place, kind in enumerate(kinds if variants else []):
+                    names = tuple(name for name in kind if name in present)
+                    if names not in fewer and (names or str(utterance.text).strip()):
+                        ranked = [name for name in ("logits", "semantic_embedding") if name in tensors]
+                        fewer[names] = {name: tensors[name][place * size + row] for name in ranked}
+                rows[index] = {
+                    "utterance": utterance,
+                    "token_ids": batch["input_ids"][row][batch["attention_mask"][row].bool()],
+                    "present": present,
+                    "variants": dict(reversed(fewer.items())),
+                    "unfamiliarity": {name: float(values[row]) for name, values in unfamiliarity.items()},
+                    "compared": on_unfamiliar != "ignore" and self.model.config.familiar_clips is not None,
+                    **{name: value[row] for name, value in tensors.items()},
+                }
         return [rows[index] for index in sorted(rows)]
 
     def postprocess(  # type: ignore[override]  # transformers passes these parameters by name
@@ -395,32 +487,53 @@ class IntentRecognitionPipeline(Pipeline):
         config, utterance = self.model.config, outputs["utterance"]
         text = str(utterance.text)
         reasons = explanation(outputs, outputs["token_ids"].tolist(), self.processor.tokenizer, config, utterance.clip)
-        if candidates is None:
-            labels, logits = config.label_names, calibrated(outputs["logits"].float(), config)
-        else:
-            labels = candidates.labels
-            similarity = description_similarity(outputs["semantic_embedding"][None], candidates.embeddings)
-            similarity = mean_description_similarity(similarity, candidates.mask)[0]
-            logits = self.model.similarity_scale * similarity
-            reasons["description_similarity"] = dict(zip(labels, similarity.tolist(), strict=True))
-        probabilities, order = logits.softmax(-1).sort(descending=True, stable=True)
-        intents = [
-            {"label": labels[index], "score": score}
-            for index, score in zip(order.tolist(), probabilities.tolist(), strict=True)
-        ]
+        if candidates is not None:
+            similarity = candidates.similarity(outputs["semantic_embedding"])
+            reasons["description_similarity"] = dict(zip(candidates.labels, similarity.tolist(), strict=True))
+        intents = self._intents(outputs, candidates)
+        words = ["text"] if text.strip() else []
+        variants = []
+        for names, values in outputs["variants"].items():
+            ranked = self._intents(values, candidates)
+            variants.append({"modalities": [*words, *names], **ranked[0], "intents": ranked[:top_k]})
         label, score = intents[0]["label"], intents[0]["score"]
-        present = [name for name in ("video", "audio") if outputs.get(f"{name}_attentions", torch.zeros(1)).any()]
+        judged = candidates is None
+        verdict, rivals = (
+            config.verdict([(one["label"], one["score"]) for one in intents[:2]]) if judged else (None, ())
+        )
+        unfamiliarity = {name: value for name, value in outputs["unfamiliarity"].items() if not math.isnan(value)}
+        unfamiliar = [name for name, value in unfamiliarity.items() if value > 1]
         result = {
             "label": label,
             "score": score,
-            "out_of_scope": config.is_out_of_scope(label, score) if candidates is None else None,
+            "out_of_scope": config.is_out_of_scope(label, score) if judged else None,
+            "verdict": verdict,
+            "unsure_between": list(rivals),
+            "out_of_scope_threshold": config.out_of_scope_threshold if judged else None,
+            "temperature": config.temperature if judged else None,
+            "unfamiliar": unfamiliar if outputs["compared"] else None,
+            "unfamiliarity": unfamiliarity,
             **({} if coverage is None else {"prediction_set": prediction_set(intents, coverage, config)}),
             "intents": intents[:top_k],
             "text": text,
-            "modalities": (["text"] if text.strip() else []) + present,
-            "explanation": reasons,
+            "transcript": _plain_transcript(utterance.transcript),
+            "modalities": words + outputs["present"],
+            "explanation": {"variants": variants, **reasons},
         }
         return result | {"clip": utterance.clip} if return_clip else result
+
+    def _intents(self, outputs: Mapping[str, Any], candidates: Candidates | None) -> list[dict[str, Any]]:
+        """Rank all intents of one row of the model's output, the likeliest first."""
+        if candidates is None:
+            labels, logits = self.model.config.label_names, calibrated(outputs["logits"].float(), self.model.config)
+        else:
+            labels = candidates.labels
+            logits = self.model.similarity_scale * candidates.similarity(outputs["semantic_embedding"])
+        probabilities, order = logits.softmax(-1).sort(descending=True, stable=True)
+        return [
+            {"label": labels[index], "score": score}
+            for index, score in zip(order.tolist(), probabilities.tolist(), strict=True)
+        ]
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
         """Save the model and the processor into one folder, from which the pipeline can be made again."""
@@ -462,13 +575,56 @@ def input_parts(input_: Any) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"Unknown parts of an input: {', '.join(map(repr, unknown))}. Known are {', '.join(PARTS)}.")
     parts = {name: value for name, value in input_.items() if value is not None}
-    if not set(parts) - {"sampling_rate", "frame_rate", "context"}:
+    if not set(parts) - {"sampling_rate", "frame_rate", "start", "end", "context"}:
         raise ValueError(
             "The input is empty: give at least one of video, audio, text, video_features, audio_features."
         )
     if not isinstance(parts.get("text", ""), str):
         raise ValueError(f"The text of an input must be a string, not {type(parts['text']).__name__}.")
+    if not parts.get("text", "-").strip() and not set(parts) & {"video", "audio", *FEATURES}:
+        raise ValueError(_EMPTY)
     return parts
+
+
+def _modality_masks(batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Masks of the modalities of a batch, `(batch, frames)` each, with 1 for real positions."""
+    masks = {}
+    for name in UNITS:
+        if f"{name}_features" in batch:
+            features = batch[f"{name}_features"]
+            masks[name] = batch.get(f"{name}_attention_mask", torch.ones(features.shape[:2], dtype=torch.long)).long()
+    return masks
+
+
+def _variants(present: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Combinations of modalities beside the words: all of them, each alone, and none."""
+    return [
+        present,
+        *([(name,) for name in reversed(present)] if len(present) > 1 else []),
+        *([()] if present else []),
+    ]
+
+
+def _check_not_empty(
+    utterance: Utterance, row: int, masks: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]
+) -> None:
+    """Raise ValueError for a row with nothing to read.
+
+    Args:
+        utterance: Utterance of the row.
+        row: Row of the masks.
+        masks: Masks of what the model may read.
+        given: Masks of what was given.
+    """
+    if str(utterance.text).strip() or any(mask[row].any() for mask in masks.values()):
+        return
+    left_out = [name for name, mask in given.items() if mask[row].any()]
+    if not left_out:
+        raise ValueError(_EMPTY)
+    raise ValueError(
+        f"Nothing is left of the input: there are no words, and its {' and '.join(left_out)} is unlike the training "
+        'clips and left out. Give what is said, or on_unfamiliar="warn" to have an answer all the same.'
+    )
 
 
 def input_name(parts: dict[str, Any]) -> str:
@@ -477,6 +633,14 @@ def input_name(parts: dict[str, Any]) -> str:
         if isinstance(source, (str, os.PathLike)):
             return os.fspath(source)
     return "The input of " + " and ".join(name for name in parts if not name.endswith("_rate"))
+
+
+def _plain_transcript(transcript: Transcript | None) -> dict[str, Any] | None:
+    """Put a transcript into plain values for the result."""
+    if transcript is None:
+        return None
+    words = [asdict(word) for word in transcript.words]
+    return {"asr_model": transcript.asr_model, "language": transcript.language, "words": words}
 
 
 def _whole_sound(parts: dict[str, Any], clip: Clip | None, limits: MediaLimits | None) -> Waveform | None:
@@ -490,15 +654,16 @@ def _whole_sound(parts: dict[str, Any], clip: Clip | None, limits: MediaLimits |
     source = parts.get("audio", parts.get("video"))
     is_file = source is not None and not isinstance(source, (np.ndarray, Clip))
     # Of a file A-MESS may have read no sound, or at a lower rate.
-    if clip is not None and clip.waveform is not None and (not is_file or clip.sampling_rate >= _WHISPER_RATE):
-        return resampled_waveform(clip.waveform, clip.sampling_rate, _WHISPER_RATE)
+    if clip is not None and clip.waveform is not None and (not is_file or clip.sampling_rate >= SPEECH_RATE):
+        return resampled_waveform(clip.waveform, clip.sampling_rate, SPEECH_RATE)
     if source is None or not is_file:
         return None
     # A late import, because it loads FFmpeg, which texts and features do without.
     from .media_amess import decode_clip
 
     try:
-        sound = decode_clip(source, video=False, sampling_rate=_WHISPER_RATE, limits=limits)
+        span = span_of(parts.get("start"), parts.get("end"))
+        sound = decode_clip(source, video=False, sampling_rate=SPEECH_RATE, limits=limits, span=span)
     except NoMediaStreamError:
         return None
     return sound.waveform
@@ -520,11 +685,13 @@ def explanation(
     Returns:
         A dict of plain numbers, texts and lists:
         - `tokens`: the text as the model reads it, special tokens included.
-        - `video_anchors`, `audio_anchors`: the anchors of the modality, the most reliable first. Each has its `token`,
-          its `position` in `tokens`, the `score` of its reliability, the `frame` (or `step`) that it reads most from,
-          the `time` in seconds at which that begins, and the `weight` of the attention to it, the mean over the heads.
-          With an `alignment` other than `"none"` the attention is not to real frames: then `frame`, `time` and
-          `weight` are `None`. `time` is also `None` for features of an unknown frame rate.
+        - `video_anchors`, `audio_anchors`: the anchors of the modality, those with the highest scores first. Each has
+          its `token`, its `position` in `tokens`, the `score` by which it was chosen (`anchor_score` of the
+          configuration: by default how peaked the token's attention is), the `frame` (or `step`) that it reads most
+          from, the `time` in seconds at which that begins, the `weight` of the attention to it, the mean over the
+          heads, and this weight as a multiple of that of attention to all frames alike, `times_uniform`. With an
+          `alignment` other than `"none"` the attention is not to real frames: then all of these are `None`. `time` is
+          also `None` for features of an unknown frame rate.
         - `description_similarity`: mean cosine to the descriptions of each label that has any.
     """
     # One by one, so that they read as text whatever marks the tokenizer puts on them.
@@ -569,14 +736,18 @@ def _anchors(
             continue
         # Of a token the frame that it reads most from; of a frame the token that reads most from it.
         by_token = config.anchor_kind == "tokens"
-        position, index, time, weight = place, None, None, None
+        position, index, time, weight, times_uniform = place, None, None, None, None
         if has_frames or not by_token:
-            attentions: torch.Tensor = outputs[f"{modality}_attentions"].float().mean(0)[: len(tokens)]
-            attention = attentions[place] if by_token else attentions[:, place]
+            attentions: torch.Tensor = outputs[f"{modality}_attentions"].float()
+            # Padding has no weight in any head and for any token.
+            num_real = int((attentions.sum((0, 1)) > 0).sum())
+            attention = attentions.mean(0)[: len(tokens)]
+            attention = attention[place] if by_token else attention[:, place]
             best, weight = int(attention.argmax()), attention.max().item()
             position, index = (place, best) if by_token else (best, place)
+            times_uniform = weight * num_real
         if not has_frames:
-            index = weight = None
+            index = weight = times_uniform = None
         elif index is not None:
             time = seconds(modality, index, config, clip)
         anchors.append(
@@ -587,6 +758,7 @@ def _anchors(
                 UNITS[modality]: index,
                 "time": time,
                 "weight": weight,
+                "times_uniform": times_uniform,
             }
         )
     return anchors

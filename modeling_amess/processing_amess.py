@@ -24,6 +24,7 @@ from .clip_amess import (
     resampled_waveform,
     resized_frames,
     sampled_frames,
+    span_of,
 )
 
 
@@ -298,6 +299,8 @@ class AmessProcessor(ProcessorMixin):
         limits: MediaLimits | None = None,
         modalities: Sequence[str] | None = None,
         picture_size: int | None = None,
+        start: float | None = None,
+        end: float | None = None,
     ) -> Clip:
         """Read the clip of one utterance from files, arrays or a decoded `Clip`, with its whole sound.
 
@@ -310,6 +313,8 @@ class AmessProcessor(ProcessorMixin):
             limits: Limits on what a file may cost.
             modalities: The modalities that are read, by default `clip_modalities`.
             picture_size: Longer side of `Clip.pictures`, in pixels; `None` for no pictures.
+            start: Seconds of the files at which the utterance begins, by default their start.
+            end: Seconds at which it ends, by default their end.
 
         Raises:
             MediaError: A file cannot be decoded.
@@ -325,6 +330,9 @@ class AmessProcessor(ProcessorMixin):
                 "encoder that made its features, model.attach_media_encoder(encoder), and make the processor anew: "
                 'AmessProcessor(tokenizer, ..., **encoder.record["preprocessing"]).'
             )
+        span = span_of(start, end)
+        if span is not None and any(isinstance(given, (np.ndarray, Clip)) for given in (seen, heard)):
+            raise ValueError("start and end belong to files: cut an array or a decoded clip before you give it.")
         wanted = self.clip_modalities if modalities is None else modalities
         streams = [name for name in wanted if name == "video" or heard is None]
         if isinstance(seen, Clip):
@@ -332,7 +340,7 @@ class AmessProcessor(ProcessorMixin):
         elif isinstance(seen, np.ndarray):
             clip = self.from_array(seen, frame_rate) if "video" in wanted else self._empty_clip()
         elif seen is not None and streams:
-            clip = self.decode_file(seen, limits, streams, picture_size)
+            clip = self.decode_file(seen, limits, streams, picture_size, span)
         else:
             clip = self._empty_clip()
         if picture_size is not None and clip.pictures is None and clip.frames is not None and len(clip.frames):
@@ -344,7 +352,7 @@ class AmessProcessor(ProcessorMixin):
                 raise ValueError("audio is an array: give its sampling_rate in Hz.")
             clip = replace(clip, waveform=heard, sampling_rate=rate)
         elif heard is not None and "audio" in wanted:
-            sound = self.decode_file(heard, limits, ["audio"])
+            sound = self.decode_file(heard, limits, ["audio"], span=span)
             clip = replace(clip, waveform=sound.waveform, sampling_rate=sound.sampling_rate)
         return clip
 
@@ -354,8 +362,9 @@ class AmessProcessor(ProcessorMixin):
         limits: MediaLimits | None = None,
         modalities: Sequence[str] | None = None,
         picture_size: int | None = None,
+        span: tuple[float, float] | None = None,
     ) -> Clip:
-        """Decode a file at the rates and the image size of the media encoder.
+        """Decode a file, or its `span` in seconds, at the rates and the image size of the media encoder.
 
         The clip has one frame more than the model reads, which tells a longer clip from one that ends there, and the
         whole sound.
@@ -369,7 +378,7 @@ class AmessProcessor(ProcessorMixin):
         # A late import, because it loads FFmpeg, which texts and features do without.
         from .media_amess import decode_clip
 
-        return decode_clip(source, sampling_rate=self.sampling_rate, limits=limits, **settings)
+        return decode_clip(source, sampling_rate=self.sampling_rate, limits=limits, span=span, **settings)
 
     def from_array(self, frames: Any, frame_rate: float | None = None) -> Clip:
         """Make a clip of an array of frames, of which it keeps those at the ticks of the media encoder's rate."""

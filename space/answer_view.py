@@ -1,12 +1,15 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""What a visitor sees of an answer: verdict, anchor frames, waveform, coloured words, similarity bars."""
+"""What a visitor sees of an answer: verdict, probabilities, how it moves, frames, waveform, similarity bars."""
 
-from collections.abc import Mapping, Sequence
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 
 if TYPE_CHECKING:
@@ -14,7 +17,10 @@ if TYPE_CHECKING:
 
 
 NAMES = {"text": "words", "video": "picture", "audio": "sound"}
-MATCHES = ("weak", "fair", "strong")
+# An intent that is less probable is not shown.
+LEAST_SHOWN = 0.01
+# Attention below so many times the uniform one shows nothing, and is grey.
+CLEAR_ATTENTION = 1.5
 WAVEFORM_BARS = 160
 # A label over the waveform: the share of the width that it may need on a phone, and the height of its line in em.
 LABEL_SHARE, ROW = 0.4, 1.5
@@ -22,7 +28,7 @@ SPECIAL_TOKENS = {"[CLS]": "(start)", "[SEP]": "(end)", "<s>": "(start)", "</s>"
 
 
 def verdict(answer: Mapping[str, Any], threshold: float, config: Any) -> str:
-    """Write the intent in large letters, its probability, and whether it is in scope at this threshold (HTML).
+    """Write the intent in large letters, how probable it is, and what a visitor must know to read it (HTML).
 
     Args:
         answer: Answer of the pipeline.
@@ -30,70 +36,99 @@ def verdict(answer: Mapping[str, Any], threshold: float, config: Any) -> str:
         config: The model's `AmessConfig`, which judges.
     """
     label, score = str(answer["label"]), float(answer["score"])
-    badge, reason = '<span class="badge inside">in scope</span>', ""
-    if config.is_out_of_scope(label, score, threshold):
+    ranked = [(one["label"], float(one["score"])) for one in answer["intents"]]
+    judged, rivals = config.verdict(ranked, threshold)
+    title, badge, reason = label, '<span class="badge inside">in scope</span>', ""
+    below = f"{percent(score)} is below the threshold of {threshold:.0%}"
+    if judged == "unsure":
+        title, badge = " or ".join(rivals) + "?", '<span class="badge unsure">unsure</span>'
+        reason = f"{below}: the model cannot tell these two apart here."
+    elif judged == "out_of_scope":
         badge = '<span class="badge outside">out of scope</span>'
         if label != config.out_of_scope_label:
-            reason = (
-                f'<p class="hint">That is below the threshold of {threshold:.0%}: '
-                "the speaker may mean something that the model does not know.</p>"
-            )
+            reason = f"{below}: the speaker may mean something that the model does not know."
     used = ", ".join(NAMES[name] for name in answer["modalities"])
     return (
-        f'<div class="verdict"><div class="line"><span class="intent">{escape(label)}</span>{badge}</div>'
-        f'<p class="hint">{score:.0%} probable, from {escape(used)}.</p>{reason}</div>'
+        f'<div class="verdict">{unfamiliar(answer, config.known_clips)}'
+        f'<div class="line"><span class="intent">{escape(title)}</span>{badge}</div>'
+        f'<p class="hint">{escape(percent(score))} probable, from {escape(used)}.</p>'
+        f"{hint(reason) if reason else ''}</div>"
     )
 
 
-def probabilities(answer: Mapping[str, Any]) -> dict[str, float]:
-    """Return the probability of each intent, for `gr.Label`."""
-    return {intent["label"]: intent["score"] for intent in answer["intents"]}
-
-
-def moved(before: Mapping[str, float], answer: Mapping[str, Any], rows: int = 5) -> str:
-    """Write how the probabilities changed from the answer that used everything (HTML).
-
-    Args:
-        before: Probabilities of the answer that used everything.
-        answer: The new answer.
-        rows: Number of intents, the most probable of either answer first.
-    """
-    after = probabilities(answer)
-    left_out = [NAMES[name] for name in NAMES if name not in answer["modalities"]]
-    labels = sorted(after, key=lambda label: -max(before.get(label, 0.0), after[label]))[:rows]
-    lines = []
-    for label in labels:
-        difference = round(100 * after[label]) - round(100 * before.get(label, 0.0))
-        kind = "up" if difference > 0 else "down" if difference < 0 else ""
-        sign = {"up": "+", "down": "\u2212", "": "±"}[kind]
-        lines.append(
-            f'<tr><th scope="row">{escape(label)}</th><td>{before.get(label, 0.0):.0%}</td><td>{after[label]:.0%}</td>'
-            f'<td class="{kind}">{sign}{abs(difference)}</td></tr>'
-        )
-    names = " and ".join(left_out) or "nothing"
+def unfamiliar(answer: Mapping[str, Any], known_clips: str | None) -> str:
+    """Say in one sentence which parts of the input are unlike the training's clips (HTML); empty without any."""
+    parts = answer["unfamiliar"] or []
+    if not parts:
+        return ""
+    names, one = " and the ".join(NAMES[name] for name in parts), len(parts) == 1
+    known = f" It knows {known_clips}." if known_clips else ""
+    used = any(name in answer["modalities"] for name in parts)
+    so = "so do not rely on this answer" if used else f"so {'it was' if one else 'they were'} left out"
     return (
-        f'<table class="moved"><thead><tr><th scope="col">Without {names}</th><th scope="col">all</th>'
-        f'<th scope="col">now</th><th scope="col">points</th></tr></thead><tbody>{"".join(lines)}</tbody></table>'
+        f'<p class="warning">The {names} {"is" if one else "are"} unlike anything that this model was trained on, '
+        f"{so}.{escape(known)}</p>"
     )
 
 
-def anchor_frames(answer: Mapping[str, Any], clip: "Clip | None") -> list[tuple[np.ndarray, str]]:
-    """Caption the frames that the video anchors read most from with their times and words, for `gr.Gallery`.
+def hint(text: str) -> str:
+    """Write a sentence in small grey letters (HTML)."""
+    return f'<p class="hint">{escape(text)}</p>'
+
+
+def percent(share: float) -> str:
+    """Write a probability in whole percent, and never as certain or as impossible."""
+    return ">99 %" if share >= 0.995 else "<1 %" if share < 0.005 else f"{100 * share:.0f} %"
+
+
+def bars(answer: Mapping[str, Any], rows: int = 5) -> str:
+    """Draw bars of the most probable intents (HTML); those below 1 % are left out."""
+    shown = [one for one in answer["intents"][:rows] if one["score"] >= LEAST_SHOWN or one is answer["intents"][0]]
+    lines = [
+        f'<li><div class="line"><b>{escape(one["label"])}</b><span>{escape(percent(one["score"]))}</span></div>'
+        f"{_bar(one['score'])}</li>"
+        for one in shown
+    ]
+    return f'<ol class="bars">{"".join(lines)}</ol>'
+
+
+def variants(answer: Mapping[str, Any]) -> str:
+    """Write how the answer moves from the words alone to everything (HTML)."""
+    found = answer["explanation"]["variants"]
+    if len(found) < 2:
+        return hint("There is one source alone, so nothing can be compared: give a clip and its words.")
+    lines = []
+    for one in found:
+        names = [NAMES[name] for name in one["modalities"]]
+        name = f"{names[0]} alone" if len(names) == 1 else " + ".join(names)
+        kind = "same" if one["label"] == answer["label"] else "other"
+        lines.append(
+            f'<li class="{kind}"><div class="line"><span class="source">{escape(name.capitalize())}</span>'
+            f"<b>{escape(one['label'])}</b><span>{escape(percent(one['score']))}</span></div>{_bar(one['score'])}</li>"
+        )
+    return f'<ol class="bars moves">{"".join(lines)}</ol>'
+
+
+def anchor_frames(answer: Mapping[str, Any], clip: "Clip | None") -> str:
+    """Draw the frames that the video anchors read most from, with their times and words (HTML).
 
     Args:
         answer: Answer of the pipeline.
         clip: Clip with `pictures`; `None` where the answer used no picture.
     """
     if clip is None or clip.pictures is None or clip.frame_times is None:
-        return []
-    words: dict[int, list[str]] = {}
-    for anchor in answer["explanation"]["video_anchors"]:
-        if anchor["frame"] is not None and 0 <= anchor["frame"] < len(clip.pictures):
-            words.setdefault(anchor["frame"], []).append(_word(anchor["token"]))
-    return [
-        (clip.pictures[frame], f"{clip.frame_times[frame]:.2f} s · {' '.join(dict.fromkeys(words[frame]))}")
-        for frame in sorted(words)
-    ]
+        return hint("No picture was used.")
+    number = len(clip.pictures)
+    places = _by_place(answer, "video", "frame", lambda frame: 0 <= frame < number)
+    figures = []
+    for frame, (words, multiple) in places.items():
+        kind = "clear" if multiple >= CLEAR_ATTENTION else "faint"
+        time = f"{clip.frame_times[frame]:.2f} s"
+        figures.append(
+            f'<figure class="{kind}"><img src="{_data_url(clip.pictures[frame])}" alt="Frame at {time}">'
+            f"<figcaption>{time} · {multiple:.1f}x<br>{escape(words)}</figcaption></figure>"
+        )
+    return f'<div class="frames">{"".join(figures)}</div>{_scale(places)}' if figures else hint("No frame stands out.")
 
 
 def waveform(answer: Mapping[str, Any], clip: "Clip | None") -> str:
@@ -111,37 +146,23 @@ def waveform(answer: Mapping[str, Any], clip: "Clip | None") -> str:
         f'<svg viewBox="0 0 {len(heights)} 100" preserveAspectRatio="none" role="img" '
         f'aria-label="Waveform of the clip, {seconds:.1f} seconds"><path d="{path}"/></svg>'
     )
-    words: dict[float, list[str]] = {}
-    for anchor in answer["explanation"]["audio_anchors"]:
-        if anchor["time"] is not None and 0 <= anchor["time"] <= seconds:
-            words.setdefault(round(anchor["time"], 3), []).append(_word(anchor["token"]))
+    places = _by_place(answer, "audio", "time", lambda time: 0 <= time <= seconds)
     ends: list[float] = []  # where the last label of each line ends
     marks = []
-    for time in sorted(words):
+    for time, (words, multiple) in places.items():
         # A label runs to the right of its mark, or to the left of it near the end.
         share, leftwards = time / seconds, time / seconds > 1 - LABEL_SHARE
         start = share - LABEL_SHARE if leftwards else share
         row = next((index for index, end in enumerate(ends) if end <= start), len(ends))
         ends[row : row + 1] = [start + LABEL_SHARE]
         place = f"right:{100 * (1 - share):.2f}%" if leftwards else f"left:{100 * share:.2f}%"
-        text = escape(" ".join(dict.fromkeys(words[time])))
-        marks.append(f'<i style="left:{100 * share:.2f}%;top:{ROW * row:g}em"></i>')
-        marks.append(f'<b style="{place};top:{ROW * row:g}em">{time:.2f} s · {text}</b>')
+        kind = "clear" if multiple >= CLEAR_ATTENTION else "faint"
+        marks.append(f'<i class="{kind}" style="left:{100 * share:.2f}%;top:{ROW * row:g}em"></i>')
+        text = f"{time:.2f} s · {multiple:.1f}x · {escape(words)}"
+        marks.append(f'<b class="{kind}" style="{place};top:{ROW * row:g}em">{text}</b>')
     labels = f'<div style="height:{ROW * len(ends):g}em"></div>'
     scale = f'<div class="scale"><span>0 s</span><span>{seconds:.1f} s</span></div>'
-    return f'<div class="waveform">{labels}{picture}{"".join(marks)}{scale}</div>'
-
-
-def matched_words(answer: Mapping[str, Any], modality: str) -> list[tuple[str, str | None]]:
-    """Return all tokens, and how well a modality's anchors match it, for `gr.HighlightedText`."""
-    anchors = answer["explanation"][f"{modality}_anchors"]
-    scores = {anchor["position"]: float(anchor["score"]) for anchor in anchors}
-    lowest, highest = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
-    levels = {
-        position: MATCHES[-1] if highest == lowest else MATCHES[min(2, int(3 * (score - lowest) / (highest - lowest)))]
-        for position, score in scores.items()
-    }
-    return [(_word(token), levels.get(position)) for position, token in enumerate(answer["explanation"]["tokens"])]
+    return f'<div class="waveform">{labels}{picture}{"".join(marks)}{scale}</div>{_scale(places)}'
 
 
 def similarity(similarities: Mapping[str, float], descriptions: Mapping[str, Sequence[str]], rows: int = 4) -> str:
@@ -153,10 +174,44 @@ def similarity(similarities: Mapping[str, float], descriptions: Mapping[str, Seq
         texts = escape(" · ".join(descriptions.get(label, ())))
         lines.append(
             f'<li><div class="line"><b>{escape(label)}</b><span>{float(value):.2f}</span></div>'
-            f'<div class="bar"><div style="width:{100 * min(1.0, max(0.0, float(value))):.1f}%"></div></div>'
-            f'<p class="hint">{texts}</p></li>'
+            f'{_bar(float(value))}<p class="hint">{texts}</p></li>'
         )
     return f'<ol class="bars">{"".join(lines)}</ol>'
+
+
+def _bar(share: float) -> str:
+    return f'<div class="bar"><div style="width:{100 * min(1.0, max(0.0, share)):.1f}%"></div></div>'
+
+
+def _by_place(
+    answer: Mapping[str, Any], modality: str, key: str, is_shown: Callable[[Any], bool]
+) -> dict[Any, tuple[str, float]]:
+    """Words and highest multiple of uniform attention of a modality's anchors, by their place and in its order."""
+    words: dict[Any, list[str]] = {}
+    multiples: dict[Any, float] = {}
+    for anchor in answer["explanation"][f"{modality}_anchors"]:
+        place = anchor[key]
+        if place is not None and is_shown(place):
+            place = round(place, 3)
+            words.setdefault(place, []).append(_word(anchor["token"]))
+            multiples[place] = max(multiples.get(place, 0.0), anchor["times_uniform"])
+    return {place: (" ".join(dict.fromkeys(words[place])), multiples[place]) for place in sorted(words)}
+
+
+def _scale(places: Mapping[Any, tuple[str, float]]) -> str:
+    """Say what the multiples mean, and that there is little evidence where all are small (HTML)."""
+    if not places:
+        return ""
+    text = "1.0x would be equal attention to every moment."
+    if all(multiple < CLEAR_ATTENTION for _, multiple in places.values()):
+        text += " Nothing here is far from it, so no moment explains the answer."
+    return hint(text)
+
+
+def _data_url(picture: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _word(token: str) -> str:

@@ -2,6 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo: the intent behind a clip and its words, and the evidence for it. Start it with `python space/app.py`."""
 
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    try:
+        from dataset_scripts.errors import run_command
+    except ModuleNotFoundError:
+        pass  # a Space on the Hub holds the files of space/ alone
+    else:
+        run_command("app:main")
+
 try:
     import spaces  # the Hub's ZeroGPU, to be imported before torch
 except ImportError:
@@ -132,6 +141,7 @@ class Demo:
                 labels=config.num_labels,
                 keep_uploads=KEEP_UPLOADS,
                 model=self.recognizer.description,
+                known_clips=config.known_clips,
             )
             self._connect(page)
         # Closed, because `/gradio_api/run/predict` would go past queue and validator.
@@ -149,8 +159,8 @@ class Demo:
             return {getattr(page, name): value for name, value in self.show(*values).items()}
 
         shown = [
-            *(page.verdict, page.intents, page.moved, page.transcript, page.anchors, page.waveform),
-            *(page.video_words, page.audio_words, page.similarity, page.reference),
+            *(page.verdict, page.intents, page.transcript, page.why, page.moves, page.anchors, page.waveform),
+            page.similarity,
         ]
         chosen = page.examples.select(self.choose, None, inputs, **draws)
         predicted = [
@@ -160,7 +170,7 @@ class Demo:
             chosen.then(self.predict, inputs, page.answer, api_visibility="private", **predicts),
         ]
         for event in predicted:
-            event.success(show, [page.answer, *inputs, page.threshold, page.reference], shown, **draws)
+            event.success(show, [page.answer, *inputs, page.threshold], shown, **draws)
         page.threshold.change(
             self.judge, [page.answer, page.threshold], page.verdict, trigger_mode="always_last", **draws
         )
@@ -172,6 +182,8 @@ class Demo:
             api_visibility="private",
             **runs_model,
         )
+        # The result of other intents does not stay beside new ones; this runs in the browser alone.
+        page.own_intents.input(None, None, page.own_similarity, js="() => ''", **draws)
         emptied: dict[Any, Any] = {
             page.examples: gr.Gallery(selected_index=None),
             page.clip: None,
@@ -179,15 +191,13 @@ class Demo:
             page.modalities: list(MODALITIES),
             page.answer: None,
             page.verdict: PLACEHOLDER,
-            page.intents: None,
-            page.moved: gr.HTML("", visible=False),
-            page.anchors: [],
+            page.intents: gr.HTML("", visible=False),
+            page.why: gr.Column(visible=False),
+            page.moves: "",
+            page.anchors: "",
             page.waveform: "",
-            page.video_words: None,
-            page.audio_words: None,
             page.similarity: "",
             page.own_similarity: "",
-            page.reference: None,
         }
         page.clear.click(lambda: emptied, None, list(emptied), **draws)
 
@@ -222,13 +232,17 @@ class Demo:
     def check_own_intents(
         self, clip: str | None, transcript: str, modalities: list[str], own: str
     ) -> list[dict[str, Any]]:
-        """Check the inputs as `check` does, and whether the visitor's intents can be read."""
-        checked = self.check(clip, transcript, modalities)
-        try:
-            parse_own_intents(own or "")
-        except InputError as error:
-            return [*checked, gr.validate(False, str(error))]
-        return [*checked, gr.validate(True, "")]
+        """Check the inputs as `check` does, and whether the visitor's intents can be read.
+
+        Whatever is wrong is said at the intents, beside the button: the other inputs may be a screen away.
+        """
+        problem = next((problem for problem in self._problems(clip, transcript, modalities) if problem), None)
+        if problem is None:
+            try:
+                parse_own_intents(own or "")
+            except InputError as error:
+                problem = str(error)
+        return [*(gr.validate(True, "") for _ in range(3)), gr.validate(problem is None, problem or "")]
 
     @in_words
     def predict(
@@ -285,7 +299,6 @@ class Demo:
         transcript: str,
         modalities: list[str],
         threshold: float,
-        reference: dict[str, Any] | None,
     ) -> dict[str, Any]:
         """Draw an answer: values of the page's components, by their names in `Page`.
 
@@ -295,37 +308,21 @@ class Demo:
             transcript: What is said in it.
             modalities: Modalities that the model could use.
             threshold: Probability below which an intent is out of scope.
-            reference: Input and intents of the last answer that used everything. Later answers to the same input that
-                leave something out are compared with it.
         """
-        everything = set(modalities) == set(MODALITIES)
-        if everything:
-            reference = {"input": [clip, answer["text"]], "intents": answer_view.probabilities(answer)}
-        before = None
-        if not everything and reference is not None and reference["input"] == [clip, transcript.strip()]:
-            before = reference["intents"]
         with self._drawing.one():
-            return self._drawn(answer, clip, modalities, threshold) | {
-                "moved": gr.HTML(answer_view.moved(before, answer) if before else "", visible=before is not None),
-                "transcript": answer["text"] if everything else gr.skip(),
-                "reference": reference,
+            decoded = self.recognizer.decode(clip)
+            return {
+                "verdict": self.judge(answer, threshold),
+                "intents": gr.HTML(answer_view.bars(answer), visible=True),
+                "transcript": answer["text"] if "text" in modalities else gr.skip(),
+                "why": gr.Column(visible=True),
+                "moves": answer_view.variants(answer),
+                "anchors": answer_view.anchor_frames(answer, decoded if "video" in modalities else None),
+                "waveform": answer_view.waveform(answer, decoded if "audio" in modalities else None),
+                "similarity": answer_view.similarity(
+                    answer["explanation"]["description_similarity"], self.recognizer.config.label_descriptions or {}
+                ),
             }
-
-    def _drawn(
-        self, answer: dict[str, Any], clip: str | None, modalities: list[str], threshold: float
-    ) -> dict[str, Any]:
-        decoded = self.recognizer.decode(clip)
-        return {
-            "verdict": self.judge(answer, threshold),
-            "intents": answer_view.probabilities(answer),
-            "anchors": answer_view.anchor_frames(answer, decoded if "video" in modalities else None),
-            "waveform": answer_view.waveform(answer, decoded if "audio" in modalities else None),
-            "video_words": answer_view.matched_words(answer, "video"),
-            "audio_words": answer_view.matched_words(answer, "audio"),
-            "similarity": answer_view.similarity(
-                answer["explanation"]["description_similarity"], self.recognizer.config.label_descriptions or {}
-            ),
-        }
 
     def _still(self, example: dict[str, str]) -> Any:
         """Take the picture in the middle of an example."""

@@ -4,6 +4,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -23,7 +24,8 @@ Tease: To make fun of someone in a friendly way.
 Ask a favour: To ask someone to do something for you."""
 HEAD = """<div id="head"><h1>What is meant, not only what is said</h1>
 <p>Upload or record a short clip and type what is said. A-MESS reads words, picture and sound together, names the
-intent behind them, and shows the moments that it relied on.</p></div>"""
+intent behind them, and shows what picture and sound have changed.</p>{knows}</div>"""
+KNOWS = """<p class="knows">The model shown here knows {clips}. On anything else it guesses.</p>"""
 LIMITS = """
 **Limits.** The model knows the {labels} intents that it was trained on, as the people in its training clips express
 them. Everything else it guesses, often with too much confidence: it does worse with other languages, accents and ways
@@ -36,7 +38,6 @@ later, or when it ends; until then, anyone who knows its random address could fe
 
 **Model.** {model}
 """
-MATCH_COLOURS = {"weak": "#94a3b8", "fair": "#5eead4", "strong": "#0d9488"}
 # System fonts only: the page asks no other server for anything.
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONOSPACE_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -53,19 +54,17 @@ class Page:
     clear: gr.Button
     run: gr.Button
     verdict: gr.HTML
-    intents: gr.Label
+    intents: gr.HTML
     threshold: gr.Slider
-    moved: gr.HTML
-    anchors: gr.Gallery
+    why: gr.Column
+    moves: gr.HTML
+    anchors: gr.HTML
     waveform: gr.HTML
-    video_words: gr.HighlightedText
-    audio_words: gr.HighlightedText
     similarity: gr.HTML
     own_intents: gr.Textbox
     compare: gr.Button
     own_similarity: gr.HTML
     answer: gr.JSON
-    reference: gr.State
 
 
 def theme() -> gr.themes.Base:
@@ -98,6 +97,7 @@ def lay_out(
     labels: int,
     keep_uploads: int,
     model: str,
+    known_clips: str | None,
 ) -> Page:
     """Put the components into the surrounding `gr.Blocks`.
 
@@ -108,8 +108,10 @@ def lay_out(
         labels: Number of intents that the model knows.
         keep_uploads: Seconds until an upload is deleted.
         model: Description of the model, in Markdown.
+        known_clips: What the clips that the model was trained on show, if it is known.
     """
-    gr.HTML(HEAD, padding=False)
+    knows = KNOWS.format(clips=escape(known_clips)) if known_clips else ""
+    gr.HTML(HEAD.format(knows=knows), padding=False)
     examples = gr.Gallery(
         list(stills),
         label="Examples: some use the same words and mean something else",
@@ -149,37 +151,26 @@ def lay_out(
                 run = gr.Button("Recognise intent", variant="primary", min_width=180, scale=3, elem_id="run")
         with gr.Column(min_width=320):
             verdict = _card(PLACEHOLDER, "Intent", "verdict")
-            intents = gr.Label(label="Most likely", num_top_classes=5, show_heading=False, elem_id="intents")
-            slider = gr.Slider(
-                0,
-                1,
-                value=threshold,
-                step=0.01,
-                label="Out of scope below",
-                info="A less probable intent counts as unknown.",
-                elem_id="threshold",
-            )
-            moved = gr.HTML(
-                label="How the answer changed", show_label=True, container=True, visible=False, elem_id="moved"
-            )
-    gr.HTML("<h2>Why</h2>", padding=False, elem_classes="section")
-    with gr.Row():
-        with gr.Column(min_width=320):
-            anchors = gr.Gallery(
-                label="Frames that the matching words look at",
-                columns=4,
-                height="auto",
-                allow_preview=False,
-                interactive=False,
-                buttons=[],
-                elem_id="anchors",
-            )
-            waveform = _card("", "Moments that the matching words listen to", "waveform")
-        with gr.Column(min_width=320):
-            matches: dict[str, Any] = {"color_map": MATCH_COLOURS, "show_inline_category": False, "show_legend": True}
-            video_words = gr.HighlightedText(label="Words that match the picture", elem_id="video-words", **matches)
-            audio_words = gr.HighlightedText(label="Words that match the sound", elem_id="audio-words", **matches)
-            similarity = _card("", "Similarity to each intent's description", "similarity")
+            intents = _card("", "Most likely", "intents", visible=False)
+            with gr.Accordion("When is an intent unknown?", open=False, elem_id="threshold-box"):
+                slider = gr.Slider(
+                    0,
+                    1,
+                    value=threshold,
+                    step=0.01,
+                    label="Out of scope below",
+                    info="A less probable intent counts as unknown, unless two that are close reach this together.",
+                    elem_id="threshold",
+                )
+    with gr.Column(visible=False, elem_id="why") as why:
+        gr.HTML("<h2>Why</h2>", padding=False, elem_classes="section")
+        with gr.Row():
+            with gr.Column(min_width=320):
+                moves = _card("", "How the answer moves", "moves")
+                similarity = _card("", "Similarity to the intents' descriptions", "similarity")
+            with gr.Column(min_width=320):
+                anchors = _card("", "Looked at most", "anchors")
+                waveform = _card("", "Listened to most", "waveform")
     gr.HTML("<h2>Intents of your own</h2>", padding=False, elem_classes="section")
     with gr.Row():
         with gr.Column(min_width=320):
@@ -216,20 +207,18 @@ def lay_out(
         verdict=verdict,
         intents=intents,
         threshold=slider,
-        moved=moved,
+        why=why,
+        moves=moves,
         examples=examples,
         anchors=anchors,
         waveform=waveform,
-        video_words=video_words,
-        audio_words=audio_words,
         similarity=similarity,
         own_intents=own_intents,
         compare=compare,
         own_similarity=own_similarity,
         answer=answer,
-        reference=gr.State(None, time_to_live=keep_uploads),
     )
 
 
-def _card(content: str, label: str, name: str) -> gr.HTML:
-    return gr.HTML(content, label=label, show_label=True, container=True, elem_id=name)
+def _card(content: str, label: str, name: str, visible: bool = True) -> gr.HTML:
+    return gr.HTML(content, label=label, show_label=True, container=True, elem_id=name, visible=visible)

@@ -41,6 +41,7 @@ class FakeHub:
         self.lock = threading.RLock()
         self._faults: list[tuple[str, int]] = []
         self._actions: list[tuple[str, Callable[[], object]]] = []
+        self._cuts: dict[str, int] = {}
         self._held: str | None = None
         self.reached, self.released = threading.Event(), threading.Event()
         handler = type("BoundHandler", (Handler,), {"hub": self})
@@ -86,6 +87,7 @@ class FakeHub:
             monkeypatch.setenv("HF_TOKEN", token)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         settings = {"ENDPOINT": self.url, "HF_HUB_DISABLE_XET": True, "HF_HUB_OFFLINE": False}
+        settings["HUGGINGFACE_CO_URL_TEMPLATE"] = self.url + "/{repo_id}/resolve/{revision}/{filename}"
         for name, value in {**settings, "HF_TOKEN_PATH": str(home / "token")}.items():
             monkeypatch.setattr(huggingface_hub.constants, name, value)
 
@@ -98,6 +100,14 @@ class FakeHub:
     def fail_once(self, path: str, status: int) -> None:
         """Answer the next request whose path has `path` in it (a regular expression) with `status`."""
         self._faults.append((path, status))
+
+    def cut_once(self, path: str, num_bytes: int) -> None:
+        """End the next download of the file `path` after so many bytes."""
+        self._cuts[path] = num_bytes
+
+    def cut(self, path: str) -> int | None:
+        """Return the bytes after which this download ends, None for all of them."""
+        return self._cuts.pop(path, None)
 
     def before(self, path: str, action: Callable[[], object]) -> None:
         """Call `action` when the next request with `path` in its path comes in, before it is answered."""

@@ -13,6 +13,9 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import yaml
+from huggingface_hub.repocard import REGEX_YAML_BLOCK
+
 from .fakehub_card_rules import card_errors
 from .fakehub_repository import File, Repository
 
@@ -85,15 +88,24 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(parts)
 
-    def send(self, data: bytes, status: int = 200, headers: Mapping[str, str] = NO_HEADERS, kind: str = BYTES) -> None:
-        """Answer, and note it in the log."""
+    def send(
+        self,
+        data: bytes,
+        status: int = 200,
+        headers: Mapping[str, str] = NO_HEADERS,
+        kind: str = BYTES,
+        sent: int | None = None,
+    ) -> None:
+        """Answer, and note it in the log. With `sent` the connection ends after as many bytes."""
         self.hub.log.append((self.command, self.path, status))
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(data)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            self.wfile.write(data[:sent])
+        if sent is not None:
+            self.close_connection = True
 
     def send_json(self, value: Any, status: int = 200, headers: Mapping[str, str] = NO_HEADERS) -> None:
         """Answer with JSON."""
@@ -168,6 +180,9 @@ class Handler(BaseHTTPRequestHandler):
         sha, files = self.commit_of(repository, revision or "main")
         facts = {"id": repo_id, "sha": sha, "private": repository.private, "lastModified": DATE, "createdAt": DATE}
         facts |= {"_id": "0", "gated": False, "disabled": False, "tags": [], "downloads": 0, "likes": 0}
+        card = REGEX_YAML_BLOCK.search(files["README.md"].data.decode()) if "README.md" in files else None
+        if card is not None:
+            facts["cardData"] = yaml.safe_load(card.group(2))
         facts["siblings"] = [{"rfilename": path} for path in sorted(files)]
         self.send_json({**facts, **({"sdk": repository.sdk} if repository.sdk else {})})
 
@@ -314,7 +329,7 @@ class Handler(BaseHTTPRequestHandler):
             headers |= {"X-Linked-Etag": f'"{file.sha256}"', "X-Linked-Size": str(len(file.data))}
         asked = self.headers.get("Range")
         if self.command == "HEAD" or not asked:
-            self.send(file.data, headers=headers)
+            self.send(file.data, headers=headers, sent=self.hub.cut(path) if self.command == "GET" else None)
             return
         first, _, last = asked.removeprefix("bytes=").partition("-")
         start = int(first) if first else max(0, len(file.data) - int(last))

@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,8 @@ TRACKER_FOLDER = "amess"
 CONFUSION_FILE, INTENTS_FILE = "confusion_matrix.png", "intents.png"
 # The mark of a run folder: only a folder that has it is ever changed by a later run.
 MARKER_FILE = ".amess-run.json"
+# Key of the mark: the files of `RUN_FILES` that runs wrote in the folder, with the fingerprints of a card.
+_WRITTEN = "written"
 RUN_FILES = (SETTINGS_FILE, METRICS_FILE, PREDICTIONS_FILE, LOG_FILE, CARD_FILE, CONFUSION_FILE, INTENTS_FILE)
 
 
@@ -125,9 +128,66 @@ class FinishedRun:
         return ("text",) if self.settings.model == "text_only" else self.settings.modality_names
 
 
+class ForeignFileError(UserError):
+    """A file of the user's in a run folder, with the name of a file that the run writes. It is kept."""
+
+
 def is_finished(folder: Path) -> bool:
     """Whether the run in the folder is finished: `metrics.json` is written last."""
-    return (folder / METRICS_FILE).is_file()
+    return (folder / METRICS_FILE).is_file() and is_own(folder, METRICS_FILE)
+
+
+def is_own(folder: Path, name: str) -> bool:
+    """Return whether runs wrote this file of a run folder, or will: the mark lists what they wrote.
+
+    A card counts as long as it is as a run wrote it: people add to a README.md.
+
+    Args:
+        folder: Run folder.
+        name: One of `RUN_FILES`.
+    """
+    written = (read_marker(folder) or {}).get(_WRITTEN)
+    if written is None or not (folder / name).exists():
+        return True  # A run of version 0.1.0 has no list.
+    return name in written and (name != CARD_FILE or digest((folder / name).read_bytes()) in written[name])
+
+
+def claim(folder: Path, name: str, content: bytes = b"") -> None:
+    """Note in the mark of a run folder that a run writes this file. Called before the file gets its name.
+
+    Args:
+        folder: Run folder.
+        name: One of `RUN_FILES`.
+        content: What the run writes, for a file that people add to.
+
+    Raises:
+        ForeignFileError: The user has a file of this name there.
+    """
+    marker = read_marker(folder)
+    if marker is None:
+        return  # A run of version 0.1.0, and `sentence_embeddings` before its first file.
+    if not is_own(folder, name):
+        raise ForeignFileError(foreign_file(folder, name))
+    written = marker.get(_WRITTEN)
+    if written is None:
+        return
+    # The last two: a kill may come between this mark and the file.
+    digests = [*written.get(name, []), digest(content)][-2:] if name == CARD_FILE else []
+    if name not in written or digests != written[name]:
+        write_marker(folder, {**marker, _WRITTEN: {**written, name: digests}})
+
+
+def foreign_file(folder: Path, name: str) -> str:
+    """Say that a file of the user's has the name of a file that the run writes."""
+    return (
+        f"{folder / name} was not written by the run in {folder}, which writes a file of that name. It is kept. Move "
+        "it to another folder and give the same command again."
+    )
+
+
+def digest(content: bytes) -> str:
+    """Return a fingerprint of a file's content."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def read_run(folder: str | Path) -> FinishedRun:
@@ -270,6 +330,7 @@ def write_metrics(folder: Path, content: Mapping[str, Any]) -> None:
     """Write `metrics.json`, whose presence says that the run is finished."""
     with replacing(folder / METRICS_FILE) as partial:
         write_json(partial, content)
+        claim(folder, METRICS_FILE)
 
 
 def write_predictions(
@@ -289,6 +350,38 @@ def write_predictions(
     table = pa.table(dict(columns)).replace_schema_metadata(metadata)
     with replacing(folder / PREDICTIONS_FILE) as partial:
         pq.write_table(table, partial)
+        claim(folder, PREDICTIONS_FILE)
+
+
+def write_card_text(folder: Path, text: str) -> bool:
+    """Write the card of a run, unless the user has a `README.md` of their own there.
+
+    Returns:
+        Whether the card was written.
+    """
+    content = text.encode()
+    if not is_own(folder, CARD_FILE):
+        return False
+    with replacing(folder / CARD_FILE) as partial:
+        partial.write_bytes(content)
+        claim(folder, CARD_FILE, content)
+    return True
+
+
+def write_picture(folder: Path, name: str, draw: Callable[[Path], None]) -> None:
+    """Write a picture of a run's results.
+
+    Args:
+        folder: Run folder.
+        name: One of `RUN_FILES`.
+        draw: Function that draws the picture into a file.
+
+    Raises:
+        ForeignFileError: The user has a file of this name there.
+    """
+    with replacing(folder / name) as partial:
+        draw(partial)
+        claim(folder, name)
 
 
 def sort_runs(run: FinishedRun, others: Sequence[FinishedRun]) -> tuple[list[FinishedRun], list[FinishedRun]]:

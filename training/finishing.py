@@ -29,6 +29,7 @@ from .calibration import (
 )
 from .checkpointing import CONTENT
 from .evaluation import Evaluation, prediction_columns
+from .familiarity import add_familiar_clips, few_clips
 from .finished_run import MODEL_FOLDER, read_prediction_rows, write_metrics, write_predictions
 from .model_card import write_card
 from .model_setup import quiet_transformers
@@ -89,7 +90,8 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
     }
     if accelerator.is_main_process:
         save_probability_fit(run, fit, threshold.value)
-        attach_media_encoder(run)
+        if familiarity := complete_model(run):
+            content["familiarity"] = familiarity
         if "test" in evaluations:
             columns = prediction_columns(run.rows["test"], evaluations["test"], fit.applied_temperature)
             if outside is not None:
@@ -177,19 +179,29 @@ def save_probability_fit(run: Run, fit: ProbabilityFit, threshold: float) -> Non
         config.to_json_file(partial)
 
 
-def attach_media_encoder(run: Run) -> None:
-    """Add the encoders that made the features to the saved model, which then takes clips (main process)."""
-    load, target = run.source.load_media_encoder, run.folder.model_folder
+def complete_model(run: Run) -> dict[str, Any]:
+    """Add to the saved model what the pipeline needs beside its weights (main process).
+
+    These are the training clips that others are compared with, and the encoders that made the features.
+
+    Returns:
+        Part `familiarity` of `metrics.json`; nothing for a model that reads text alone or is none of the pipeline's.
+    """
     takes_features = run.processor.video_feature_size is not None or run.processor.audio_feature_size is not None
-    if not run.settings.attach_media_encoder or load is None or not takes_features:
-        return
-    if not MODELS[run.settings.model].in_pipeline:
-        return
+    if not takes_features or not MODELS[run.settings.model].in_pipeline:
+        return {}
+    with quiet_transformers():
+        model = AmessForIntentClassification.from_pretrained(run.folder.model_folder)
+    lengths = {"video": run.processor.max_video_length, "audio": run.processor.max_audio_length}
+    figures = add_familiar_clips(model, run.rows, lengths)
+    for line in few_clips(figures):
+        run.accelerator.print(line)
+    if run.settings.attach_media_encoder and run.source.load_media_encoder is not None:
+        model.attach_media_encoder(run.source.load_media_encoder())
     with run.folder.replacing_model() as partial, quiet_transformers():
-        model = AmessForIntentClassification.from_pretrained(target)
-        model.attach_media_encoder(load())
         model.save_pretrained(partial)
         run.processor.save_pretrained(partial)
+    return figures
 
 
 def report(settings: TrainingSettings, results: dict[str, dict[str, Any]]) -> None:

@@ -23,11 +23,20 @@ from dataset_scripts.markdown import Markdown, code, escape, table
 from modeling_amess.descriptions_amess import MINILM_HUB_ID
 
 from .calibration import CALIBRATION_BINS, MIN_UTTERANCES
-from .finished_run import BASELINE_FOLDER, CARD_FILE, MODEL_FOLDER, FinishedRun, is_finished, read_run, sort_runs
+from .finished_run import (
+    BASELINE_FOLDER,
+    CARD_FILE,
+    MODEL_FOLDER,
+    FinishedRun,
+    is_finished,
+    read_run,
+    sort_runs,
+    write_card_text,
+)
 from .out_of_scope.results import CLASS_DECISION, DOC_DECISION, PIPELINE_DECISION
 from .project_files import TEMPLATE, project_file
 from .reporting import METRIC_TITLES, metrics_table
-from .significance import bootstrap_metrics, interval
+from .significance import Answers
 
 
 # Metrics of utterances out of scope, as papers call them.
@@ -115,7 +124,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, float]] | None:
-    """Compute the 95 % interval of each metric's mean over seeds, by bootstrap over test samples and seeds.
+    """Compute the 95 % interval of each metric's mean over seeds, over test samples and seeds.
 
     Args:
         runs: Runs that differ in the seed.
@@ -128,9 +137,9 @@ def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, floa
         return None
     labels, _ = parts[0].label_ids()
     predicted = np.stack([part.label_ids()[1] for part in parts])
-    resampled = bootstrap_metrics(labels, predicted, len(parts[0].label_names))
+    answers = Answers(labels, predicted, len(parts[0].label_names))
     means = {name: statistics.mean(run.results[name] for run in runs) for name in METRIC_TITLES}
-    return {name: interval(resampled[name], mean) for name, mean in means.items()}
+    return {name: answers.interval(name, mean) for name, mean in means.items()}
 
 
 # The nearest of the Hub's tasks: the pipeline's own task is not on the Hub's list.
@@ -185,8 +194,12 @@ def model_card(
 
 
 def write_card(run_folder: Path) -> None:
-    """Write the card into the folder of a finished run."""
-    (run_folder / CARD_FILE).write_text(str(model_card(run_folder)), encoding="utf-8")
+    """Write the card into the folder of a finished run, unless the user has a README.md of their own there."""
+    if not write_card_text(run_folder, str(model_card(run_folder))):
+        print(
+            f"{run_folder / CARD_FILE} is yours and is kept, so that the card of the run was not written. python -m "
+            f"training.publish {run_folder} --repo owner/name --dry_run shows it."
+        )
 
 
 def _metadata(run: FinishedRun, name: str, dataset_id: str | None, license: str | None) -> ModelCardData:
@@ -294,7 +307,7 @@ def _results(run: FinishedRun, seeds: list[FinishedRun], comparisons: list[Finis
     if len(seeds) > 1:
         results["seeds_sentence"] = (
             f"The published weights are those of seed {run.metrics['seed']}. The last row is the 95 % interval of the "
-            f"mean, by bootstrap over the {run.num_samples} samples and the {len(seeds)} seeds."
+            f"mean, by the two-way variance of the {run.num_samples} samples and the {len(seeds)} seeds."
         )
     if "calibration" in run.metrics:
         results["calibration"] = calibration_section(run)

@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from dataset_scripts.errors import UserError
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL, load_label_descriptions
+from dataset_scripts.registry import license_terms
 from modeling_amess import AmessForIntentClassification, AmessProcessor
 from modeling_amess.descriptions_amess import (
     MINILM,
@@ -117,6 +118,9 @@ def create_model(
     known = {**feature_sizes, **source.max_lengths, "media_encoder": encoder_record(source, feature_sizes)}
     config: dict[str, Any] = {name: value for name, value in known.items() if name in valid}
     config["id2label"] = dict(enumerate(label_names))
+    if "known_clips" in valid and any(feature_sizes.values()):
+        texts = settings.dataset_options.get("texts")
+        config["known_clips"] = license_terms(settings.dataset, texts=texts, data_dir=settings.data_dir).clips
     config["label2id"] = {name: index for index, name in enumerate(label_names)}
     if settings.attn_implementation is not None:
         config["attn_implementation"] = settings.attn_implementation

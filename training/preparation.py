@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from accelerate.utils import set_seed
 from huggingface_hub import snapshot_download
 from torch import nn
 from tqdm.auto import tqdm
+from transformers import CONFIG_NAME
 from transformers.utils.generic import ModelOutput
 
 from dataset_scripts.errors import UserError
@@ -30,7 +31,7 @@ from modeling_amess import __version__
 from .arguments import SENTENCE_METHODS, SettingsError, TrainingSettings
 from .baselines.base import BaselinePreTrainedModel
 from .batch_sampler import BucketBatchSampler
-from .checkpointing import CONTENT, TrainerState, describe_changes, load_checkpoint
+from .checkpointing import BEST_FOLDER, CONTENT, TrainerState, describe_changes, load_checkpoint
 from .data import DescribedRows, IntentCollator, IntentRows, create_train_loader, load_splits, text_lengths
 from .evaluation import Evaluator
 from .feature_source import FeatureSource, feature_source
@@ -42,6 +43,7 @@ from .model_setup import (
     read_label_descriptions,
     resolve_text_model,
 )
+from .models import MODELS
 from .optimization import create_optimizer, create_scheduler
 from .out_of_scope.outlier_exposure import exposed_loss
 from .row_selection import select_rows
@@ -123,7 +125,11 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
 
     # The same seed in every process: all of them start from the same weights.
     set_seed(settings.seed)
-    model = create_model(settings, rows["train"].label_names, rows["train"].feature_sizes(), source)
+    model_settings = settings
+    if folder.checkpoint is not None:
+        model_config = fields_before_their_time(settings.model, folder.checkpoint) | settings.model_config
+        model_settings = replace(settings, model_config=model_config)
+    model = create_model(model_settings, rows["train"].label_names, rows["train"].feature_sizes(), source)
     if isinstance(model, BaselinePreTrainedModel):
         model.read_training_rows(rows["train"])
     processor = create_processor(settings, model)
@@ -197,6 +203,28 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
         log=log,
         progress=tqdm(total=total_steps, desc=settings.model, unit="step", disable=not accelerator.is_main_process),
     )
+
+
+def fields_before_their_time(model: str, checkpoint: Path) -> dict[str, Any]:
+    """Read what a continued run's model had where an older version's config had no field.
+
+    A default that has changed since would continue the run with another model.
+
+    Args:
+        model: Name of the model.
+        checkpoint: Checkpoint that the run continues from.
+
+    Returns:
+        Values by field; none where the config has every field, or the checkpoint holds no config because no epoch was
+        evaluated.
+    """
+    config_file = checkpoint / BEST_FOLDER / CONFIG_NAME
+    if not config_file.is_file():
+        return {}
+    saved = json.loads(config_file.read_text(encoding="utf-8"))
+    config, today = MODELS[model].config_class.from_pretrained(config_file.parent), MODELS[model].config_class()
+    added = {name: getattr(config, name) for name in model_config_fields(model) if name not in saved}
+    return {name: value for name, value in added.items() if value != getattr(today, name)}
 
 
 def load_rows(settings: TrainingSettings, accelerator: Accelerator) -> tuple[dict[str, IntentRows], FeatureSource]:

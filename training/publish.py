@@ -17,6 +17,14 @@ Log in with `hf auth login` or set HF_TOKEN. A failed push leaves the Hub unchan
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("training.publish:main", "Interrupted. Nothing was pushed. Give the same command again.")
+
+
 import argparse
 import json
 import sys
@@ -32,9 +40,7 @@ from transformers.dynamic_module_utils import get_relative_import_files
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 
 import modeling_amess  # noqa: F401  # registers the processor, so that loading it runs no code of the folder
-from dataset_scripts.errors import run_command
 from dataset_scripts.hub.push import (
-    INTERRUPTED,
     Files,
     HubCommit,
     HubPushError,
@@ -352,7 +358,3 @@ def _dry_run(given: argparse.Namespace, card: dict[str, Any]) -> str:
         wired = space_files(folder, given.repo, "0" * 40, list(files), given.space_files)
         listed.append(describe_push(given.space, wired, repo_type="space", private=given.private))
     return "\n".join([*listed, show_card(files, given.card)])
-
-
-if __name__ == "__main__":
-    run_command(main, INTERRUPTED)

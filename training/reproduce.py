@@ -30,6 +30,14 @@ When the array is done, the same command without --print_jobs makes the table.
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("training.reproduce:main", "Interrupted. The same command goes on.", failure=2)
+
+
 import argparse
 import shlex
 import sys
@@ -37,10 +45,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dataset_scripts.errors import run_command
 from dataset_scripts.registry import DATASETS
 from training.arguments import SettingsError
-from training.finished_run import CONFUSION_FILE, INTENTS_FILE, UnfinishedRunError, read_predictions
+from training.finished_run import CONFUSION_FILE, INTENTS_FILE, UnfinishedRunError, read_predictions, write_picture
 from training.reproduction.experiments import (
     ENCODERS,
     EXPERIMENTS,
@@ -242,10 +249,6 @@ def write_planes(experiment: Experiment, job: Job | None, picture: Path) -> str:
 def describe_run(folder: Path) -> None:
     """Draw `confusion_matrix.png` and `intents.png` into a run folder."""
     predictions = read_predictions(folder)
-    draw_confusion_matrix(predictions, folder / CONFUSION_FILE)
-    draw_intents(predictions, folder / INTENTS_FILE)
+    write_picture(folder, CONFUSION_FILE, lambda file: draw_confusion_matrix(predictions, file))
+    write_picture(folder, INTENTS_FILE, lambda file: draw_intents(predictions, file))
     print(f"Written: {folder / CONFUSION_FILE} and {folder / INTENTS_FILE}")
-
-
-if __name__ == "__main__":
-    run_command(main, "Interrupted. The same command goes on.", failure=2)

@@ -24,7 +24,7 @@ from accelerate.utils import broadcast_object_list
 from filelock import FileLock, Timeout
 
 from dataset_scripts.errors import UserError
-from dataset_scripts.files import replacing, sync, writing
+from dataset_scripts.files import make_folder, remove_empty, replacing, sync, writing
 
 from .arguments import Role, SettingsError, TrainingSettings, settings_of
 from .checkpointing import (
@@ -39,6 +39,7 @@ from .checkpointing import (
 )
 from .finished_run import (
     BASELINE_FOLDER,
+    CARD_FILE,
     CHECKPOINT_FOLDER,
     LOG_FILE,
     MARKER_FILE,
@@ -47,7 +48,10 @@ from .finished_run import (
     RUN_FILES,
     SETTINGS_FILE,
     TRACKER_FOLDER,
+    claim,
+    foreign_file,
     is_finished,
+    is_own,
     is_run,
     read_marker,
     read_settings,
@@ -73,6 +77,7 @@ class TrainingLog:
     def __init__(self, path: Path, accelerator: Accelerator):
         self.path = path
         self.accelerator = accelerator
+        self._claimed = False
 
     def start(self, version: str) -> None:
         """Write the first line of a new run, with the version of this package."""
@@ -85,6 +90,9 @@ class TrainingLog:
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if self.accelerator.is_main_process:
+            if not self._claimed:
+                claim(self.path.parent, LOG_FILE)
+                self._claimed = True
             with writing(self.path), self.path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line) + "\n")
 
@@ -148,11 +156,13 @@ class RunFolder:
             )
 
     def _begin(self, settings: TrainingSettings) -> str:
-        made = _make_folder(self.path)
+        made = make_folder(self.path)
         note = ""
-        marker = {"version": 1, "id": uuid.uuid4().hex}
-        if self.earlier is None:
-            marker |= read_marker(self.path) or {}
+        marker: dict[str, Any] = {"version": 1, "id": uuid.uuid4().hex}
+        if self.earlier is None and is_run(self.path):
+            marker |= read_marker(self.path) or {}  # that of version 0.1.0 has none, and no list of its files
+        else:
+            marker |= {"written": {}, "model_files": []}
         try:
             with replacing(self.path / SETTINGS_FILE) as partial:
                 # Whatever a full disk prevents comes before the earlier run is touched.
@@ -164,10 +174,11 @@ class RunFolder:
                 elif self.earlier == "delete":
                     _delete(self.path)
                 write_marker(self.path, marker)
+                claim(self.path, SETTINGS_FILE)
             if self.checkpoint is not None:
                 self._restore(self.checkpoint)
         except BaseException:
-            _remove_empty(made)
+            remove_empty(made)
             raise
         return note
 
@@ -204,9 +215,16 @@ class RunFolder:
             names = sorted(path.relative_to(partial).as_posix() for path in _files_under(partial))
             for path in foreign:
                 copy = partial / path.relative_to(target)
-                if not copy.exists():
-                    copy.parent.mkdir(parents=True, exist_ok=True)
-                    link_file(path, copy)
+                if copy.exists():
+                    raise SettingsError(foreign_file(self.path, path.relative_to(self.path).as_posix()))
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                link_file(path, copy)
+            # Before the folder gets its name: after a kill, the files of both are known as those of runs.
+            earlier = {path.relative_to(target).as_posix() for path in written}
+            self._list_model_files(sorted({*names, *earlier}))
+        self._list_model_files(names)
+
+    def _list_model_files(self, names: list[str]) -> None:
         write_marker(self.path, {**(read_marker(self.path) or {}), "model_files": names})
 
     def model_files(self) -> list[Path]:
@@ -250,7 +268,7 @@ def lock_run_folder(settings: TrainingSettings, accelerator: Accelerator) -> Ite
 
     def acquire() -> None:
         nonlocal lock
-        made.extend(_make_folder(path.parent))
+        made.extend(make_folder(path.parent))
         for parent in (path.parent, Path(tempfile.gettempdir())):
             lock = FileLock(parent / f".{path.name}.amess-lock", timeout=0)
             try:
@@ -276,7 +294,7 @@ def lock_run_folder(settings: TrainingSettings, accelerator: Accelerator) -> Ite
             lock.release()
             with suppress(OSError):  # Windows lets nobody delete an open file
                 Path(lock.lock_file).unlink()
-        _remove_empty(made)
+        remove_empty(made)
 
 
 def open_run_folder(settings: TrainingSettings, accelerator: Accelerator, keep_finished: bool = False) -> RunFolder:
@@ -338,6 +356,10 @@ def _decide(settings: TrainingSettings, keep_finished: bool) -> RunFolder:
         folder = _continue_or_fail(path, settings, occupied)
     else:
         folder = _continue_if_possible(path, settings, keep_finished)
+    for name in RUN_FILES:
+        if name == CARD_FILE or not occupied or folder.finished or is_own(path, name):
+            continue  # A README.md of the user's stays, and the run gets no card.
+        raise SettingsError(foreign_file(path, name))
     if occupied and read_marker(path) is None:
         folder.notes += (f"{path} has no {MARKER_FILE}; by its content it is a run of version 0.1.0.",)
     return folder
@@ -441,7 +463,7 @@ def _from_given_checkpoint(path: Path, checkpoint: Path, occupied: bool) -> RunF
 
 def _run_files(path: Path) -> list[Path]:
     """List the files in a run folder that runs wrote, those of the baseline's run included."""
-    files = [path / name for name in (MARKER_FILE, *RUN_FILES) if (path / name).is_file()]
+    files = [path / name for name in (MARKER_FILE, *RUN_FILES) if (path / name).is_file() and is_own(path, name)]
     files += _model_files(path)
     for checkpoint in (path / CHECKPOINT_FOLDER).glob("step-*"):
         files += checkpoint_files(checkpoint)
@@ -514,18 +536,4 @@ def _delete_files(path: Path, files: list[Path]) -> None:
 def _remove_empty_above(path: Path, files: Iterable[Path]) -> None:
     """Remove the folders within `path` that held these files and are empty now."""
     folders = {folder for file in files for folder in file.parents if folder != path and folder.is_relative_to(path)}
-    _remove_empty(sorted(folders, key=lambda folder: len(folder.parts)))
-
-
-def _make_folder(path: Path) -> list[Path]:
-    """Make a folder with its parents, and return those that did not exist, outermost first."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()][::-1]
-    path.mkdir(parents=True, exist_ok=True)
-    return missing
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    """Remove folders, given outermost first, as far as they are empty."""
-    for folder in reversed(folders):
-        with suppress(OSError):
-            folder.rmdir()
+    remove_empty(sorted(folders, key=lambda folder: len(folder.parts)))

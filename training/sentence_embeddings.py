@@ -26,6 +26,17 @@ renamed as train.py does it. It gets config.yaml, metrics.json and predictions.p
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command(
+        "training.sentence_embeddings:_main_and_table",
+        "Interrupted. No result was written. The same command starts again.",
+    )
+
+
 import sys
 import tempfile
 import time
@@ -38,7 +49,6 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from dataset_scripts.errors import run_command
 from modeling_amess import AmessConfig
 from modeling_amess.descriptions_amess import description_similarity, embed_descriptions, mean_description_similarity
 
@@ -300,7 +310,3 @@ def _main_and_table() -> None:
     content = main()
     split = "test" if "test" in content else "validation"
     print(f"{split}, percent:\n{metrics_table({content['model']: content[split]})}")
-
-
-if __name__ == "__main__":
-    run_command(_main_and_table)

@@ -1,21 +1,26 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Uncertainty of results: bootstrap intervals over utterances and seeds, and tests of one model against another.
+"""Uncertainty of results: intervals over utterances and seeds, and tests of one model against another.
 
-Every model with the same number of utterances and seeds gets the same draws. Therefore the difference of two models'
-`bootstrap_metrics` is that of a paired bootstrap: the same test utterances, the same seeds.
+Several seeds: every seed saw the same test utterances, so a mean over both has the variance of a two-way layout
+(seeds by utterances). Metrics that are no mean over utterances, such as macro F1, are replaced by their jackknife
+pseudo-values, which are. One seed: the bootstrap over utterances, and McNemar's test for accuracies.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.stats import binomtest
+from scipy.stats import f as f_distribution
+from scipy.stats import t as t_distribution
 
 
 NUM_RESAMPLES = 10_000
 _CHUNK = 500  # resamples computed together, which bounds the memory
+_ALIKE, _SEEDS_SHARE = 0.4, 0.6  # see `two_way_test`
 
 
 @dataclass(frozen=True)
@@ -24,10 +29,11 @@ class Comparison:
 
     Attributes:
         difference: Metric of the second model minus that of the first.
-        low: Lower end of the 95 % interval of the difference (bootstrap).
+        low: Lower end of the 95 % interval of the difference.
         high: Upper end of that interval.
         p_value: Two-sided p-value of no difference.
-        test: Test that the p-value is from: `paired bootstrap`, or `McNemar` for one seed.
+        test: Test that the p-value is from: `two-way variance` for several seeds; for one seed `McNemar` (accuracy)
+            or `paired bootstrap`.
     """
 
     difference: float
@@ -35,6 +41,159 @@ class Comparison:
     high: float
     p_value: float
     test: str
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """The answers of one model's seeds on the same test utterances.
+
+    Attributes:
+        labels: Gold label ids `(utterances,)`.
+        predictions: Predicted label ids `(seeds, utterances)`.
+        num_labels: Number of all labels.
+        out_of_scope: Id of the out-of-scope label; adds `f1_in_scope`, `f1_out_of_scope` and `f1`.
+    """
+
+    labels: np.ndarray
+    predictions: np.ndarray
+    num_labels: int
+    out_of_scope: int | None = None
+
+    @property
+    def num_seeds(self) -> int:
+        """Number of seeds."""
+        return len(self.predictions)
+
+    @cached_property
+    def resampled(self) -> dict[str, np.ndarray]:
+        """Metrics on resampled utterances, from `bootstrap_metrics`."""
+        return bootstrap_metrics(self.labels, self.predictions, self.num_labels, out_of_scope=self.out_of_scope)
+
+    @cached_property
+    def pseudo_values(self) -> dict[str, np.ndarray]:
+        """Metrics as one value per seed and utterance, from `jackknife_values`."""
+        return jackknife_values(self.labels, self.predictions, self.num_labels, out_of_scope=self.out_of_scope)
+
+    def interval(self, metric: str, value: float) -> tuple[float, float]:
+        """Compute the 95 % interval of a metric's mean over the seeds, between 0 and 1.
+
+        Args:
+            metric: Name of the metric.
+            value: Mean of the metric over the seeds, as a fraction.
+        """
+        if self.num_seeds == 1:
+            low, high = interval(self.resampled[metric], value)
+        else:
+            low, high, _ = two_way_test(self.pseudo_values[metric], value)
+        return max(low, 0.0), min(high, 1.0)
+
+    def compare(self, other: Answers, metric: str, difference: float) -> Comparison:
+        """Compare another model's answers on the same utterances, with the same seeds, with these.
+
+        Args:
+            other: Answers of the second model.
+            metric: Name of the metric.
+            difference: Metric of the second model minus that of this one, means over the seeds as fractions.
+        """
+        if self.num_seeds > 1:
+            values = other.pseudo_values[metric] - self.pseudo_values[metric]
+            low, high, p_value = two_way_test(values, difference)
+            return Comparison(difference, max(low, -1.0), min(high, 1.0), p_value, "two-way variance")
+        bootstrap = paired_bootstrap(self.resampled[metric], other.resampled[metric], difference)
+        if metric != "accuracy":
+            return bootstrap
+        p_value = mcnemar(self.predictions[0] == self.labels, other.predictions[0] == self.labels)
+        return replace(bootstrap, p_value=p_value, test="McNemar")
+
+
+def jackknife_values(
+    labels: np.ndarray, predictions: np.ndarray, num_labels: int, *, out_of_scope: int | None = None
+) -> dict[str, np.ndarray]:
+    """Compute the jackknife pseudo-values of the metrics of `intent_classification`, one per seed and utterance.
+
+    The pseudo-value of utterance i is n M - (n - 1) M_i, where M is the metric on all n utterances and M_i the metric
+    without i. The pseudo-values of accuracy are 1 and 0, for right and wrong answers. All values of a seed are moved
+    by the same number, so that their mean is the metric itself.
+
+    Args:
+        labels: Gold label ids `(utterances,)`.
+        predictions: Predicted label ids `(seeds, utterances)`.
+        num_labels: Number of all labels.
+        out_of_scope: Id of the out-of-scope label; adds `f1_in_scope`, `f1_out_of_scope` and `f1`.
+
+    Returns:
+        Values `(seeds, utterances)` by metric, as fractions.
+
+    Raises:
+        ValueError: The shapes do not fit, or there is no utterance.
+    """
+    labels, predictions = _checked(labels, predictions)
+    number = len(labels)
+    identity = np.eye(num_labels)
+    support = np.bincount(labels, minlength=num_labels)
+    by_seed: list[dict[str, np.ndarray]] = []
+    for predicted in predictions:
+        # Utterances with the same label and the same answer have the same value.
+        pairs, cell = np.unique(labels * num_labels + predicted, return_inverse=True)
+        gold, answer = identity[pairs // num_labels], identity[pairs % num_labels]
+        hits = np.bincount(labels[labels == predicted], minlength=num_labels)
+        answers = np.bincount(predicted, minlength=num_labels)
+        # A label of which the only utterance is left out still counts: else the mean would jump.
+        present = (answers + support) > 0
+        whole = _metrics(hits, answers, support, out_of_scope, present)
+        without = _metrics(hits - gold * answer, answers - answer, support - gold, out_of_scope, present)
+        values = {}
+        for name, metric in whole.items():
+            pseudo = (number * metric - (number - 1) * without[name])[cell]
+            values[name] = metric + pseudo - pseudo.mean()
+        by_seed.append(values)
+    return {name: np.stack([values[name] for values in by_seed]) for name in by_seed[0]}
+
+
+def two_way_test(values: np.ndarray, mean: float) -> tuple[float, float, float]:
+    """Compute the 95 % interval of a mean over seeds and utterances, and the p-value of a mean of 0.
+
+    The variance of the mean is estimated from the mean squares of the two-way layout (Searle, Casella and McCulloch
+    1992, "Variance Components"): utterances + seeds - rest. Satterthwaite's (1946) degrees of freedom make the
+    t distribution. Few seeds say little about how much seeds differ, so two choices were made by simulation
+    (`python -m benchmarks.significance`, where each is between the too strict and the too lax):
+
+    - Seeds that differ less than in `_ALIKE` of the cases without any difference between seeds count as alike. The
+      degrees of freedom are then those of the utterances.
+    - Otherwise, `_SEEDS_SHARE` is the weight of the seeds' mean square in the term that has the seeds' degrees of
+      freedom, and the rest of the weight is on the whole variance. With a weight of 1, as Satterthwaite has it, the
+      test rejects too often where three seeds happen to be close to each other.
+
+    Args:
+        values: One value per seed and utterance `(seeds, utterances)`, at least two seeds.
+        mean: Mean of the values.
+
+    Returns:
+        Lower bound, upper bound, and two-sided p-value.
+    """
+    num_seeds, number = values.shape
+    if number == 1:
+        return -np.inf, np.inf, 1.0
+    of_seeds, of_utterances = values.mean(1), values.mean(0)
+    centre = values.mean()
+    residual = values - of_seeds[:, None] - of_utterances + centre
+    free = (num_seeds - 1, number - 1, (num_seeds - 1) * (number - 1))
+    seeds = number * ((of_seeds - centre) ** 2).sum() / free[0]
+    utterances = num_seeds * ((of_utterances - centre) ** 2).sum() / free[1]
+    rest = (residual**2).sum() / free[2]
+
+    base = max(utterances, rest)
+    variance = base + max(seeds - rest, 0.0)
+    if variance <= 0:
+        return mean, mean, float(mean == 0)
+    if seeds <= rest * f_distribution.isf(_ALIKE, free[0], free[2]):
+        freedom = float(free[1])
+    else:
+        uncertain = seeds**_SEEDS_SHARE * variance ** (1 - _SEEDS_SHARE)
+        freedom = variance**2 / (base**2 / free[1] + uncertain**2 / free[0])
+    error = float(np.sqrt(variance / values.size))
+    reach = float(t_distribution.isf(0.025, freedom)) * error
+    return mean - reach, mean + reach, float(2 * t_distribution.sf(abs(mean) / error, freedom))
 
 
 def bootstrap_metrics(
@@ -51,8 +210,9 @@ def bootstrap_metrics(
     Every seed saw the same test utterances, so utterances and seeds are drawn independently of each other, both with
     replacement (the pigeonhole bootstrap: Owen 2007, "The pigeonhole bootstrap"). Of S seeds S - 1 are drawn, which
     makes the variance over seeds unbiased (Rao and Wu 1988); S draws would understate it by a third at three seeds.
-    A handful of seeds carries little information: where seeds differ much more than resamples of the test split do,
-    the 95 % interval holds the truth in 51 % of the cases for two seeds, 74 for three, 86 for five, 91 for ten.
+    The draws count what is peculiar to one seed on one utterance three times. That makes little of a single metric's
+    variance and most of a paired difference's, which this bootstrap therefore overstates up to threefold: results of
+    several seeds are compared by `two_way_test`.
 
     Args:
         labels: Gold label ids `(utterances,)`.
@@ -68,12 +228,7 @@ def bootstrap_metrics(
     Raises:
         ValueError: The shapes do not fit, or there is no utterance.
     """
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
-    if predictions.ndim != 2 or predictions.shape[1:] != labels.shape or not predictions.size:
-        raise ValueError(
-            f"Predictions of shape {predictions.shape} do not fit labels of shape {labels.shape}: they must be "
-            "(seeds, utterances)."
-        )
+    labels, predictions = _checked(labels, predictions)
     num_seeds, num_samples = predictions.shape
     gold = np.eye(num_labels, dtype=np.float32)[labels]
     predicted = np.eye(num_labels, dtype=np.float32)[predictions]  # (seeds, utterances, labels)
@@ -139,6 +294,16 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> float:
     return float(binomtest(only_first, only_first + only_second).pvalue)
 
 
+def _checked(labels: np.ndarray, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    if predictions.ndim != 2 or predictions.shape[1:] != labels.shape or not predictions.size:
+        raise ValueError(
+            f"Predictions of shape {predictions.shape} do not fit labels of shape {labels.shape}: they must be "
+            "(seeds, utterances)."
+        )
+    return labels, predictions
+
+
 def _draw(generator: np.random.Generator, resamples: int, choices: int, draws: int) -> np.ndarray:
     """Count how often each choice was drawn, `(resamples, choices)`."""
     drawn = generator.integers(choices, size=(resamples, draws), dtype=np.int32)
@@ -148,17 +313,30 @@ def _draw(generator: np.random.Generator, resamples: int, choices: int, draws: i
 
 
 def _metrics(
-    correct: np.ndarray, predicted: np.ndarray, support: np.ndarray, out_of_scope: int | None
+    correct: np.ndarray,
+    predicted: np.ndarray,
+    support: np.ndarray,
+    out_of_scope: int | None,
+    present: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
-    """Metrics `(...)` from counts per label `(..., labels)`, by the conventions of `intent_classification`."""
-    # The means leave out labels that are neither in a resample nor predicted for it.
-    present = (predicted + support) > 0
+    """Metrics `(...)` from counts per label `(..., labels)`, by the conventions of the metrics of `training.metrics`.
+
+    Args:
+        correct: Right answers.
+        predicted: Answers.
+        support: Utterances.
+        out_of_scope: Id of the out-of-scope label.
+        present: Labels that the means of `intent_classification` count; by default those that occur.
+    """
+    # The means of `intent_classification` leave out labels that are neither in a resample nor predicted for it; those
+    # of `open_intent` count every label.
+    present = (predicted + support) > 0 if present is None else present
     number = present.sum(-1)
     precision, recall = correct / np.maximum(predicted, 1), correct / np.maximum(support, 1)
     f1 = 2 * correct / np.maximum(predicted + support, 1)
-    share = support / support.sum(-1, keepdims=True)
+    share = support / np.maximum(support.sum(-1, keepdims=True), 1)
     metrics = {
-        "accuracy": correct.sum(-1) / support.sum(-1),
+        "accuracy": correct.sum(-1) / np.maximum(support.sum(-1), 1),
         "macro_f1": f1.sum(-1) / number,
         "macro_precision": precision.sum(-1) / number,
         "macro_recall": recall.sum(-1) / number,
@@ -166,8 +344,7 @@ def _metrics(
         "weighted_precision": (precision * share).sum(-1),
     }
     if out_of_scope is not None:
-        outside = f1[..., out_of_scope]
-        metrics["f1_in_scope"] = (f1.sum(-1) - outside) / np.maximum(number - present[..., out_of_scope], 1)
-        metrics["f1_out_of_scope"] = outside
-        metrics["f1"] = metrics["macro_f1"]
+        metrics["f1_in_scope"] = np.delete(f1, out_of_scope, axis=-1).mean(-1)
+        metrics["f1_out_of_scope"] = f1[..., out_of_scope]
+        metrics["f1"] = f1.mean(-1)
     return metrics

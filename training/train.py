@@ -27,6 +27,17 @@ and 143).
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command(
+        "training.train:_main_then_leave",
+        "Interrupted. The same command continues from the newest checkpoint, or starts again without one.",
+    )
+
+
 import math
 import os
 import sys
@@ -39,7 +50,7 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 
-from dataset_scripts.errors import UserError, as_interrupt, interrupts_held, run_command
+from dataset_scripts.errors import UserError, as_interrupt, interrupts_held
 from dataset_scripts.hub.push import check_access, check_repo_id
 
 # Absolute, unlike all other modules of this package: `accelerate launch training/train.py` runs this file without one.
@@ -355,10 +366,3 @@ def _main_then_leave() -> None:
         PartialState().destroy_process_group()
         raise
     PartialState().destroy_process_group()
-
-
-if __name__ == "__main__":
-    run_command(
-        _main_then_leave,
-        interrupted="Interrupted. The same command continues from the newest checkpoint, or starts again without one.",
-    )

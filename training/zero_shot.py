@@ -20,6 +20,17 @@ into --output.
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command(
+        "training.zero_shot:_main_and_table",
+        "Interrupted. The same command goes on: finished runs are not repeated, others continue.",
+    )
+
+
 import argparse
 import statistics
 import sys
@@ -35,7 +46,6 @@ from accelerate.utils import set_seed
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
-from dataset_scripts.errors import run_command
 from dataset_scripts.files import write_json
 from dataset_scripts.labels import label_names
 from modeling_amess import AmessForIntentClassification, AmessProcessor
@@ -327,5 +337,5 @@ def _run_settings(folder: Path) -> TrainingSettings:
     return read_settings(folder)
 
 
-if __name__ == "__main__":
-    run_command(lambda: print(markdown(main()["draws"])))
+def _main_and_table() -> None:
+    print(markdown(main()["draws"]))

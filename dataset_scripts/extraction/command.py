@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserError, as_interrupt
+from ..errors import UserError, as_interrupt, loading
 from ..registry import SCOPES, WITH_CLIPS
 from .settings import DTYPES, ExtractionSettings
 
@@ -170,7 +170,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Extract by parsed arguments; return the exit status."""
     try:
         _check(arguments)
-        from .run import extract_features, main_process_first, process_state
+        with loading():
+            from .run import extract_features, main_process_first, process_state
 
         settings = _settings(arguments)
         state = process_state(settings.use_cpu)

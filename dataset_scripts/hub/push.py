@@ -39,10 +39,6 @@ _REASONS = {
 }
 
 
-# Words for an interruption before the Hub was asked for anything.
-INTERRUPTED = "Interrupted. Nothing was pushed. Give the same command again."
-
-
 class HubPushError(UserError):
     """A push that did not happen, or not wholly. The message says what the Hub holds now and what to do."""
 
@@ -343,11 +339,12 @@ def _explained(what: str, outcome: str) -> Iterator[None]:
         raise
     except Exception as error:
         status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
-        reason = _without_token(_REASONS.get(status, f"{type(error).__name__}: {error}"))
+        reason = without_token(_REASONS.get(status, f"{type(error).__name__}: {error}"))
         raise HubPushError(f"{what} failed: {reason.rstrip('.')}. {outcome}") from None
 
 
-def _without_token(text: str) -> str:
+def without_token(text: str) -> str:
+    """Replace the token of the Hub in a text that will be shown."""
     token = get_token() or ""
     # In plain, and as it looks in a quoted header.
     for form in {token, repr(token)[1:-1]} - {""}:

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+
 import numpy as np
 import torch
-from torch import nn
 from safetensors.torch import load_file
+from torch import nn
 from transformers import SwinConfig, SwinModel
 
 from modeling_amess import AmessMediaEncoder

@@ -4,11 +4,11 @@
 
     python -m dataset_scripts.sample.speech
 
-This needs the program espeak-ng (`apt-get install espeak-ng`), and it alone does: clips are rendered from the result,
+This needs the program espeak-ng (`apt-get install espeak-ng`); nothing else does. Clips are rendered from the result,
 `sample/speech.zip`, which belongs in the repository. Run `python -m dataset_scripts.prepare_sample` afterwards.
 
-espeak-ng is under the GPL, which covers the program and not the sound that it makes. The voices are rules for formants,
-not recordings of a person.
+espeak-ng is under the GPL, which covers the program and not the sound that it makes. The voices are rules for
+formants, not recordings of a person.
 """
 
 from __future__ import annotations

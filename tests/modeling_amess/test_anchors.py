@@ -70,7 +70,7 @@ def test_at_or_above_the_length_nothing_is_selected_away():
     batch = tiny_batch(text=9)
     outputs = []
     for num_anchors in (9, 10, 50):
-        model = tiny_model(num_anchors=num_anchors)
+        model = tiny_model(num_anchors=num_anchors, exclude_special_tokens=False)
         with torch.no_grad():
             outputs.append(model(**batch).logits)
     torch.testing.assert_close(outputs[0], outputs[1])
@@ -78,7 +78,7 @@ def test_at_or_above_the_length_nothing_is_selected_away():
 
 
 def test_all_anchors_in_any_order_equal_attending_to_the_whole_fused_sequence():
-    model = tiny_model(num_anchors=50)
+    model = tiny_model(num_anchors=50, exclude_special_tokens=False)
     batch = tiny_batch(batch=1)
     fusion = model.amess.fusion
     text = model.amess.text_model.embeddings(input_ids=batch["input_ids"])
@@ -105,7 +105,7 @@ def test_fewer_anchors_change_the_answer():
 
 
 def test_the_model_returns_its_anchors_and_on_request_what_they_looked_at():
-    model = tiny_model()
+    model = tiny_model(exclude_special_tokens=False)
     batch = tiny_batch()
     batch["audio_attention_mask"][2] = 0
     with torch.no_grad():

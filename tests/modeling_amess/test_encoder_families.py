@@ -10,6 +10,7 @@ import pickle
 import pytest
 import torch
 from torch import nn
+from transformers import AutoModel as AnyModel
 from transformers import (
     CLIPConfig,
     CLIPVisionConfig,
@@ -27,28 +28,32 @@ from transformers import (
     WhisperFeatureExtractor,
     WhisperModel,
 )
-from transformers import AutoModel as AnyModel
 
 from modeling_amess import AmessConfig, AmessForIntentClassification, AmessMediaEncoder
 from modeling_amess.media_encoder_amess import FAMILIES, MODEL_TYPES, Pooling, default_preprocessing
 
 
-_VIT = dict(
-    hidden_size=24, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32, image_size=32, patch_size=8
-)
-_STAGES = dict(image_size=32, patch_size=4, depths=[1, 1])
-_WAVES = dict(
-    hidden_size=24,
-    num_hidden_layers=3,
-    num_attention_heads=2,
-    intermediate_size=32,
-    conv_dim=[16, 16],
-    conv_kernel=[10, 4],
-    conv_stride=[5, 4],
-    num_conv_pos_embeddings=4,
-    num_conv_pos_embedding_groups=2,
-    num_feat_extract_layers=2,
-)
+_VIT = {
+    "hidden_size": 24,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "image_size": 32,
+    "patch_size": 8,
+}
+_STAGES = {"image_size": 32, "patch_size": 4, "depths": [1, 1]}
+_WAVES = {
+    "hidden_size": 24,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "conv_dim": [16, 16],
+    "conv_kernel": [10, 4],
+    "conv_stride": [5, 4],
+    "num_conv_pos_embeddings": 4,
+    "num_conv_pos_embedding_groups": 2,
+    "num_feat_extract_layers": 2,
+}
 CONFIGS: dict[str, PreTrainedConfig] = {
     "swin": SwinConfig(**_STAGES, embed_dim=12, num_heads=[2, 2], window_size=4),
     "convnext": ConvNextConfig(**_STAGES, hidden_sizes=[12, 24], num_stages=2),
@@ -162,7 +167,13 @@ def test_a_pretrained_folder_gives_the_encoder_of_the_model(tmp_path, name):
 
 @pytest.mark.parametrize("config", [CLIPConfig, SiglipConfig])
 def test_the_picture_part_is_taken_out_of_a_model_of_two_parts(tmp_path, config):
-    text = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, vocab_size=60)
+    text = {
+        "hidden_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "vocab_size": 60,
+    }
     torch.manual_seed(0)
     whole = AnyModel.from_config(config(vision_config=_VIT, text_config=text)).eval()
     whole.save_pretrained(tmp_path)
@@ -273,9 +284,13 @@ def test_a_projection_is_a_part_of_the_encoder_its_record_and_its_fingerprint(tm
     torch.testing.assert_close(features, expected)
     model = AmessForIntentClassification(
         AmessConfig(
-            text_config=dict(
-                model_type="bert", hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
-            ),
+            text_config={
+                "model_type": "bert",
+                "hidden_size": 16,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 2,
+                "intermediate_size": 16,
+            },
             id2label={0: "Thank", 1: "Taunt"},
             fusion_num_attention_heads=2,
             use_semantic_synchronization=False,

@@ -38,9 +38,10 @@ def test_anchors_name_their_token_and_the_frame_it_reads_most_with_its_time():
     clip = Clip(np.zeros((4, 2, 2, 3), np.uint8), np.array([0.0, 0.2, 0.4, 0.7]), None, 16000, 0.8)
     result = explain(outputs(), clip)
     assert result["tokens"] == ["[CLS]", "oh", ",", "great", ".", "[SEP]"]
+    attention = {"weight": pytest.approx(0.7), "times_uniform": pytest.approx(2.8)}
     assert result["video_anchors"] == [
-        {"token": "great", "position": 3, "score": 1.5, "frame": 3, "time": 0.7, "weight": pytest.approx(0.7)},
-        {"token": "oh", "position": 1, "score": 1.25, "frame": 1, "time": 0.2, "weight": pytest.approx(0.7)},
+        {"token": "great", "position": 3, "score": 1.5, "frame": 3, "time": 0.7, **attention},
+        {"token": "oh", "position": 1, "score": 1.25, "frame": 1, "time": 0.2, **attention},
     ]
     assert result["audio_anchors"] == []
 
@@ -56,6 +57,13 @@ def test_the_weight_is_the_mean_over_the_heads():
     row["video_attentions"][1, 3] = torch.tensor([0.2, 0.1, 0.1, 0.6])
     anchor = explain(row)["video_anchors"][0]
     assert (anchor["frame"], anchor["weight"]) == (0, pytest.approx(0.55))
+
+
+def test_a_weight_is_compared_with_attention_to_all_real_frames_alike():
+    row = outputs()
+    row["video_attentions"] = torch.nn.functional.pad(torch.full((2, len(TOKEN_IDS), 4), 0.25), (0, 3))
+    anchors = explain(row)["video_anchors"]
+    assert [anchor["times_uniform"] for anchor in anchors] == [1.0, 1.0], "padding is not counted"
 
 
 def test_features_have_times_where_the_record_names_their_rate():
@@ -75,7 +83,7 @@ def test_features_of_an_unknown_rate_have_frames_without_times():
 @pytest.mark.parametrize("alignment", ["ctc", "conv1d", "avg_pool"])
 def test_aligned_frames_are_not_passed_off_as_frames_of_the_clip(alignment):
     for anchor in explain(outputs(), alignment=alignment, media_encoder=RECORD)["video_anchors"]:
-        assert (anchor["frame"], anchor["time"], anchor["weight"]) == (None, None, None)
+        assert [anchor[name] for name in ("frame", "time", "weight", "times_uniform")] == [None] * 4
         assert anchor["token"] in ("great", "oh")
 
 

@@ -18,7 +18,7 @@ SWITCHES = [
     {"alignment": "avg_pool"},
     {"anchor_score": "lowe"},
     {"anchor_score": "raw"},
-    {"anchor_score": "attention"},
+    {"anchor_score": "ratio", "exclude_special_tokens": False},
     {"anchor_kind": "frames"},
     {"time_encoding": "none"},
     {"anchor_value_projection": False},

@@ -9,14 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import (
-    GenerationConfig,
-    WhisperConfig,
-    WhisperFeatureExtractor,
-    WhisperForConditionalGeneration,
-    WhisperTokenizer,
-    pipeline,
-)
+from transformers import pipeline
 
 from modeling_amess import AmessProcessor, IntentRecognitionPipeline, media_amess
 from modeling_amess.clip_amess import Clip, MediaError
@@ -27,6 +20,7 @@ from .tiny import tiny_model, tiny_tokenizer
 from .tiny_recognizer import AUDIO_STEP_SECONDS, FRAME_RATE, recognizer_model, recognizer_processor
 
 
+SPOKEN = Path(__file__).parent / "recordings"
 TASK = "multimodal-intent-recognition"
 
 
@@ -265,59 +259,64 @@ def test_a_model_in_training_mode_is_recognised_with_in_evaluation_mode():
 
 def test_without_text_a_transcript_is_asked_for_by_the_name_of_the_input(recognizer, clips):
     with pytest.raises(ValueError, match=r"both\.mp4: a transcript is needed.*asr_model"):
-        recognizer(clips["both"])
+        recognizer(clips["both"], asr_model=None)
     with pytest.raises(ValueError, match="video_features and audio_features: a transcript is needed"):
         recognizer(features_of(recognizer))
     with pytest.raises(ValueError, match=r"silent\.mp4: there is no sound"):
-        recognizer(clips["silent"], asr_model="never-loaded")
+        recognizer(clips["silent"])
 
 
-def test_whisper_transcribes_and_is_loaded_once(recognizer, clips, tmp_path, opened):
-    whisper = save_tiny_whisper(tmp_path / "whisper")
-    result = recognizer(clips["both"], asr_model=whisper)
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory) -> str:
+    """A clip with a picture in which somebody says that it will rain."""
+    heard = media_amess.decode_clip(SPOKEN / "weather.opus")
+    path = tmp_path_factory.mktemp("spoken") / "weather.mp4"
+    sound = {"sound": heard.waveform[None], "sampling_rate": 16000, "layout": "mono"}
+    return str(write_clip(path, seconds=heard.duration, **sound))
+
+
+def test_a_clip_without_text_is_transcribed_and_decoded_once(recognizer, spoken, opened):
+    result = recognizer(spoken)
     assert len(opened) == 1, "Whisper hears the sound that was decoded for A-MESS"
-    assert result["text"] == "great great great"
-    assert_same(result, recognizer(clips["both"], text="great great great"))
-    for file in Path(whisper).iterdir():
-        file.unlink()  # nothing is left to load it from again
-    results = recognizer([clips["both"], {"video": clips["both"], "text": "oh"}], asr_model=whisper)
-    assert [result["text"] for result in results] == ["great great great", "oh"]
+    assert result["text"] == "It will rain in London on Monday and Tuesday."
+    transcript = result.pop("transcript")
+    assert (transcript["asr_model"], transcript["language"]) == ("tiny.en", "en")
+    assert [word["text"] for word in transcript["words"]] == result["text"].split()
+    times = [time for word in transcript["words"] for time in (word["start"], word["end"])]
+    assert times == sorted(times) and times[0] >= 0 and times[-1] < 3.6
+    given = recognizer(spoken, text=result["text"])
+    assert given.pop("transcript") is None
+    assert_same(result, given)
+    assert recognizer([spoken, {"video": spoken, "text": "oh"}])[1]["text"] == "oh"
 
 
-def save_tiny_whisper(folder: Path) -> str:
-    """A Whisper of random weights that can utter nothing but "great"."""
-    # Tokens after "<|notimestamps|>" would be time stamps.
-    words = ("<|endoftext|>", "<|startoftranscript|>", "Ġgreat", "<|notimestamps|>")
-    config = WhisperConfig(
-        vocab_size=len(words),
-        d_model=16,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=16,
-        decoder_ffn_dim=16,
-        max_target_positions=16,
-        decoder_start_token_id=1,
-        eos_token_id=0,
-        bos_token_id=0,
-        pad_token_id=0,
-    )
-    model = WhisperForConditionalGeneration(config)
-    model.generation_config = GenerationConfig(
-        decoder_start_token_id=1,
-        eos_token_id=0,
-        pad_token_id=0,
-        max_new_tokens=3,
-        suppress_tokens=[0, 1, 3],
-        no_timestamps_token_id=3,
-        is_multilingual=False,
-    )
-    model.save_pretrained(folder)
-    vocabulary = {word: index for index, word in enumerate(words)}
-    WhisperTokenizer(vocab=vocabulary, merges=[], unk_token=words[0]).save_pretrained(folder)
-    WhisperFeatureExtractor().save_pretrained(folder)
-    return str(folder)
+def test_the_sound_for_whisper_comes_with_the_pictures_of_a_model_that_hears_nothing(spoken, opened):
+    model, processor = recognizer_model(modalities=("text", "video")), recognizer_processor()
+    processor.audio_feature_size = None
+    result = IntentRecognitionPipeline(model=model, processor=processor)(spoken)
+    assert len(opened) == 1
+    assert result["text"].startswith("It will rain") and result["modalities"] == ["text", "video"]
+
+
+@pytest.mark.parametrize("sound", ["silence", "noise", "tone"])
+def test_without_speech_the_text_is_empty_and_a_line_says_so(recognizer, caplog, sound):
+    time = np.arange(4 * 16000) / 16000
+    samples = {
+        "silence": np.zeros(len(time)),
+        "noise": np.random.default_rng(0).normal(0, 0.1, len(time)),
+        "tone": 0.3 * np.sin(2 * np.pi * 440 * time) * np.greater(np.sin(2 * np.pi * 3 * time), 0),
+    }[sound].astype(np.float32)
+    result = recognizer({"audio": samples, "sampling_rate": 16000})
+    assert result["text"] == "" and result["transcript"] == {"asr_model": "tiny.en", "language": None, "words": []}
+    assert "Nobody speaks" in caplog.text
+
+
+def test_a_span_of_a_recording_is_an_input(recognizer, spoken):
+    result = recognizer({"video": spoken, "start": 1.0, "end": 2.5}, return_clip=True)
+    assert result["clip"].duration == pytest.approx(1.5, abs=0.05)
+    assert "London" in result["text"] and "Tuesday" not in result["text"]
+    with pytest.raises(ValueError, match="start before end"):
+        recognizer({"video": spoken, "start": 2.0, "end": 1.0})
 
 
 @pytest.fixture

@@ -28,9 +28,14 @@ from modeling_amess.configuration_amess import TEXT_FAMILIES
 from modeling_amess.modeling_amess import text_layers
 
 
-_SIZE = dict(
-    vocab_size=60, hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=24, pad_token_id=1
-)
+_SIZE = {
+    "vocab_size": 60,
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "pad_token_id": 1,
+}
 CONFIGS: dict[str, PreTrainedConfig] = {
     "bert": BertConfig(**_SIZE),
     "roberta": RobertaConfig(**_SIZE),
@@ -140,7 +145,7 @@ def test_a_pretrained_encoder_starts_the_model_and_can_be_shortened(tmp_path, na
         if isinstance(module, nn.LayerNorm):
             nn.init.normal_(module.weight, 1.0, 0.1)
     plain.save_pretrained(tmp_path)
-    fields = dict(video_feature_size=6, audio_feature_size=5, fusion_num_attention_heads=2)
+    fields = {"video_feature_size": 6, "audio_feature_size": 5, "fusion_num_attention_heads": 2}
     made = AmessForIntentClassification.from_text_pretrained(
         str(tmp_path), id2label={0: "Thank", 1: "Taunt"}, text_input="encoder", **fields
     ).eval()

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the demo answers: its API over HTTP against the pipeline, intents of one's own, and which model it shows."""
 
+import copy
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError, ValidationError
 from huggingface_hub import metadata_load
 
+from modeling_amess.clip_amess import Clip
 from tests.modeling_amess.tiny import DESCRIPTIONS
 
 from .server import SPACE, Server
@@ -178,13 +181,66 @@ def test_text_of_visitors_is_never_markup(recognizer):
 
     answer = recognizer.recognize(None, TEXT, ["text"])
     evil = "<img src=x onerror=alert(1)>"
-    answer |= {"label": evil, "intents": [{"label": evil, "score": 1.0}]}
+    variants = [{"modalities": ["text", *more], "label": evil, "score": 0.5} for more in ((), ("video",))]
+    anchors = [{"token": evil, "time": 0.5, "step": 1, "times_uniform": 2.0}]
+    answer |= {"label": evil, "intents": [{"label": evil, "score": 1.0}], "unfamiliar": ["video"]}
+    answer["explanation"] |= {"variants": variants, "audio_anchors": anchors}
+    config = copy.copy(recognizer.config)
+    config.known_clips = evil
+    sound = Clip(None, None, np.zeros(16000, np.float32), 16000, 1.0)
     pages = [
-        answer_view.verdict(answer, 0.5, recognizer.config),
-        answer_view.moved({evil: 0.5}, answer),
+        answer_view.verdict(answer, 0.5, config),
+        answer_view.bars(answer),
+        answer_view.variants(answer),
+        answer_view.waveform(answer, sound),
         answer_view.similarity({evil: 0.5}, {evil: [evil]}),
     ]
     assert not any("<img" in page for page in pages)
+
+
+def test_nothing_is_shown_as_certain_or_below_one_percent(recognizer):
+    import answer_view
+
+    answer = recognizer.recognize(None, TEXT, ["text"])
+    scores = {"Thank": 0.9990, "Taunt": 0.0009, "Joke": 0.0001}
+    answer |= {"label": "Thank", "score": 0.9990}
+    answer["intents"] = [{"label": label, "score": score} for label, score in scores.items()]
+    shown = answer_view.bars(answer)
+    assert "&gt;99 %" in shown and "100" not in shown.replace("width:99.9%", "") and "Taunt" not in shown
+    assert "&gt;99 % probable" in answer_view.verdict(answer, 0.5, recognizer.config)
+
+
+def test_between_two_intents_the_page_names_both(recognizer):
+    import answer_view
+
+    answer = recognizer.recognize(None, TEXT, ["text"])
+    answer |= {"label": "Thank", "score": 0.51}
+    answer["intents"] = [{"label": "Thank", "score": 0.51}, {"label": "Taunt", "score": 0.43}]
+    page = answer_view.verdict(answer, 0.6, recognizer.config)
+    assert "Thank or Taunt?" in page and "unsure" in page and "out of scope" not in page
+    assert "in scope" in answer_view.verdict(answer, 0.5, recognizer.config)
+
+
+@pytest.mark.parametrize(("used", "words"), [(["text", "video"], "do not rely"), (["text"], "left out")])
+def test_what_is_unfamiliar_stands_above_the_intent(recognizer, used, words):
+    import answer_view
+
+    answer = recognizer.recognize(None, TEXT, ["text"]) | {"unfamiliar": ["video"], "modalities": used}
+    page = answer_view.verdict(answer, 0.2, recognizer.config)
+    assert page.index("picture is unlike") < page.index(answer["label"]) and words in page
+
+
+def test_faint_attention_is_grey_and_said_to_explain_nothing(recognizer):
+    import answer_view
+
+    answer = recognizer.recognize(None, TEXT, ["text"])
+    sound = Clip(None, None, np.zeros(16000, np.float32), 16000, 1.0)
+    for multiple, kind in ((1.4, "faint"), (2.0, "clear")):
+        anchors = [{"token": "great", "time": 0.5, "step": 1, "times_uniform": multiple}]
+        answer["explanation"]["audio_anchors"] = anchors
+        page = answer_view.waveform(answer, sound)
+        assert f'class="{kind}"' in page and f"{multiple:.1f}x" in page
+        assert ("no moment explains" in page) == (kind == "faint")
 
 
 def test_space_runs_the_versions_that_are_tested():

@@ -46,9 +46,21 @@ def test_each_example_loads_and_is_answered(page):
         shown = page.wait(lambda: page.find("#clip video[src]"), "the clip")[0]
         assert Path(shown.get_attribute("src")).name == example["file"]
         assert answer["intent"] and "words, picture, sound" in answer["used"]
-    assert len(page.find("#anchors .thumbnail-item")) > 0
+    assert len(page.find("#anchors img")) > 0
     assert " s · " in page.text("#anchors") and " s · " in page.text("#waveform")
-    assert "strong" in page.text("#video-words") and "strong" in page.text("#audio-words")
+    assert [element.text.lower() for element in page.find("#moves .source")] == [
+        *("words alone", "words + picture", "words + sound", "words + picture + sound")
+    ]
+
+
+def test_why_is_hidden_until_there_is_an_answer(page):
+    assert not any(element.is_displayed() for element in page.find("#why, #intents"))
+    page.answer(lambda: page.click("#examples button.thumbnail-item"))
+    assert page.find("#why")[0].is_displayed()
+    first = page.driver.execute_script("return document.querySelector('#why .block[id]').id")
+    assert first == "moves", "the evidence comes before pictures of attention"
+    page.clear()
+    page.wait(lambda: not any(element.is_displayed() for element in page.find("#why")), "the page without reasons")
 
 
 def test_clear_leaves_no_example_selected(page):
@@ -66,7 +78,7 @@ def test_upload_edit_mask_and_threshold(page, clip, recognizer):
     answer = page.answer(lambda: page.click("#run"))
     expected = recognizer.pipeline(str(clip), text=TEXT)
     assert answer["intent"] == expected["label"]
-    assert f"{expected['score']:.0%} probable" in answer["used"]
+    assert f"{100 * expected['score']:.0f} % probable" in answer["used"]
 
     page.type(BOX, "no way.")
     edited = page.answer(lambda: page.click("#run"))
@@ -74,12 +86,12 @@ def test_upload_edit_mask_and_threshold(page, clip, recognizer):
 
     masked = page.answer(lambda: page.click("#modalities input", 1))
     assert "from words, sound" in masked["used"]
-    assert "Without picture" in page.text("#moved")
-    assert not page.find("#anchors .thumbnail-item")
+    assert [element.text.lower() for element in page.find("#moves .source")] == ["words alone", "words + sound"]
+    assert not page.find("#anchors img")
     restored = page.answer(lambda: page.click("#modalities input", 1))
     assert restored == edited
-    assert not page.text("#moved")
 
+    page.click("#threshold-box > button")
     slide(page, 0.99)
     page.wait(lambda: page.text("#verdict .badge") == "out of scope", "the verdict at a high threshold")
     assert "below the threshold of 99%" in page.text("#verdict")
@@ -103,6 +115,23 @@ def test_own_intents(page, clip):
     page.type("#own-intents textarea", "no colon here")
     page.click("#compare")
     page.wait(lambda: "Line 1" in page.text("#own-intents"), "the complaint")
+    assert not page.find("#own-similarity li"), "the result of the intents before"
+
+
+def test_what_is_missing_for_a_comparison_is_said_beside_its_button(page):
+    page.click("#compare")
+    page.wait(lambda: "Upload a clip" in page.text("#own-intents"), "what is missing")
+    assert "Upload a clip" not in page.text("#transcript")
+
+
+def test_no_error_covers_what_it_is_about(page, tmp_path, clip):
+    for index in range(3):
+        page.click("#modalities input", index)
+        time.sleep(0.2)
+    page.click("#run")
+    error = page.wait(lambda: page.find("#modalities .validation-error"), "the complaint")[0]
+    title = page.find("#modalities [data-testid='block-info']")[0]
+    assert error.rect["y"] >= title.rect["y"] + title.rect["height"]
 
 
 def test_a_recording_of_camera_and_microphone(page):
@@ -153,7 +182,7 @@ def test_two_visitors_get_their_own_answers(server, page, recognizer, clip):
             visitor.wait(lambda visitor=visitor: visitor.text("#verdict .intent"), "the answer")
             visitor.wait(lambda visitor=visitor: visitor.text("#similarity li"), "the explanation")
             assert visitor.text("#verdict .intent") == expected["label"]
-            assert f"{expected['score']:.0%} probable" in visitor.text("#verdict")
+            assert f"{100 * expected['score']:.0f} % probable" in visitor.text("#verdict")
         assert other.console_errors() == []
     finally:
         other.close()
@@ -171,8 +200,8 @@ def test_a_phone_shows_everything_without_scrolling_sideways(server, theme):
             assert box["x"] >= 0 and box["x"] + box["width"] <= 390, name
         assert contrast(phone, "#verdict .hint") > 3
         assert contrast(phone, "#verdict .intent") > 7
-        assert contrast(phone, "#video-words .highlighted") > 4.5
-        assert contrast(phone, "#audio-words .legend-item") > 4.5
+        assert contrast(phone, "#moves .source") > 4.5
+        assert contrast(phone, "#anchors figcaption") > 4.5
         assert phone.console_errors() == []
     finally:
         phone.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from modeling_amess import AmessConfig
 from training.finished_run import read_run, sort_runs
 from training.train import main
 
@@ -48,6 +49,10 @@ def test_an_old_run_goes_on_as_if_it_had_not_stopped(old_runs):
     for split in ("validation", "test"):
         assert content[split]["macro_f1"] == pytest.approx(expected[split]["macro_f1"], abs=1e-6)
     assert read_run(old_runs / "unfinished").settings.per_device_train_batch_size == 4
+    # The model is that of the old run too, where a default has changed since.
+    saved = AmessConfig.from_pretrained(old_runs / "unfinished" / "pretrained")
+    assert saved.fusion_residual == AmessConfig.from_pretrained(old_runs / "finished" / "pretrained").fusion_residual
+    assert saved.fusion_residual != AmessConfig().fusion_residual
 
 
 def test_a_finished_old_run_is_not_trained_again(old_runs):

@@ -20,7 +20,7 @@ from modeling_amess import AmessConfig
 from training.metrics.ood_detection.detection_scores import ood_detection
 from training.out_of_scope.outlier_exposure import uniform_cross_entropy
 from training.out_of_scope.scores import DocDecision, MahalanobisScore, VimScore, energy, max_logit, max_probability
-from training.out_of_scope.threshold import BEST_F1, KEEPS_MOST, Threshold, fit_threshold
+from training.out_of_scope.threshold import BEST_F1, KEEPS_MOST, NONE_IN_SCOPE, Threshold, fit_threshold
 
 
 SIZE, LABELS = 6, 3
@@ -159,6 +159,12 @@ def test_no_other_threshold_that_accepts_a_row_has_a_better_f1(rows):
 def test_a_threshold_decides_as_the_pipeline_does(score):
     decision = Threshold(0.5, BEST_F1).decide(np.array([score]), np.array([1]), num_intents=2)
     assert (decision[0] == 2) == AmessConfig(out_of_scope_threshold=0.5).is_out_of_scope("Greet", score)
+
+
+def test_a_split_without_intents_does_not_claim_to_keep_them():
+    scores, outside = np.array([0.1, 0.5, 0.9]), np.full(3, 3)
+    threshold = fit_threshold(scores, np.zeros(3, dtype=int), outside, num_intents=3)
+    assert threshold.criterion == NONE_IN_SCOPE and "without an utterance in scope" in NONE_IN_SCOPE
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=200))

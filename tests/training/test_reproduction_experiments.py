@@ -145,13 +145,21 @@ MADE = [
     ("planted_deep", "planted_deep/full-with_SS", "planted", {"num_text_layers": 6}),
     (
         "planted_anchors",
-        "planted_anchors/k=8",
-        "planted",
-        {
-            "dataset_options": {"generator": "token_cue", "amplitude": 14.0, "num_slots": 2},
-            "num_train_epochs": 8,
-            "model_config": {**NO_SYNCHRONIZATION, "num_anchors": 8},
-        },
+        "planted_anchors/frames",
+        "planted_token_cue",
+        {"model_config": {**NO_SYNCHRONIZATION, "anchor_kind": "frames"}},
+    ),
+    (
+        "planted_order",
+        "planted_order/none",
+        "planted_order",
+        {"model_config": {**NO_SYNCHRONIZATION, "time_encoding": "none"}},
+    ),
+    (
+        "planted_selection",
+        "planted_selection/k=50",
+        "planted_weak",
+        {"model_config": {**NO_SYNCHRONIZATION, "num_anchors": 50, "exclude_special_tokens": False}},
     ),
     (
         "planted_alignment",

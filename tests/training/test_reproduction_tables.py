@@ -92,7 +92,7 @@ def test_csv_has_a_line_for_every_row_and_metric(table):
     assert (lines[0]["mean"], lines[0]["std"], lines[0]["paper"]) == ("60.00", "14.14", "71.50")
     assert (lines[0]["seeds"], lines[0]["values"]) == ("0 1", "50.00 70.00")
     assert float(lines[0]["low"]) < 60 < float(lines[0]["high"])
-    assert (lines[2]["above_difference"], lines[2]["above_test"]) == ("25.00", "paired bootstrap")
+    assert (lines[2]["above_difference"], lines[2]["above_test"]) == ("25.00", "two-way variance")
     assert (lines[4]["above_test"], float(lines[4]["above_p"])) == ("McNemar", pytest.approx(2 / 2**9, rel=1e-3))
 
 
@@ -119,7 +119,7 @@ def test_folds_count_as_one_run_that_was_tested_on_all_samples(tmp_path):
         assert one.mean("accuracy") == pytest.approx(other.mean("accuracy"))
         assert one.interval("accuracy") == pytest.approx(other.interval("accuracy"))
     compared = compare(*folds, "accuracy")
-    assert compared.difference == pytest.approx(20) and compared.test == "paired bootstrap"
+    assert compared.difference == pytest.approx(20) and compared.test == "McNemar"
     assert 10 < compared.low < 20 < compared.high < 30 and compared.p_value < 0.01
     # Seeds that share some of their samples and not all are neither.
     write_run(tmp_path / "folds" / "pool" / "a" / "seed-3", NAMES, GOLD[:30], mistaken(30)[:30])

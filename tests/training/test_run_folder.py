@@ -22,6 +22,9 @@ from hypothesis import strategies as st
 from dataset_scripts.errors import UserError
 from training.arguments import SettingsError, TrainingSettings
 from training.checkpointing import CheckpointError, complete_checkpoints
+from training.finished_run import ForeignFileError
+from training.reproduce import describe_run
+from training.run_folder import RunFolder
 from training.sentence_embeddings import main as sentence_main
 from training.train import TrainingDivergedError, main
 
@@ -127,6 +130,95 @@ def test_an_interrupted_move_is_completed(tiny_settings, tmp_path, monkeypatch):
     assert content(tmp_path / "run.1") == before
     assert json.loads((folder / "metrics.json").read_text())["seed"] == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "run.1"]
+
+
+OWN_NAMES = ["metrics.json", "predictions.parquet", "confusion_matrix.png", "intents.png"]
+
+
+@pytest.mark.parametrize("name", OWN_NAMES)
+def test_a_users_file_with_a_name_of_ours_is_refused_before_the_run_goes_on(tiny_settings, interrupted, name):
+    path = interrupted / name
+    path.write_text("mine")
+    before = content(interrupted.parent)
+    for more in ([], ["--overwrite", "true"], ["--resume_from_checkpoint", "false"]):
+        with pytest.raises(SettingsError, match=name):
+            run(tiny_settings, interrupted, *more)
+    assert content(interrupted.parent) == before
+    path.unlink()
+
+
+@pytest.fixture(scope="module")
+def interrupted(tiny_settings, tmp_path_factory):
+    """A run that a kill ended before its results."""
+    folder = tmp_path_factory.mktemp("interrupted") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.train.evaluate_best", lambda *_: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            run(tiny_settings, folder)
+    return folder
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite", "true"], ["--seed", "1", "--resume_from_checkpoint", "false"]])
+def test_a_readme_of_the_users_in_an_unfinished_run_is_kept(tiny_settings, interrupted, tmp_path, capsys, more):
+    folder = tmp_path / "run"
+    shutil.copytree(interrupted, folder)
+    (folder / "README.md").write_text("my notes")
+    run(tiny_settings, folder, *more)
+    assert (folder / "README.md").read_text() == "my notes"
+    assert (folder / "metrics.json").is_file()
+    assert "README.md is yours and is kept" in capsys.readouterr().out
+    run(tiny_settings, folder, "--seed", 5)
+    assert (folder / "README.md").read_text() == "my notes"
+
+
+def test_what_the_user_adds_to_the_card_is_kept(tiny_settings, finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    with (folder / "README.md").open("a") as stream:
+        stream.write("\nMy notes.\n")
+    before = (folder / "README.md").read_bytes()
+    run(tiny_settings, folder, "--compare_with_text_only")  # the run is kept, and its card would be written again
+    assert (folder / "README.md").read_bytes() == before
+    run(tiny_settings, folder, "--seed", 1, "--overwrite", "true")
+    assert (folder / "README.md").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer_config.json"])
+def test_a_users_file_among_the_models_is_never_replaced(tiny_settings, tmp_path, monkeypatch, name):
+    """It came while the run trained; the command says what to do, and goes on after that."""
+    folder = tmp_path / "run"
+    mine = folder / "pretrained" / name
+    real = RunFolder.begin
+
+    def begin(self, *arguments):
+        if not self.begun:
+            real(self, *arguments)
+            mine.parent.mkdir(exist_ok=True)
+            mine.write_text("mine")
+
+    monkeypatch.setattr(RunFolder, "begin", begin)
+    with pytest.raises(SettingsError, match=name):
+        run(tiny_settings, folder)
+    monkeypatch.undo()
+    assert mine.read_text() == "mine"
+    mine.rename(tmp_path / name)
+    run(tiny_settings, folder)
+    assert (folder / "metrics.json").is_file() and (tmp_path / name).read_text() == "mine"
+
+
+def test_a_picture_of_the_users_is_not_drawn_over(tiny_settings, finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    describe_run(folder)
+    describe_run(folder)  # its own pictures are drawn again
+    (folder / "intents.png").unlink()
+    marker = json.loads((folder / ".amess-run.json").read_text())
+    del marker["written"]["intents.png"]
+    (folder / ".amess-run.json").write_text(json.dumps(marker))
+    (folder / "intents.png").write_text("mine")
+    with pytest.raises(ForeignFileError, match=r"intents\.png"):
+        describe_run(folder)
+    assert (folder / "intents.png").read_text() == "mine"
 
 
 # --- when it is changed -------------------------------------------------------------------------------------------
@@ -400,6 +492,9 @@ NAMES = st.sampled_from(
         ".env",
         "metrics.json",
         "run/my.yaml",
+        "run/README.md",
+        "run/confusion_matrix.png",
+        "run/pretrained/README.md",
         "run/plot.png",
         "run/pretrained/notes.txt",
         "run/pretrained/sub/x",

@@ -127,8 +127,11 @@ def test_answer(runs):
     features = {"video_features": np.ones((3, tiny.VIDEO_SIZE)), "audio_features": np.ones((2, tiny.AUDIO_SIZE))}
     utterance = {"text": "oh hello", **features}
     answers = [recognize(utterance), recognize(utterance, candidate_labels={"Doubt": ["hello"], "Hope": ["bye"]})]
+    recognize.model.config.out_of_scope_threshold = 0.99  # as of a model that is rarely sure
+    answers.append(recognize(utterance))
     answers.append(recognize({"text": "bye"}, coverage=0.9))
     assert answers[-1]["explanation"].pop("video_anchors") == answers[-1]["explanation"].pop("audio_anchors") == []
+    assert answers[-1].pop("unfamiliarity") == {}
     check(answers, documented("Answer of the pipeline"))
 
 

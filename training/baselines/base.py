@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts that all baselines share: config fields, reading of a batch, classifier, loss, pretrained text encoder."""
 
+import math
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -25,6 +28,9 @@ from modeling_amess.modeling_amess import (
     share_of_batch,
 )
 
+
+# Arguments of `from_pretrained` that say where the files are.
+_HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "token", "revision", "subfolder")
 
 # Modality -> features `(batch, frames, size)`, zero where padded, and their boolean mask `(batch, frames)`.
 Features = dict[str, tuple[torch.Tensor, torch.Tensor]]
@@ -66,10 +72,23 @@ class BaselineConfig(PreTrainedConfig):
         field.name for field in fields(BaselineOutput) if field.name != "logits"
     ]
 
+    # Fields that version 0.1.0 did not have, with the value by which a model that it saved stays the same.
+    values_before_the_field: ClassVar[dict[str, Any]] = {}
+
     text_config: dict[str, Any] | PreTrainedConfig | None = None
     max_text_length: int = 50
     classifier_dropout: float | int = 0.1
     initializer_range: float = 0.02
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Make the configuration from the content of a `config.json`, of version 0.1.0 too."""
+        return super().from_dict(cls.values_before_the_field | config_dict, **kwargs)
+
+    @property
+    def label_names(self) -> list[str]:
+        """Names of the labels in the order of their ids."""
+        return [name for _, name in sorted((self.id2label or {}).items())]
 
     @property
     def hidden_size(self) -> int:
@@ -159,7 +178,50 @@ class Represented(NamedTuple):
 
 
 class XavierLinear(nn.Linear):
-    """Linear layer that starts from Xavier's uniform distribution instead of BERT's normal one."""
+    """Linear layer that starts from Xavier's uniform distribution instead of BERT's normal one.
+
+    Args:
+        in_features, out_features: Sizes of input and output.
+        stacked: Number of layers that the published code keeps in one matrix. That makes the distribution narrower.
+    """
+
+    def __init__(self, in_features: int, out_features: int, stacked: int = 1):
+        super().__init__(in_features, out_features)
+        self.stacked = stacked
+
+
+class UniformLinear(nn.Linear):
+    """Linear layer that starts as torch's own, instead of from BERT's normal distribution."""
+
+
+class LabelRecord(nn.Module):
+    """Record of the labels about which a baseline has stored something: their names, in order, as one number.
+
+    A checkpoint holds it with what was stored. Thus a model that is loaded with other labels knows that what it has is
+    not about them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fingerprint = nn.Buffer(torch.zeros((), dtype=torch.long))  # 0: of no labels
+
+    def write(self, label_names: Iterable[str]) -> None:
+        """Record that something is about these labels."""
+        self.fingerprint.fill_(label_fingerprint(label_names))
+
+    def is_of(self, label_names: Iterable[str]) -> bool:
+        """Whether what was stored is about these labels."""
+        return int(self.fingerprint) == label_fingerprint(label_names)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        # Version 0.1.0 saved no record. A run continues with the labels that it had.
+        state_dict.setdefault(f"{prefix}fingerprint", self.fingerprint)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def label_fingerprint(label_names: Iterable[str]) -> int:
+    """Compute a number that depends on the labels' names and their order; never 0."""
+    return zlib.crc32(repr(list(label_names)).encode()) + 1
 
 
 class BaselinePreTrainedModel(PicklableModel):
@@ -175,6 +237,10 @@ class BaselinePreTrainedModel(PicklableModel):
     main_input_name = "input_ids"
     supports_gradient_checkpointing = True
     _supports_sdpa = True
+    # Whether the model stores something about its labels, which is then of no use for others.
+    stores_labels: ClassVar[bool] = False
+    # Version 0.1.0 saved none. transformers declares the attribute of an instance.
+    _keys_to_ignore_on_load_missing = [r"^label_record\."]  # noqa: RUF012
     # Attributes that start from the pretrained weights.
     text_encoder_names: tuple[str, ...] = ("text_model",)
     text_model: Any  # an encoder of the BERT family; transformers has no common class for them
@@ -186,12 +252,22 @@ class BaselinePreTrainedModel(PicklableModel):
         assert config.num_labels is not None  # PreTrainedConfig counts the labels
         self.num_labels = config.num_labels
         self.text_model = AutoModel.from_config(config.text_config, add_pooling_layer=config.uses_pooler)
+        if self.stores_labels:
+            self.label_record = LabelRecord()
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
         if isinstance(module, XavierLinear):
-            init.xavier_uniform_(module.weight)
+            bound = math.sqrt(6 / (module.in_features + module.stacked * module.out_features))
+            init.uniform_(module.weight, -bound, bound)
+        elif isinstance(module, (UniformLinear, nn.Conv1d, nn.LSTM)):
+            # As torch has them, and so the published code.
+            inputs = module.hidden_size if isinstance(module, nn.LSTM) else module.weight[0].numel()
+            for parameter in module.parameters():
+                init.uniform_(parameter, -(inputs**-0.5), inputs**-0.5)
+        elif isinstance(module, LabelRecord):
+            init.zeros_(module.fingerprint)
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the text encoder's word embeddings."""
@@ -232,6 +308,22 @@ class BaselinePreTrainedModel(PicklableModel):
             encoder = model.get_submodule(name)
             encoder.load_state_dict({key: weights[key] for key in encoder.state_dict()})
         return model
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Load a model as every transformers model."""
+        loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        if cls.stores_labels and model.has_stored_labels() and not int(model.label_record.fingerprint):
+            # Version 0.1.0: what it stored is about the labels in its config, whatever labels are asked for now.
+            place = args[0] if args else kwargs["pretrained_model_name_or_path"]
+            options = {key: value for key, value in kwargs.items() if key in _HUB_OPTIONS}
+            model.label_record.write(cls.config_class.from_pretrained(place, **options).label_names)
+        return loaded
+
+    def has_stored_labels(self) -> bool:
+        """Whether the model holds something about labels."""
+        return False
 
     def new_parameter_names(self) -> set[str]:
         """Return the names of the parameters that do not start from pretrained weights."""

@@ -81,6 +81,7 @@ class CagcForIntentClassification(BaselinePreTrainedModel):
 
     config: CagcConfig
     config_class = CagcConfig
+    stores_labels = True
 
     def __init__(self, config: CagcConfig):
         super().__init__(config)
@@ -127,6 +128,11 @@ class CagcForIntentClassification(BaselinePreTrainedModel):
         self.config.bank_size = len(means)
         if means:
             self.bank.fill(torch.stack(means), torch.tensor(labels))
+        self.label_record.write(self.config.label_names)
+
+    def has_stored_labels(self) -> bool:
+        """Whether the bank holds labels."""
+        return self.config.video_feature_size is not None and len(self.bank.labels) > 0
 
     def represent(self, batch: BaselineInputs) -> Represented:
         """Fuse text, audio and the video with its contexts; in training the labels choose the contexts."""
@@ -158,6 +164,13 @@ class CagcForIntentClassification(BaselinePreTrainedModel):
         means = masked_mean(values.float(), mask)
         indices, context_mask = self.bank.nearest(means, self.config.num_contexts, leave_out_self=self.training)
         if training_labels is not None and self.config.same_intent_contexts:
+            names = self.config.label_names
+            if len(self.bank.labels) and not self.label_record.is_of(names):
+                raise ValueError(
+                    f"The bank's videos have other labels than the model ({', '.join(names)}), so that the gold label "
+                    "cannot choose among them in training: call model.read_training_rows(rows), or set "
+                    "same_intent_contexts=False."
+                )
             context_mask = context_mask & (self.bank.labels[indices] == training_labels[:, None])
         return self.bank.features[indices].to(values.dtype), context_mask & mask.any(-1, keepdim=True)
 

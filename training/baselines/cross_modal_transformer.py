@@ -119,9 +119,9 @@ class CrossModalAttention(nn.Module):
         super().__init__()
         self.num_heads = num_heads
         self.dropout = dropout
-        self.q_proj = XavierLinear(size, size)
-        self.k_proj = XavierLinear(size, size)
-        self.v_proj = XavierLinear(size, size)
+        self.q_proj = XavierLinear(size, size, stacked=3)
+        self.k_proj = XavierLinear(size, size, stacked=3)
+        self.v_proj = XavierLinear(size, size, stacked=3)
         self.output = XavierLinear(size, size)
 
     def forward(
@@ -147,6 +147,8 @@ class CrossModalAttention(nn.Module):
 def sinusoidal_positions(positions: torch.Tensor, size: int) -> torch.Tensor:
     """Encode positions as sines, then cosines, of ever longer waves; zero for positions below 0.
 
+    The last number of an odd size is 0.
+
     Args:
         positions: Positions `(batch, steps)`, from 0.
         size: Size of an encoding.
@@ -154,10 +156,10 @@ def sinusoidal_positions(positions: torch.Tensor, size: int) -> torch.Tensor:
     Returns:
         Encodings `(batch, steps, size)`.
     """
-    half = (size + 1) // 2
+    half = size // 2
     rates = torch.exp(torch.arange(half, device=positions.device) * (-math.log(10000.0) / max(half - 1, 1)))
     angles = (positions + 1).unsqueeze(-1) * rates  # positions count from 1
-    waves = torch.cat([angles.sin(), angles.cos()], dim=-1)[..., :size]
+    waves = nn.functional.pad(torch.cat([angles.sin(), angles.cos()], dim=-1), (0, size % 2))
     return waves * (positions >= 0).unsqueeze(-1)
 
 

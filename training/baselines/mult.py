@@ -3,13 +3,21 @@
 """The MulT baseline: six transformers in which text, video and audio read one another, unaligned."""
 
 from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
 import torch
 from huggingface_hub.dataclasses import strict
 from torch import nn
 from transformers import PreTrainedConfig
 
-from .base import BaselineInputs, BaselinePreTrainedModel, Features, MultimodalBaselineConfig, Represented
+from .base import (
+    BaselineInputs,
+    BaselinePreTrainedModel,
+    Features,
+    MultimodalBaselineConfig,
+    Represented,
+    UniformLinear,
+)
 from .cross_modal_transformer import CrossModalTransformer, visible_past
 
 
@@ -32,7 +40,12 @@ class MultConfig(MultimodalBaselineConfig):
         text_kernel_size, video_kernel_size, audio_kernel_size (`int`, default to 5, 1 and 1): Kernels of the
             convolutions.
         text_attention_dropout, video_attention_dropout, audio_attention_dropout (`float`, default to 0, 0.2 and 0.2):
-            Dropout of the attention weights, by the modality that is read.
+            Dropout of the attention weights where a modality reads another, by the modality that is read.
+        memory_attention_dropout (`float`, *optional*, defaults to 0): Dropout of the attention weights of the
+            transformers that read their own sequence; `None` for that of their modality, as in version 0.1.0.
+        stream_order (`str`, defaults to `"audio_video"`): Order of audio and video side by side. Version 0.1.0 had
+            `"video_audio"`, and so have the models that it saved. The order makes no difference to what can be
+            learned.
         relu_dropout, residual_dropout, embedding_dropout (`float`, default to 0, 0 and 0.1): See
             [`CrossModalTransformer`].
         text_dropout (`float`, defaults to 0.4): Dropout of BERT's output.
@@ -40,6 +53,10 @@ class MultConfig(MultimodalBaselineConfig):
     """
 
     model_type = "amess_mult"
+    values_before_the_field: ClassVar[dict[str, Any]] = {
+        "stream_order": "video_audio",
+        "memory_attention_dropout": None,
+    }
 
     projection_size: int = 120
     fusion_num_attention_heads: int = 8
@@ -50,12 +67,20 @@ class MultConfig(MultimodalBaselineConfig):
     text_attention_dropout: float | int = 0.0
     video_attention_dropout: float | int = 0.2
     audio_attention_dropout: float | int = 0.2
+    memory_attention_dropout: float | int | None = 0.0
+    stream_order: Literal["audio_video", "video_audio"] = "audio_video"
     relu_dropout: float | int = 0.0
     residual_dropout: float | int = 0.0
     embedding_dropout: float | int = 0.1
     classifier_dropout: float | int = 0.2
     text_dropout: float | int = 0.4
     mask_padding: bool = True
+
+    @property
+    def sequences(self) -> list[str]:
+        """Modalities in the order of their streams."""
+        nonverbal = sorted(self.feature_sizes, reverse=self.stream_order == "video_audio")
+        return ["text", *nonverbal]
 
     def validate_heads(self) -> None:
         """Refuse a number of heads that does not divide the size."""
@@ -91,7 +116,8 @@ class MultForIntentClassification(BaselinePreTrainedModel):
     def __init__(self, config: MultConfig):
         super().__init__(config)
         self.text_dropout = nn.Dropout(config.text_dropout)
-        sizes = {"text": config.hidden_size, **config.feature_sizes}
+        known = {"text": config.hidden_size, **config.feature_sizes}
+        sizes = {name: known[name] for name in config.sequences}
         kernels = {
             "text": config.text_kernel_size,
             "video": config.video_kernel_size,
@@ -102,36 +128,40 @@ class MultForIntentClassification(BaselinePreTrainedModel):
         self.convolutions = nn.ModuleDict(
             {name: nn.Conv1d(size, width, kernels[name], padding=padding, bias=False) for name, size in sizes.items()}
         )
-        self.cross_modal = nn.ModuleDict()
-        self.memories = nn.ModuleDict()
-        for target in sizes:
-            others = [name for name in sizes if name != target]
-            for other in others:
-                self.cross_modal[f"{target}_from_{other}"] = self._transformer(width, config.fusion_num_layers, other)
-            # A model of text alone has only the text to read.
-            self.memories[target] = self._transformer(
-                width * max(len(others), 1), max(config.fusion_num_layers, 3), target
-            )
-        joint = width * len(sizes) * max(len(sizes) - 1, 1)
-        self.residual_block = nn.Sequential(
-            nn.Linear(joint, joint), nn.ReLU(), nn.Dropout(config.classifier_dropout), nn.Linear(joint, joint)
-        )
-        self.classifier = nn.Linear(joint, self.num_labels)
-        self.post_init()
-
-    def _transformer(self, size: int, num_layers: int, modality: str) -> CrossModalTransformer:
-        """Make a transformer that reads that modality."""
-        config = self.config
         attention_dropouts = {
             "text": config.text_attention_dropout,
             "video": config.video_attention_dropout,
             "audio": config.audio_attention_dropout,
         }
+        self.cross_modal = nn.ModuleDict()
+        self.memories = nn.ModuleDict()
+        for target in sizes:
+            others = [name for name in sizes if name != target]
+            for other in others:
+                self.cross_modal[f"{target}_from_{other}"] = self._transformer(
+                    width, config.fusion_num_layers, attention_dropouts[other]
+                )
+            # A model of text alone has only the text to read.
+            dropout = config.memory_attention_dropout
+            self.memories[target] = self._transformer(
+                width * max(len(others), 1),
+                max(config.fusion_num_layers, 3),
+                attention_dropouts[target] if dropout is None else dropout,
+            )
+        joint = width * len(sizes) * max(len(sizes) - 1, 1)
+        self.residual_block = nn.Sequential(
+            UniformLinear(joint, joint), nn.ReLU(), nn.Dropout(config.classifier_dropout), UniformLinear(joint, joint)
+        )
+        self.classifier = UniformLinear(joint, self.num_labels)
+        self.post_init()
+
+    def _transformer(self, size: int, num_layers: int, attention_dropout: float) -> CrossModalTransformer:
+        config = self.config
         return CrossModalTransformer(
             size,
             config.fusion_num_attention_heads,
             num_layers,
-            attention_dropout=attention_dropouts[modality],
+            attention_dropout=attention_dropout,
             relu_dropout=config.relu_dropout,
             residual_dropout=config.residual_dropout,
             embedding_dropout=config.embedding_dropout,
@@ -142,7 +172,8 @@ class MultForIntentClassification(BaselinePreTrainedModel):
         if not self.config.mask_padding:
             batch = self._padded_to_maximum(batch)
         text = self.text_dropout(self.encode_text(batch))
-        sequences: Features = {"text": (text, batch.attention_mask.bool()), **batch.features}
+        known: Features = {"text": (text, batch.attention_mask.bool()), **batch.features}
+        sequences = {name: known[name] for name in self.config.sequences}
         states, masks, positions = {}, {}, {}
         for name, (values, mask) in sequences.items():
             states[name], masks[name], positions[name] = self._convolve(name, values, mask)

@@ -37,6 +37,7 @@ class TclMapForIntentClassification(BaselinePreTrainedModel):
     config: TclMapConfig
     config_class = TclMapConfig
     text_encoder_names = ("text_model", "label_model")
+    stores_labels = True
 
     def __init__(self, config: TclMapConfig):
         super().__init__(config)
@@ -58,7 +59,7 @@ class TclMapForIntentClassification(BaselinePreTrainedModel):
         if isinstance(module, SimilarityAlignment):
             init.constant_(module.log_scale, math.log(1 / 0.07))
         elif isinstance(module, PromptGenerator):
-            init.trunc_normal_(module.context, std=self.config.initializer_range)
+            init.trunc_normal_(module.context)  # standard deviation 1, cut at 2, as published
             if self.config.feature_sizes:
                 init.constant_(module.scale, 1e-4)
         elif isinstance(module, TclMapForIntentClassification):
@@ -104,6 +105,11 @@ class TclMapForIntentClassification(BaselinePreTrainedModel):
                 )
             rows.append(ids + [filler] * (length - len(ids)))
         self.label_token_ids.copy_(torch.tensor(rows))
+        self.label_record.write(self.config.label_names)
+
+    def has_stored_labels(self) -> bool:
+        """Whether the model knows the word pieces of labels."""
+        return bool(self.label_token_ids.any())
 
     def represent(self, batch: BaselineInputs) -> Represented:
         """Read the text with the prompt; with labels, compare it with the sequence that shows the label."""
@@ -123,6 +129,12 @@ class TclMapForIntentClassification(BaselinePreTrainedModel):
         if batch.labels is None:
             return Represented(vectors)
 
+        if not self.label_record.is_of(config.label_names):
+            raise ValueError(
+                f"The model does not know the word pieces of its labels ({', '.join(config.label_names)}), which the "
+                "contrastive loss shows to the second encoder: call model.set_label_words(tokenizer). To classify, "
+                "pass no labels."
+            )
         labels = batch.labels.where(batch.is_labelled, 0)
         shown_ids = input_ids.scatter(1, label_slots, self.label_token_ids[labels])
         shown = write_steps(self.label_model.embeddings(input_ids=shown_ids), prompt_slots, prompt)

@@ -3,7 +3,7 @@
 """TCL-MAP's configuration, its input sequences, and the prompt that it makes of video and audio per utterance."""
 
 import math
-from typing import Literal
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from huggingface_hub.dataclasses import strict
@@ -30,6 +30,9 @@ class TclMapConfig(MultimodalBaselineConfig):
         classifier_dropout, initializer_range: See [`MultimodalBaselineConfig`]. The input is longer than
             `max_text_length` by the prompt and the label.
         prompt_length (`int`, defaults to 3): Vectors of the prompt.
+        prompt_queries (`str`, defaults to `"context"`): What chooses among frames and steps: the learned
+            `"context"` vectors, as published; or all `"tokens"` of the text, as in version 0.1.0. A model that 0.1.0
+            saved has `"tokens"`.
         label_length (`int`, defaults to 4): Most word pieces of a label's name.
         label_filler (`str`, defaults to `"mask"`): Token that fills up a shorter label: the mask token, or `"unk"`,
             which the published code ends up with.
@@ -46,8 +49,10 @@ class TclMapConfig(MultimodalBaselineConfig):
     """
 
     model_type = "amess_tcl_map"
+    values_before_the_field: ClassVar[dict[str, Any]] = {"prompt_queries": "tokens"}
 
     prompt_length: int = 3
+    prompt_queries: Literal["context", "tokens"] = "context"
     label_length: int = 4
     label_filler: Literal["mask", "unk"] = "mask"
     mask_token_id: int = 103
@@ -111,16 +116,16 @@ def write_steps(states: torch.Tensor, positions: torch.Tensor, values: torch.Ten
 
 
 class SimilarityAlignment(nn.Module):
-    """TCL-MAP's alignment: the steps of `"ctc"`, mixed for each token by how similar they are to the token.
+    """TCL-MAP's alignment: the steps of `"ctc"`, mixed for each query by how similar they are to the query.
 
     The similarity is the cosine in a space of 256 dimensions, with a learned temperature and a softmax; a two-layer
     gate over the steps follows.
 
     Args:
         feature_size: Size of a frame's vector.
-        hidden_size: Size of a token's vector.
+        hidden_size: Size of a query.
         max_length: Most frames.
-        num_tokens: Most tokens, which is also the number of steps.
+        num_tokens: Number of steps: the most tokens of the input.
     """
 
     def __init__(self, feature_size: int, hidden_size: int, max_length: int, num_tokens: int):
@@ -132,19 +137,19 @@ class SimilarityAlignment(nn.Module):
         half = round(num_tokens / 2)
         self.gate = nn.Sequential(nn.Linear(num_tokens, half), nn.ReLU(), nn.Linear(half, num_tokens), nn.Sigmoid())
 
-    def forward(self, text: torch.Tensor, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Mix the steps for each token.
+    def forward(self, queries: torch.Tensor, features: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Mix the steps for each query.
 
         Args:
-            text: Vectors of the tokens `(batch, tokens, hidden_size)`; tokens do not influence each other.
+            queries: Vectors `(batch, queries, hidden_size)`, which do not influence each other.
             features: Vectors of the frames `(batch, frames, feature_size)`.
             mask: Boolean mask of the frames `(batch, frames)`.
 
         Returns:
-            One vector per token `(batch, tokens, feature_size)`.
+            One vector per query `(batch, queries, feature_size)`.
         """
         steps, _ = self.alignment(features, mask)
-        tokens = nn.functional.normalize(self.token_projection(text), dim=-1, eps=1e-9)
+        tokens = nn.functional.normalize(self.token_projection(queries), dim=-1, eps=1e-9)
         similarity = torch.matmul(
             tokens, nn.functional.normalize(self.step_projection(steps), dim=-1, eps=1e-9).transpose(1, 2)
         )
@@ -154,12 +159,14 @@ class SimilarityAlignment(nn.Module):
 class PromptGenerator(nn.Module):
     """The modality-aware prompt: learned context vectors that video and audio move.
 
-    The context vectors are aligned to the text and read video (keys) and audio (values) at and before their own
-    positions. What they read moves them, by little at first: the scale starts at 1e-4. Where a row lacks video or
-    audio, the other modality takes its place; where the row lacks both, the prompt reads nothing.
+    As in the published code, the text has no part in it. The context vectors, aligned to themselves, choose among the
+    steps of video and audio: each modality becomes one vector per context vector. The context vectors themselves,
+    projected, then read video (keys) and audio (values) in a causal transformer, the first vector at position 1. What
+    they read moves them, by little at first: the scale starts at 1e-4. Where a row lacks video or audio, the other
+    modality takes its place; where the row lacks both, the prompt reads nothing.
 
-    The module computes only the prompt's own positions. The published code computes a whole sequence of context
-    vectors, but they do not read one another, so that no other vector of that sequence reaches the model.
+    `prompt_queries="tokens"` is the prompt of version 0.1.0: the tokens of the text choose among the steps, one vector
+    per token, and the context vectors, aligned to their own places in the text, read those at and before their places.
 
     Args:
         config: Configuration of the model.
@@ -167,9 +174,11 @@ class PromptGenerator(nn.Module):
 
     def __init__(self, config: TclMapConfig):
         super().__init__()
+        self.reads_text = config.prompt_queries == "tokens"
         hidden_size, num_tokens = config.hidden_size, config.num_tokens
         self.context = nn.Parameter(torch.zeros(config.prompt_length, hidden_size))
-        self.context_alignment = SimilarityAlignment(hidden_size, hidden_size, config.prompt_length, num_tokens)
+        if self.reads_text or config.feature_sizes:
+            self.context_alignment = SimilarityAlignment(hidden_size, hidden_size, config.prompt_length, num_tokens)
         self.context_projection = nn.Sequential(nn.LayerNorm(hidden_size), nn.Linear(hidden_size, hidden_size))
         self.alignments = nn.ModuleDict()
         self.projections = nn.ModuleDict()
@@ -199,7 +208,7 @@ class PromptGenerator(nn.Module):
         """Make the prompt.
 
         Args:
-            text: Token embeddings `(batch, tokens, hidden_size)`.
+            text: Token embeddings `(batch, tokens, hidden_size)`, which `prompt_queries="tokens"` reads.
             text_mask: Boolean mask of the tokens `(batch, tokens)`.
             positions: Positions of the prompt `(batch, prompt_length)`.
             features: Features and mask of video, audio or both.
@@ -209,20 +218,26 @@ class PromptGenerator(nn.Module):
         """
         context = self.context.expand(len(text), -1, -1)
         all_steps = torch.ones(context.shape[:2], dtype=torch.bool, device=text.device)
-        prompt: torch.Tensor = self.context_projection(
-            self.context_alignment(gather_steps(text, positions), context, all_steps)
-        )
+        places = all_steps.cumsum(-1) - 1
+        if self.reads_text:
+            queries = gather_steps(text, positions)
+            prompt = self.context_projection(self.context_alignment(queries, context, all_steps))
+            choosing, choosing_mask, places = text, text_mask, positions
+        else:
+            prompt = self.context_projection(context)
         if not features:
-            return prompt
+            return cast(torch.Tensor, prompt)
+        if not self.reads_text:
+            choosing, choosing_mask = self.context_alignment(context, context, all_steps), all_steps
         read = {
-            name: self.projections[name](self.alignments[name](text, *values)) for name, values in features.items()
+            name: self.projections[name](self.alignments[name](choosing, *values)) for name, values in features.items()
         }
         present = {name: mask.any(-1)[:, None, None] for name, (_, mask) in features.items()}
         first, last = next(iter(read)), next(reversed(read))  # video and audio, or the only one twice
         key = torch.where(present[first], read[first], read[last])
         value = torch.where(present[last], read[last], read[first])
-        steps = torch.arange(text.shape[1], device=text.device).expand(len(text), -1)
-        visible = (steps[:, None, :] <= positions[:, :, None]) & text_mask[:, None, :]
+        steps = torch.arange(choosing.shape[1], device=text.device).expand(len(text), -1)
+        visible = (steps[:, None, :] <= places[:, :, None]) & choosing_mask[:, None, :]
         visible = visible & (present[first] | present[last])
-        moved = self.transformer(prompt, positions, visible, key=key, value=value, key_positions=steps)
-        return prompt + self.scale * self.output(moved)
+        moved = self.transformer(prompt, places, visible, key=key, value=value, key_positions=steps)
+        return cast(torch.Tensor, prompt + self.scale * self.output(moved))

@@ -16,13 +16,18 @@ class TextOnlyConfig(BaselineConfig):
 
     Args:
         text_config, max_text_length, classifier_dropout, initializer_range: See [`BaselineConfig`].
-        pooling (`str`, defaults to `"cls"`): How the text becomes one vector: the `[CLS]` token or the masked `"mean"`
-            of all tokens.
+        pooling (`str`, defaults to `"cls"`): How the text becomes one vector: the `[CLS]` token, the masked `"mean"`
+            of all tokens, or BERT's `"pooler"`, as in MIntRec's published baseline.
     """
 
     model_type = "amess_text_only"
 
-    pooling: Literal["cls", "mean"] = "cls"
+    pooling: Literal["cls", "mean", "pooler"] = "cls"
+
+    @property
+    def uses_pooler(self) -> bool:
+        """Whether the model needs the text encoder's pooler."""
+        return self.pooling == "pooler"
 
 
 class TextOnlyForIntentClassification(BaselinePreTrainedModel):

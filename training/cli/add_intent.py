@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataset_scripts.errors import UserError
 from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
+from dataset_scripts.files import make_folder, remove_empty, replacing
 
 from .labelled_inputs import LabelledInput, read_labelled_inputs
 from .predict import add_asr_argument, add_model_argument, checked_inputs, load_recognizer, read_inputs
@@ -87,7 +88,9 @@ def run(arguments: argparse.Namespace) -> int:
         before = _accuracies(recognizer, validation, name, limits)
         add_intent(recognizer, name, descriptions, examples, others, limits)
         after = _accuracies(recognizer, validation, name, limits)
-        recognizer.save_pretrained(output)
+        _save(recognizer, output.resolve())
+    except ModuleNotFoundError:
+        raise  # the caller says which extra has the package
     except (OSError, ValueError, ImportError) as error:
         print(f"amess add-intent: {error_in_words(error)}", file=sys.stderr)
         return 2
@@ -98,6 +101,17 @@ def run(arguments: argparse.Namespace) -> int:
     print(report(name, before, after))
     print(f"Next: amess predict CLIP_OR_FOLDER --model {output}")
     return 0
+
+
+def _save(recognizer: IntentRecognitionPipeline, output: Path) -> None:
+    """Write the model, whole or not at all."""
+    made = make_folder(output.parent)
+    try:
+        with replacing(output) as partial:
+            recognizer.save_pretrained(partial)
+    except BaseException:
+        remove_empty(made)
+        raise
 
 
 def add_intent(
@@ -211,7 +225,7 @@ def _accuracies(
 ) -> dict[str, float] | None:
     if not inputs:
         return None
-    results = recognizer([one.parts for one in inputs], top_k=1, batch_size=16, limits=limits)
+    results = recognizer([one.parts for one in inputs], top_k=1, batch_size=16, limits=limits, variants=False)
     hits: dict[bool, list[bool]] = {True: [], False: []}  # by whether the utterance has the new intent
     for result, one in zip(results, inputs, strict=True):
         hits[one.label == name].append(result["label"] == one.label)

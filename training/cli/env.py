@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import argparse
-import configparser
 import importlib.metadata
 import platform
 import re
 from pathlib import Path
 
 from dataset_scripts.launching import available_cores
+from dataset_scripts.requirements import requirements
 
 
 DESCRIPTION = """\
@@ -19,8 +19,6 @@ Print the versions of A-MESS and of every package that it can use, and the hardw
 report. The command also works where packages are missing or broken. It prints no paths, names or tokens.
 """
 _ROOT = Path(__file__).parents[2]
-_DISTRIBUTION = "amess-hf"
-_NAME = re.compile(r"[A-Za-z0-9._-]+")
 # Packages that come with transformers and that A-MESS uses directly.
 _COME_ALONG = ("huggingface-hub", "numpy", "safetensors", "tokenizers")
 
@@ -65,32 +63,6 @@ def project_version() -> str:
     version = re.search(r'^__version__ = "(.+)"', source, flags=re.MULTILINE)
     assert version is not None
     return version[1]
-
-
-def requirements() -> dict[str, list[str]]:
-    """Packages that the base (under `""`) and each extra ask for: from the installation, or else from setup.cfg."""
-    extras: dict[str, list[str]] = {"": []}
-    try:
-        for requirement in importlib.metadata.requires(_DISTRIBUTION) or ():
-            extra = re.search(r"""extra == ["']([^"']+)["']""", requirement)
-            extras.setdefault(extra[1] if extra else "", []).append(_package(requirement))
-    except importlib.metadata.PackageNotFoundError:
-        config = configparser.ConfigParser()
-        config.read(_ROOT / "setup.cfg", encoding="utf-8")
-        if config.has_section("options"):
-            extras[""] = _packages(config["options"]["install_requires"])
-            extras |= {extra: _packages(lines) for extra, lines in config["options.extras_require"].items()}
-    return extras
-
-
-def _packages(lines: str) -> list[str]:
-    return [_package(line) for line in lines.splitlines() if line.strip()]
-
-
-def _package(requirement: str) -> str:
-    name = _NAME.match(requirement.strip())
-    assert name is not None
-    return name[0]
 
 
 def _version(package: str) -> str | None:

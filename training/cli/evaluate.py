@@ -126,7 +126,9 @@ def answer(
         for start in range(0, len(inputs), batch_size):
             part = list(inputs[start : start + batch_size])
             try:
-                results = recognizer([one.parts for one in part], top_k=1, batch_size=len(part), limits=limits)
+                results = recognizer(
+                    [one.parts for one in part], top_k=1, batch_size=len(part), limits=limits, variants=False
+                )
                 answers += [_answer_of(one, result) for one, result in zip(part, results, strict=True)]
             except Exception:  # one of them is damaged: libraries raise many types
                 answers += [_answer_alone(recognizer, one, limits) for one in part]
@@ -150,7 +152,7 @@ def measure(answers: Sequence[Answer], names: tuple[str, ...]) -> dict[str, Any]
 
     from ..metrics.intent_classification.classification_scores import intent_classification
     from ..metrics.open_intent.open_intent_scores import open_intent
-    from ..significance import bootstrap_metrics, interval
+    from ..significance import Answers
 
     read = [one for one in answers if not one.error]
     metrics: dict[str, Any] = {"utterances": len(read)}
@@ -158,10 +160,9 @@ def measure(answers: Sequence[Answer], names: tuple[str, ...]) -> dict[str, Any]
     if predictions.ids:
         gold, predicted = predictions.label_ids()
         result = intent_classification(predicted, gold, names)
-        resampled = bootstrap_metrics(gold, predicted[None], len(names))
+        answers_of_one = Answers(gold, predicted[None], len(names))
         for name in ("accuracy", "macro_f1", "weighted_f1"):
-            low, high = interval(resampled[name], result[name])
-            result[f"{name}_interval"] = [max(low, 0.0), min(high, 1.0)]
+            result[f"{name}_interval"] = list(answers_of_one.interval(name, result[name]))
         metrics["intents"] = result
     if any(one.asked.label == OUT_OF_SCOPE_LABEL for one in read):
         intents = [name for name in names if name != OUT_OF_SCOPE_LABEL]
@@ -218,7 +219,7 @@ def write_report(folder: Path, answers: Sequence[Answer], metrics: dict[str, Any
 
 def _answer_alone(recognizer: IntentRecognitionPipeline, one: LabelledInput, limits: MediaLimits) -> Answer:
     try:
-        return _answer_of(one, recognizer(one.parts, top_k=1, limits=limits))
+        return _answer_of(one, recognizer(one.parts, top_k=1, limits=limits, variants=False))
     except Exception as error:  # libraries raise many types for a damaged clip, and one clip does not stop the others
         return Answer(one, error=error_in_words(error, str(one.parts.get("video") or one.parts.get("text"))))
 

@@ -27,6 +27,8 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from modeling_amess.clip_amess import Clip
 
+from .predict import CLEAR_ATTENTION, NAMES, percent
+
 
 logger = logging.getLogger(__name__)
 # It tells of every weight that a font lacks.
@@ -65,11 +67,13 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
             frames, frame_times, waveform = clip.pictures, clip.frame_times, clip.waveform
             frames = clip.frames if frames is None else frames  # a clip of arrays may come without pictures
         heights = {"head": 0.75}
+        if len(evidence["variants"]) > 1:
+            heights["variants"] = 0.4 + 0.27 * len(evidence["variants"])
         if frames is not None:
             height, width = frames.shape[1:3]
             heights["frames"] = 0.5 + min(2.5, 11.2 / FRAMES_SHOWN * height / width)
         if waveform is not None:
-            heights["sound"] = 1.5
+            heights["sound"] = 1.75
         heights |= {"words": 1.2, "intents": 1.9}
         figure = plt.figure(figsize=(12, sum(heights.values()) + 0.35 * len(heights)), facecolor="white")
         grid = figure.add_gridspec(
@@ -84,6 +88,8 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
         )
         cells = {name: grid[row] for row, name in enumerate(heights)}
         _draw_head(figure.add_subplot(cells["head"]), result, title)
+        if "variants" in cells:
+            _draw_variants(figure, cells["variants"], evidence["variants"], result["label"])
         if frames is not None and frame_times is not None:
             _draw_frames(figure, cells["frames"], frames, frame_times, evidence["video_anchors"])
         if clip is not None and waveform is not None:
@@ -140,8 +146,10 @@ def _tell_missing(script: str) -> None:
 def _draw_head(axes: Axes, result: dict[str, Any], title: str) -> None:
     axes.axis("off")
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    verdict = f"{result['label']}  {result['score']:.1%}"
-    if result["out_of_scope"]:
+    verdict = f"{result['label']}  {percent(result['score'])}"
+    if result["verdict"] == "unsure":
+        verdict = f"Unsure: {' or '.join(result['unsure_between'])}"
+    elif result["verdict"] == "out_of_scope":
         verdict += "  (out of scope)"
     axes.text(0, 0.62, verdict, fontsize=20, fontweight="bold", va="center")
     axes.text(1, 0.62, title if len(title) <= 60 else "…" + title[-59:], ha="right", va="center", color=QUIET_COLOUR)
@@ -152,8 +160,29 @@ def _draw_head(axes: Axes, result: dict[str, Any], title: str) -> None:
     )
     axes.text(0, 0.0, _shortened(words, 110), fontsize=12, va="center", style=style)
     missing = [name for name in ("video", "audio") if name not in result["modalities"]]
-    if missing:
-        axes.text(1, 0.0, f"without {' and '.join(missing)}", ha="right", va="center", color=QUIET_COLOUR)
+    notes = [f"without {' and '.join(missing)}"] if missing else []
+    if result["unfamiliar"]:
+        notes.append(f"{' and '.join(NAMES[name] for name in result['unfamiliar'])} unlike the training clips")
+    axes.text(1, 0.0, ", ".join(notes), ha="right", va="center", color=QUIET_COLOUR)
+
+
+def _draw_variants(figure: Figure, cell: SubplotSpec, variants: list[dict[str, Any]], chosen: str) -> None:
+    """Draw how the answer moves from the words alone to all modalities, one bar per variant."""
+    columns = cell.subgridspec(1, 2, width_ratios=(0.16, 0.84), wspace=0.0)
+    axes = figure.add_subplot(columns[0, 1])
+    names = [" + ".join(NAMES[name] for name in one["modalities"]) for one in variants]
+    places = range(len(variants))
+    colours = [TEXT_COLOUR if one["label"] == chosen else "#b8bec6" for one in variants]
+    axes.barh(places, [one["score"] for one in variants], color=colours, height=0.62)
+    for place, one in zip(places, variants, strict=True):
+        axes.text(one["score"] + 0.01, place, f"{one['label']}  {percent(one['score'])}", va="center")
+    axes.set_yticks(list(places), names)
+    axes.set(xlim=(0, 1.3), xticks=[])
+    axes.invert_yaxis()
+    axes.tick_params(left=False, labelcolor=TEXT_COLOUR)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_title("how the answer moves", loc="left", fontsize=10, color=QUIET_COLOUR, fontweight="bold")
 
 
 def _draw_frames(
@@ -161,24 +190,29 @@ def _draw_frames(
 ) -> None:
     """Draw the frames that anchors read from, with others between them at equal distances."""
     tokens: dict[int, list[str]] = {}
+    multiples: dict[int, float] = {}
     for anchor in anchors:
         if anchor["frame"] is not None:
             tokens.setdefault(anchor["frame"], []).append(anchor["token"])
+            multiples[anchor["frame"]] = max(multiples.get(anchor["frame"], 0.0), anchor["times_uniform"])
     shown = _frames_to_show(len(frames), list(tokens))
     strip = cell.subgridspec(1, FRAMES_SHOWN, wspace=0.06)
     for place, index in enumerate(shown):
         axes = figure.add_subplot(strip[place])
         axes.imshow(frames[index])
         axes.set(xticks=[], yticks=[])
-        anchored = index in tokens
+        clear = multiples.get(index, 0.0) >= CLEAR_ATTENTION
         for spine in axes.spines.values():
-            spine.set(color=VIDEO_COLOUR if anchored else "#dddddd", linewidth=4 if anchored else 1)
-        axes.set_xlabel(f"{frame_times[index]:.2f} s", color=VIDEO_COLOUR if anchored else QUIET_COLOUR, labelpad=3)
-        if anchored:
-            words = _label(tokens[index])
-            axes.set_title(words, color=VIDEO_COLOUR, fontsize=10, fontweight="bold", pad=5)
+            spine.set(color=VIDEO_COLOUR if clear else "#dddddd", linewidth=4 if clear else 1)
+        multiple = f" · {multiples[index]:.1f}x" if index in multiples else ""
+        axes.set_xlabel(
+            f"{frame_times[index]:.2f} s{multiple}", color=VIDEO_COLOUR if clear else QUIET_COLOUR, labelpad=3
+        )
+        if index in tokens:
+            style: dict[str, Any] = {"color": VIDEO_COLOUR, "fontweight": "bold"} if clear else {"color": QUIET_COLOUR}
+            axes.set_title(_label(tokens[index]), fontsize=10, pad=5, **style)
         if place == 0:
-            _caption(axes, "video")
+            _caption(axes, "picture: looked at most, as a multiple of all frames alike")
 
 
 def _frames_to_show(count: int, anchored: list[int]) -> list[int]:
@@ -204,19 +238,24 @@ def _draw_sound(axes: Axes, waveform: np.ndarray, sampling_rate: int, anchors: l
             places.setdefault(anchor["time"], []).append(anchor)
     height_at: list[float] = []
     for time in sorted(places):
-        axes.axvline(time, color=AUDIO_COLOUR, linewidth=2.2, alpha=0.9)
+        multiple = max(anchor["times_uniform"] for anchor in places[time])
+        clear = multiple >= CLEAR_ATTENTION
+        colour = AUDIO_COLOUR if clear else QUIET_COLOUR
+        axes.axvline(time, color=colour, linewidth=2.2 if clear else 1, alpha=0.9)
         # Labels of neighbours take turns in height, so that they can be read.
         height = 1.16 if not height_at or time - height_at[-1] > 0.09 * duration else 1.46
         height_at = [*height_at, time] if height == 1.16 else []
-        words = _label([anchor["token"] for anchor in places[time]])
-        axes.text(time, height, words, ha="center", color=AUDIO_COLOUR, fontweight="bold", clip_on=False)
+        words = f"{_label([anchor['token'] for anchor in places[time]])} {multiple:.1f}x"
+        axes.text(
+            time, height, words, ha="center", color=colour, fontweight="bold" if clear else "normal", clip_on=False
+        )
     axes.set(xlim=(0, duration), ylim=(-1.1, 1.1), yticks=[])
     axes.xaxis.set_major_formatter("{x:.1f} s")
     axes.tick_params(colors=QUIET_COLOUR)
     for side in ("left", "right", "top"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color("#cccccc")
-    _caption(axes, "audio")
+    _caption(axes, "sound: listened to most", offset=44)
 
 
 def _draw_words(axes: Axes, explanation: dict[str, Any]) -> None:
@@ -281,9 +320,7 @@ def _draw_intents(figure: Figure, cell: SubplotSpec, result: dict[str, Any]) -> 
     # The narrow columns hold the labels of the bars.
     columns = cell.subgridspec(1, 4, width_ratios=(0.2, 0.8, 0.2, 0.8), wspace=0.05)
     shares = {intent["label"]: intent["score"] for intent in result["intents"]}
-    _draw_bars(
-        figure.add_subplot(columns[0, 1]), shares, "intents", lambda value: f"{value:.1%}", chosen=result["label"]
-    )
+    _draw_bars(figure.add_subplot(columns[0, 1]), shares, "intents", percent, chosen=result["label"])
     if similarity:
         closest = sorted(similarity.items(), key=lambda item: -item[1])[: max(3, len(shares))]
         axes = figure.add_subplot(columns[0, 3])
@@ -313,11 +350,11 @@ def _draw_bars(
     axes.set_title(caption, loc="left", fontsize=10, color=QUIET_COLOUR, fontweight="bold")
 
 
-def _caption(axes: Axes, words: str) -> None:
+def _caption(axes: Axes, words: str, offset: float = 20) -> None:
     axes.annotate(
         words,
         (0, 1),
-        (0, 20),
+        (0, offset),
         xycoords="axes fraction",
         textcoords="offset points",
         color=QUIET_COLOUR,

@@ -4,6 +4,14 @@
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C is answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("training.cli.main:main")
+
+
 import argparse
 import os
 import sys
@@ -12,16 +20,18 @@ from typing import NamedTuple, Protocol
 
 # These modules import torch, transformers and PyAV only when they run, so that `--help` and a mistyped option are
 # answered at once. A new subcommand does the same.
-from dataset_scripts.errors import UserError, escape_output, exit_status, missing_package, terminable
+from dataset_scripts.downloading import command as download
+from dataset_scripts.errors import command_status, escape_output
 from dataset_scripts.extraction import command as extract
 
-from . import add_intent, compare, env, evaluate, predict
+from . import add_intent, analyze, compare, env, evaluate, predict
 
 
 DESCRIPTION = "A-MESS: the intent behind an utterance, from what is said, how it is said and what is seen."
 EXAMPLES = """\
 examples:
   amess predict clip.mp4 --text "oh, great."
+  amess analyze meeting.mp4
   amess extract clips/ --output features/
   amess add-intent Reassure --description "To take away someone's worry." --clips a.mp4 b.mp4 --output model/
 
@@ -45,14 +55,37 @@ class Command(NamedTuple):
     name: str
     module: CommandModule
     summary: str
+    interrupted: str = ""  # what the user reads after Ctrl-C, where the subcommand has no words of its own
 
 
 COMMANDS = (
-    Command("predict", predict, "name the intent of clips, and the reason"),
+    Command(
+        "predict",
+        predict,
+        "name the intent of clips, and the reason",
+        "Interrupted. The answers above are whole. Give the command again for the clips that are left.",
+    ),
+    Command("analyze", analyze, "name the intents of a whole recording, with tables, subtitles and a page"),
+    Command("download", download, "fetch MIntRec or MIntRec2.0 from the Hub, after you accept their terms"),
     Command("extract", extract, "turn clips into a data set of features to train on"),
-    Command("add-intent", add_intent, "teach a trained model one more intent from a few clips"),
-    Command("evaluate", evaluate, "measure a trained model on labelled clips"),
-    Command("compare", compare, "put finished runs into one table, with paired tests"),
+    Command(
+        "add-intent",
+        add_intent,
+        "teach a trained model one more intent from a few clips",
+        "Interrupted. No model was written, and the trained one is unchanged. The same command starts again.",
+    ),
+    Command(
+        "evaluate",
+        evaluate,
+        "measure a trained model on labelled clips",
+        "Interrupted. Nothing was written. The same command starts again.",
+    ),
+    Command(
+        "compare",
+        compare,
+        "put finished runs into one table, with paired tests",
+        "Interrupted. Nothing was written. The same command starts again.",
+    ),
     Command("env", env, "print versions and hardware for a bug report"),
 )
 
@@ -84,23 +117,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = create_parser().parse_args(argv)
     command: Command = arguments.command
     try:
-        with terminable():
-            return command.module.run(arguments)
-    except UserError as error:
-        print(f"amess {command.name}: {error}", file=sys.stderr)
-        return 2
-    except ModuleNotFoundError as error:
-        print(f"amess {command.name}: {missing_package(error)}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as interrupt:
-        if str(interrupt):
-            print(f"\n{interrupt}", file=sys.stderr)
-        return exit_status(interrupt)
+        status: int = command_status(
+            lambda: command.module.run(arguments), command.interrupted, failure=2, program=f"amess {command.name}"
+        )
+        return status
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         # The interpreter complains at its end unless what is still buffered can go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from dataset_scripts.errors import UserError
+from dataset_scripts.errors import UserError, as_interrupt, loading
 from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
 from dataset_scripts.user_text import UserTextError, decode_user_text, tell_guessed
 
@@ -30,15 +30,16 @@ DESCRIPTION = """\
 Name the intent behind what is said in a clip, and show the evidence.
 
 A clip is a file with video, audio or both. A-MESS also reads what is said: give the words with --text, in a file
-clip.txt beside clip.mp4, or in the column text of a TSV or CSV file, whose column clip names the clips. Or let
-Whisper transcribe the sound: --asr_model openai/whisper-base.
+clip.txt beside clip.mp4, or in the column text of a TSV or CSV file, whose column clip names the clips. Otherwise
+Whisper writes down what it hears, and the command prints that; larger models hear better: --asr_model small.
 """
 EXAMPLES = """\
 examples:
+  amess predict clip.mp4                                                    # Whisper writes down the words
   amess predict clip.mp4 --text "oh, great."
   amess predict a.mp4 b.mp4 --text "oh, great." --text "thanks a lot."      # one --text per clip, in the same order
   amess predict clips.tsv --json > intents.jsonl                            # columns clip (relative to it) and text
-  amess predict clips/ --asr_model openai/whisper-base                      # every clip of a folder
+  amess predict clips/ --asr_model small                                    # every clip of a folder
   amess predict clip.mp4 --text "oh, great." --explain why.png              # frames, sound, words and intents
   amess predict --text "can you give me a hand?" --top_k 3                  # text alone
   amess predict --text "can you give me a hand?" --coverage 0.9              # all intents that it may well be
@@ -47,23 +48,37 @@ examples:
 
 intents of your own: a JSON file with their descriptions, {"Reassure": ["To take away someone's worry."], ...}
 
-how to read the evidence:
-  "video: great 1.17 s" says that the token "great" is an anchor of the video: it stands for the video, and it reads
-  most from the frame at 1.17 s. Tokens in brackets, such as [CLS], belong to the text encoder. "out of scope or
-  unsure" means that the likeliest intent is less probable than the model's threshold: none fits, or several do.
+how to read the answer:
+  "the picture is unlike the clips ..." means that the model has met nothing of this kind; see --on_unfamiliar.
+  "unsure: Thank or Praise" means that neither alone reaches the model's threshold, but the two together do. "out of
+  scope" means that no intent of the model fits.
+  "how the answer moves" shows the answer to the words alone, with the picture, with the sound, and with both. It is
+  the best evidence for what the picture and the sound have done.
+  "video, looked at most: great 1.17 s (2.3x)" says that the token "great" reads most from the frame at 1.17 s, 2.3
+  times as much as if it read from all frames alike. Below 1.5 it is no evidence, and left out. Tokens in brackets,
+  such as [CLS], belong to the text encoder.
 
 exit status: 0 all clips were recognised, 1 some failed and were skipped (with --json they have a line with the key
 error), 2 the command or its input is wrong.
 """
+# Those of modeling_amess.pipeline_amess, which takes seconds to import; a test compares the two.
+ON_UNFAMILIAR = ("warn", "leave_out", "ignore")
+NAMES = {"text": "words", "video": "picture", "audio": "sound"}
+# An anchor that reads from one moment less than so many times as much as from all alike shows nothing.
+CLEAR_ATTENTION = 1.5
 _BAR_WIDTH = 24
 _ANCHORS_SHOWN = 4
 _PICTURE_ENDINGS = (".png", ".svg", ".pdf", ".jpg")
 _NAMES_SHOWN = 10
 _MODEL_TYPE = "amess"
+_EMPTY = "The input is empty: there is no clip, and no word in the text. Give a clip, or words with --text."
 _NO_TRANSCRIPT = (
     "No transcript. Give what is said with --text, in a file clip.txt beside clip.mp4 or in the column text of a "
-    "table, or let Whisper transcribe it: --asr_model openai/whisper-base."
+    "table, or let Whisper transcribe it: leave --asr_model out."
 )
+NO_ASR = "none"
+# As `DEFAULT_ASR_MODEL` of the pipeline, which takes seconds to import; a test compares them.
+DEFAULT_ASR_MODEL = "tiny.en"
 
 
 class PredictError(UserError):
@@ -113,6 +128,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_asr_argument(parser)
     parser.add_argument("--top_k", type=int, default=5, metavar="K", help="intents shown per clip (%(default)s)")
     parser.add_argument(
+        "--on_unfamiliar",
+        choices=ON_UNFAMILIAR,
+        default=ON_UNFAMILIAR[0],
+        help="what to do with a picture or a sound that is unlike the clips of the training: answer and say so, "
+        "answer without it, or not look (%(default)s)",
+    )
+    parser.add_argument(
         "--coverage",
         type=float,
         metavar="SHARE",
@@ -130,7 +152,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_asr_argument(parser: argparse.ArgumentParser) -> None:
     """Add the option `--asr_model` to a parser."""
-    parser.add_argument("--asr_model", metavar="MODEL", help="Whisper checkpoint that transcribes clips without text")
+    parser.add_argument(
+        "--asr_model",
+        default=DEFAULT_ASR_MODEL,
+        type=lambda name: None if name == NO_ASR else name,
+        metavar="MODEL",
+        help="Whisper that writes down what is said in clips without text: tiny.en, which is installed, another size "
+        f"(base, small, large-v3), a Hub id or a folder; {NO_ASR} to refuse such clips (%(default)s)",
+    )
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
@@ -179,7 +208,8 @@ def run(arguments: argparse.Namespace) -> int:
             row = {"clip": one.clip, "text": one.text, **result}
             print(json.dumps(row, ensure_ascii=not _is_utf8(sys.stdout)), flush=True)
         elif "error" not in result:
-            print(readable(one.name, result), flush=True)
+            assert recognizer is not None
+            print(readable(one.name, result, recognizer.model.config.known_clips), flush=True)
     if failed and len(inputs) > 1:
         print(f"{failed} of {len(inputs)} failed and were skipped.", file=sys.stderr)
     return 1 if failed else 0
@@ -188,10 +218,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _recognize(
     recognizer: IntentRecognitionPipeline | None, one: Input, arguments: argparse.Namespace, picture: Path | None
 ) -> dict[str, Any]:
-    """The pipeline's answer with the threshold that it used, or the `error`, which is told."""
+    """Return the pipeline's answer, or the `error`, which is told."""
     assert recognizer is not None
     parts = {"video": one.clip, "text": one.text, "context": arguments.context}
     options = {"top_k": arguments.top_k, "asr_model": arguments.asr_model, "limits": limits_of(arguments)}
+    options["on_unfamiliar"] = arguments.on_unfamiliar
     try:
         if picture is None:
             result = cast("dict[str, Any]", recognizer(parts, **options))
@@ -202,11 +233,12 @@ def _recognize(
             result = cast("dict[str, Any]", recognizer(parts, **options, return_clip=True, picture_size=PICTURE_SIZE))
             draw_explanation(result, result.pop("clip"), picture, title=one.name)
     except Exception as error:  # libraries raise many types for a damaged clip, and one clip does not stop the others
+        if as_interrupt(error) is not None:
+            raise
         reason = error_in_words(error, one.name)
         print(reason, file=sys.stderr)
         return {"error": reason}
-    judged = result["out_of_scope"] is not None
-    return result | {"out_of_scope_threshold": recognizer.model.config.out_of_scope_threshold if judged else None}
+    return result
 
 
 def read_inputs(clips: list[str], texts: list[str]) -> list[Input]:
@@ -244,6 +276,10 @@ def read_inputs(clips: list[str], texts: list[str]) -> list[Input]:
 
 def checked_inputs(inputs: Sequence[Input], asr_model: str | None) -> list[Input]:
     """Find the inputs that cannot be recognised before any work starts, and give them an `error`."""
+    inputs = [
+        replace(one, error=_EMPTY) if one.error is None and one.clip is None and not (one.text or "").strip() else one
+        for one in inputs
+    ]
     return [
         replace(one, error=_NO_TRANSCRIPT) if one.error is None and one.text is None and asr_model is None else one
         for one in inputs
@@ -365,11 +401,11 @@ def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
         OSError, ValueError: The model cannot be loaded.
     """
     model = find_model(model)
-    # here, because transformers and torch take seconds to load
-    from transformers import pipeline
-    from transformers.utils.logging import disable_progress_bar
+    with loading():  # here, because transformers and torch take seconds to load
+        from transformers import pipeline
+        from transformers.utils.logging import disable_progress_bar
 
-    from modeling_amess import IntentRecognitionPipeline  # the import also registers the task
+        from modeling_amess import IntentRecognitionPipeline  # the import also registers the task
 
     disable_progress_bar()
     recognizer: Any = pipeline(  # type: ignore[call-overload]  # transformers' overloads know its own tasks only
@@ -379,43 +415,99 @@ def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
     return recognizer
 
 
-def readable(name: str, result: dict[str, Any]) -> str:
-    """Format a result, with its `out_of_scope_threshold`, for a terminal: several lines, the last one empty."""
+def readable(name: str, result: dict[str, Any], known_clips: str | None = None) -> str:
+    """Format a result for a terminal: several lines, the last one empty.
+
+    Args:
+        name: Name of the input.
+        result: Answer of the pipeline.
+        known_clips: What the clips of the training show.
+    """
+    lines = [name, f"  {_words(result)}"]
+    if result["unfamiliar"]:
+        lines.append(f"  {unfamiliar(result, known_clips)}")
     width = max(len(intent["label"]) for intent in result["intents"])
-    lines = [name, f'  "{result["text"]}"' if result["text"] else "  (no text)"]
     lines += [
-        f"  {intent['label']:{width}}  {_bar(intent['score'])}  {intent['score']:6.1%}" for intent in result["intents"]
+        f"  {intent['label']:{width}}  {_bar(intent['score'])}  {percent(intent['score']):>6}"
+        for intent in result["intents"]
     ]
     if "prediction_set" in result:
         lines.append(f"  may well be: {' or '.join(result['prediction_set'])}")
-    if result["out_of_scope"]:
-        lines.append(f"  {_out_of_scope(result)}")
-    missing = [modality for modality in ("text", "video", "audio") if modality not in result["modalities"]]
+    if (said := verdict(result)) is not None:
+        lines.append(f"  {said}")
+    missing = [modality for modality in NAMES if modality not in result["modalities"]]
     if missing:
         lines.append(f"  without {' and '.join(missing)}")
     explanation = result["explanation"]
+    if len(explanation["variants"]) > 1:
+        lines.append("  how the answer moves:")
+        named = [(_variant_name(one), one) for one in explanation["variants"]]
+        wide, label = (max(map(len, texts)) for texts in ([n for n, _ in named], [one["label"] for _, one in named]))
+        lines += [f"    {n:{wide}}  {one['label']:{label}}  {percent(one['score']):>6}" for n, one in named]
     for modality in ("video", "audio"):
-        anchors = explanation[f"{modality}_anchors"][:_ANCHORS_SHOWN]
-        if anchors:
-            lines.append(f"  {modality}: {', '.join(map(_anchor_text, anchors))}")
+        clear = [one for one in explanation[f"{modality}_anchors"] if _is_clear(one)][:_ANCHORS_SHOWN]
+        if clear:
+            lines.append(f"  {modality}, looked at most: {', '.join(map(_anchor_text, clear))}")
     similar = sorted(explanation["description_similarity"].items(), key=lambda item: -item[1])[:3]
     if similar:
         lines.append(f"  closest descriptions: {', '.join(f'{label} {value:.2f}' for label, value in similar)}")
     return "\n".join(lines) + "\n"
 
 
-def _out_of_scope(result: dict[str, Any]) -> str:
+def _words(result: dict[str, Any]) -> str:
+    """What is said, and who heard it."""
+    heard = f", heard by Whisper {result['transcript']['asr_model']}" if result["transcript"] else ""
+    if result["text"]:
+        return f'"{result["text"]}"{heard}'
+    return f"(no speech{heard})" if heard else "(no text)"
+
+
+def percent(share: float) -> str:
+    """Write a probability with one digit after the point, and never as certain or as impossible."""
+    return ">99.9%" if share >= 0.9995 else "<0.1%" if share < 0.0005 else f"{share:.1%}"
+
+
+def unfamiliar(result: dict[str, Any], known_clips: str | None) -> str:
+    """Say in one sentence which parts of the input are unlike the clips of the training."""
+    parts = result["unfamiliar"]
+    names = " and the ".join(NAMES[name] for name in parts)
+    are = "is" if len(parts) == 1 else "are"
+    known = f", {known_clips}" if known_clips else ""
+    used = [name for name in parts if name in result["modalities"]]
+    so = "do not rely on this answer" if used else f"{'it was' if len(parts) == 1 else 'they were'} left out"
+    return f"The {names} {are} unlike the clips that this model was trained on{known}: {so}."
+
+
+def verdict(result: dict[str, Any]) -> str | None:
+    """Say whether an answer is unsure or out of scope; `None` for one that is neither."""
+    if result["verdict"] not in ("unsure", "out_of_scope"):
+        return None
     threshold: float | None = result["out_of_scope_threshold"]
-    first, *others = result["intents"]
-    if threshold is None or first["score"] >= threshold:
-        return "out of scope: none of the intents that the model knows fits"
-    close = [first["label"], *(other["label"] for other in others if other["score"] > first["score"] / 2)]
-    doubt = f": {' or '.join(close)}?" if len(close) > 1 else ""
-    return f"out of scope or unsure, {first['score']:.1%} is below the model's threshold of {threshold:.1%}{doubt}"
+    score = result["score"]
+    below = (
+        f"{percent(score)} is below this model's threshold of {percent(threshold)}" if threshold is not None else ""
+    )
+    if result["verdict"] == "unsure":
+        return f"unsure: {' or '.join(result['unsure_between'])} ({below})"
+    none_fits = "out of scope: none of the intents that the model knows fits"
+    return none_fits if threshold is None or score >= threshold else f"{none_fits} ({below})"
+
+
+def _variant_name(variant: dict[str, Any]) -> str:
+    names = [NAMES[name] for name in variant["modalities"]]
+    return " + ".join(names) if len(names) > 1 else f"{names[0]} alone"
+
+
+def _is_clear(anchor: dict[str, Any]) -> bool:
+    multiple: float | None = anchor["times_uniform"]
+    return multiple is None or multiple >= CLEAR_ATTENTION
 
 
 def _anchor_text(anchor: dict[str, Any]) -> str:
-    return anchor["token"] if anchor["time"] is None else f"{anchor['token']} {anchor['time']:.2f} s"
+    if anchor["times_uniform"] is None:
+        return str(anchor["token"])
+    place = "" if anchor["time"] is None else f" {anchor['time']:.2f} s"
+    return f"{anchor['token']}{place} ({anchor['times_uniform']:.1f}x)"
 
 
 def _bar(share: float) -> str:

@@ -14,6 +14,7 @@ from ..metrics.open_intent.open_intent_scores import open_intent
 KEPT_SHARE = 0.95
 BEST_F1 = "the best F1 over the intents and out of scope on the validation split"
 KEEPS_MOST = f"keeping {100 * KEPT_SHARE:.0f} % of the validation split in scope"
+NONE_IN_SCOPE = f"the {100 * (1 - KEPT_SHARE):.0f} % quantile of a validation split without an utterance in scope"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def fit_threshold(scores: np.ndarray, predictions: np.ndarray, references: np.nd
     scores = scores.astype(np.float64)
     outside = references == num_intents
     if outside.all() or not outside.any():
-        return Threshold(float(np.quantile(scores, 1 - KEPT_SHARE, method="lower")), KEEPS_MOST)
+        criterion = NONE_IN_SCOPE if outside.all() else KEEPS_MOST
+        return Threshold(float(np.quantile(scores, 1 - KEPT_SHARE, method="lower")), criterion)
     distinct = np.unique(scores)
     # Halfway between two scores, so that the last bit of neither decides.
     values = np.append(distinct[0], (distinct[1:] + distinct[:-1]) / 2)

@@ -39,7 +39,21 @@ _BERT_BASE = {
 # Fields of A-MESS's config.
 NO_SYNCHRONIZATION = {"use_semantic_synchronization": False}
 NO_ANCHOR_EMBEDDING = {"use_anchor_embedding": False}
-LITERAL = {"fusion_residual": "none", "attention_residual": False}
+LITERAL = {
+    "fusion_residual": "none",
+    "attention_residual": False,
+    "time_encoding": "none",
+    "anchor_score": "ratio",
+    "exclude_special_tokens": False,
+}
+# Ways to choose the anchors.
+ANCHOR_CHOICES = {
+    "similarity, the paper's": {"anchor_kind": "tokens", "anchor_score": "ratio", "exclude_special_tokens": False},
+    "similarity, words only": {"anchor_kind": "tokens", "anchor_score": "ratio", "exclude_special_tokens": True},
+    "attention": {"anchor_kind": "tokens", "anchor_score": "attention", "exclude_special_tokens": False},
+    "attention, words only": {"anchor_kind": "tokens", "anchor_score": "attention", "exclude_special_tokens": True},
+    "frames": {"anchor_kind": "frames"},
+}
 ANCHORS = (1, 2, 4, 8, 16, 32, 50)
 DESCRIPTIONS = (2, 3, 5, 8)
 ALIGNMENTS = ("none", "avg_pool", "conv1d", "ctc")

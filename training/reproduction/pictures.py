@@ -65,7 +65,7 @@ def draw_confusion_matrix(predictions: Predictions, file: Path) -> None:
         panel.set_yticks(range(len(names)), names)
         panel.set_xlabel("predicted")
         panel.set_ylabel("gold")
-        figure.savefig(file)
+        figure.savefig(file, format="png")
 
 
 def draw_intents(predictions: Predictions, file: Path) -> None:
@@ -83,7 +83,7 @@ def draw_intents(predictions: Predictions, file: Path) -> None:
         )
         panel.set_xlim(0, 100)
         panel.set_xlabel("F1 (%); in brackets the number of test utterances")
-        figure.savefig(file)
+        figure.savefig(file, format="png")
 
 
 def confusion_matrix(predictions: Predictions) -> np.ndarray:

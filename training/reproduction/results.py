@@ -16,7 +16,7 @@ import numpy as np
 from dataset_scripts.labels import OUT_OF_SCOPE_LABEL
 
 from ..finished_run import METRICS_FILE, Predictions, read_decisions, read_metrics, read_predictions
-from ..significance import Comparison, bootstrap_metrics, interval, mcnemar, paired_bootstrap
+from ..significance import Answers, Comparison
 from .jobs import Job
 from .runs import TableRow
 
@@ -28,7 +28,7 @@ class Metric:
     Attributes:
         title: Title of its column.
         place: Keys that lead to it in metrics.json; `{decision}` is replaced by the row's decision.
-        resampled: Name among the results of `bootstrap_metrics`; "" where the predictions do not give the metric.
+        resampled: Name among the metrics of `Answers`; "" where the predictions do not give the metric.
         open: Whether it judges the decisions between intents and out-of-scope, not the predicted labels.
     """
 
@@ -85,7 +85,7 @@ class RowResults:
     predictions: Mapping[int, Predictions]
     decisions: Mapping[int, Predictions]
     missing: tuple[int, ...]
-    _resampled: dict[tuple[tuple[int, ...], bool], dict[str, np.ndarray]] = field(default_factory=dict, repr=False)
+    _answers: dict[tuple[tuple[int, ...], bool], Answers | None] = field(default_factory=dict, repr=False)
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -118,10 +118,12 @@ class RowResults:
         return statistics.stdev(values) if len(values) > 1 else None
 
     def interval(self, metric: str) -> tuple[float, float] | None:
-        """95 % interval of the mean in percent, by bootstrap; `None` where the predictions do not give it."""
-        resampled = self.resampled(metric, tuple(self.samples(metric)))
-        mean = self.mean(metric)
-        return None if resampled is None or mean is None else interval(100 * resampled, mean)
+        """95 % interval of the mean in percent; `None` where the predictions do not give it."""
+        answers, mean = self.answers(metric, tuple(self.samples(metric))), self.mean(metric)
+        if answers is None or mean is None:
+            return None
+        low, high = answers.interval(METRICS[metric].resampled, mean / 100)
+        return 100 * low, 100 * high
 
     def samples(self, metric: str) -> Mapping[int, Predictions]:
         """Predictions that a metric judges, by seed; empty where the run folders do not hold them."""
@@ -131,19 +133,19 @@ class RowResults:
             return self.decisions if self.row.decision in _STORED_DECISIONS else {}
         return self.predictions
 
-    def resampled(self, metric: str, seeds: tuple[int, ...]) -> np.ndarray | None:
-        """The metric on resampled utterances and seeds, as a fraction.
+    def answers(self, metric: str, seeds: tuple[int, ...]) -> Answers | None:
+        """The answers that a metric judges.
 
         The folds of a cross-validation count as one seed that was tested on all utterances.
 
         Returns:
-            The values; `None` where there are none, or where seeds share only a part of their test utterances.
+            The answers; `None` where there are none, or where seeds share only a part of their test utterances.
         """
-        known = METRICS[metric]
-        if (seeds, known.open) not in self._resampled:
+        key = (seeds, METRICS[metric].open)
+        if key not in self._answers:
             samples = self.samples(metric)
-            self._resampled[seeds, known.open] = _resample([samples[seed] for seed in seeds])
-        return self._resampled[seeds, known.open].get(known.resampled)
+            self._answers[key] = _stack([samples[seed] for seed in seeds])
+        return self._answers[key]
 
 
 def read_row(jobs: Sequence[Job]) -> RowResults:
@@ -180,20 +182,16 @@ def compare(first: RowResults, second: RowResults, metric: str) -> Comparison | 
     """`second` minus `first` in percentage points, on the seeds and utterances that both have.
 
     Returns:
-        The comparison by paired bootstrap, for the accuracy of one seed with McNemar's p-value; `None` where the rows
-        have no seed in common or different test utterances.
+        The comparison; `None` where the rows have no seed in common or different test utterances.
     """
     one, other = first.samples(metric), second.samples(metric)
     seeds = tuple(seed for seed in one if seed in other)
-    before, after = first.resampled(metric, seeds), second.resampled(metric, seeds)
+    before, after = first.answers(metric, seeds), second.answers(metric, seeds)
     if before is None or after is None or not all(_same_samples(one[seed], other[seed]) for seed in seeds):
         return None
     means = [statistics.mean(part.by_seed(metric)[seed] for seed in seeds) for part in (first, second)]
-    bootstrap = paired_bootstrap(100 * before, 100 * after, means[1] - means[0])
-    if len(seeds) == 1 and METRICS[metric].resampled == "accuracy":
-        right = [np.array(part[seeds[0]].predicted) == np.array(part[seeds[0]].labels) for part in (one, other)]
-        return replace(bootstrap, p_value=mcnemar(*right), test="McNemar")
-    return bootstrap
+    found = before.compare(after, METRICS[metric].resampled, (means[1] - means[0]) / 100)
+    return replace(found, difference=means[1] - means[0], low=100 * found.low, high=100 * found.high)
 
 
 def _finished_at(folder: Path) -> datetime:
@@ -205,15 +203,15 @@ def _same_samples(first: Predictions, second: Predictions) -> bool:
     return (first.ids, first.labels, first.label_names) == (second.ids, second.labels, second.label_names)
 
 
-def _resample(parts: Sequence[Predictions]) -> dict[str, np.ndarray]:
+def _stack(parts: Sequence[Predictions]) -> Answers | None:
     parts = _joined_folds(parts)
     if not parts or not all(_same_samples(parts[0], part) for part in parts):
-        return {}
+        return None
     names = parts[0].label_names
     ids = {name: index for index, name in enumerate(names)}
     labels = np.array([ids[name] for name in parts[0].labels])
     predicted = np.array([[ids[name] for name in part.predicted] for part in parts])
-    return bootstrap_metrics(labels, predicted, len(names), out_of_scope=ids.get(OUT_OF_SCOPE_LABEL))
+    return Answers(labels, predicted, len(names), ids.get(OUT_OF_SCOPE_LABEL))
 
 
 def _joined_folds(parts: Sequence[Predictions]) -> Sequence[Predictions]:

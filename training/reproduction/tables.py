@@ -16,9 +16,10 @@ from .results import METRICS, RowResults, compare
 
 EXPLANATION = (
     "In percent, on {tested_on}. A cell holds the mean ± standard deviation over the seeds (n - 1), and in brackets "
-    "the 95 % interval of the mean, by bootstrap over test utterances and seeds. The interval is too narrow where a "
-    "few seeds differ much. Differences are paired: both rows are compared on the same utterances and seeds. p is "
-    "two-sided, from the paired bootstrap or, for the accuracy of one seed, from McNemar's exact test."
+    "the 95 % interval of the mean over test utterances and seeds. Differences are paired: both rows are compared on "
+    "the same utterances and seeds. p is two-sided. Intervals and p-values of several seeds are from the two-way "
+    "variance, seeds by utterances; of one seed from the bootstrap over utterances, and from McNemar's exact test for "
+    "a difference in accuracy. With one seed they say nothing about other seeds."
 )
 
 

@@ -31,6 +31,8 @@ def test_positions_are_sinusoids_from_one_and_nothing_where_there_is_no_step():
     torch.testing.assert_close(encoded[0], expected)
     torch.testing.assert_close(encoded[1, [0, 2]], torch.stack([two.sin(), two.cos()]))
     assert encoded[2].tolist() == [0, 0, 0, 0]
+    odd = sinusoidal_positions(torch.tensor([[0]]), 5)[0, 0]
+    torch.testing.assert_close(odd, torch.cat([expected, torch.zeros(1)]))
 
 
 def test_a_query_that_sees_nothing_reads_nothing():
@@ -74,6 +76,32 @@ def test_the_published_treatment_of_padding_does_not_depend_on_the_batch(text_mo
     model = build("mult", text_model, mask_padding=False)
     batch = make_batch()
     torch.testing.assert_close(model(**padded(batch, 2, 3, 4)).logits, model(**batch).logits, rtol=1e-4, atol=1e-5)
+
+
+def test_streams_stand_in_the_published_order(text_model):
+    model = build("mult", text_model)
+    assert list(model.cross_modal) == [
+        "text_from_audio", "text_from_video",
+        "audio_from_text", "audio_from_video",
+        "video_from_text", "video_from_audio",
+    ]  # fmt: skip
+    assert list(model.memories) == ["text", "audio", "video"]
+    only_video = build("mult", text_model, audio_feature_size=None)
+    assert list(only_video.memories) == ["text", "video"]
+
+
+def test_attention_is_dropped_by_what_is_read_and_not_in_the_memories(text_model):
+    def rates(**fields):
+        model = build("mult", text_model, text_attention_dropout=0.1, audio_attention_dropout=0.3, **fields)
+        parts = {**model.cross_modal, **{f"{name} memory": part for name, part in model.memories.items()}}
+        return {name: {layer.attention.dropout for layer in part.layers} for name, part in parts.items()}
+
+    for name, found in rates().items():
+        expected = {"text": 0.1, "video": 0.2, "audio": 0.3}.get(name.rpartition("_from_")[2], 0.0)
+        assert found == {expected}, name
+    assert rates(memory_attention_dropout=0.4)["text memory"] == {0.4}
+    before = rates(memory_attention_dropout=None)
+    assert (before["text memory"], before["video memory"]) == ({0.1}, {0.2})
 
 
 def test_heads_that_do_not_divide_the_size_are_refused(text_model):

@@ -79,17 +79,112 @@ def test_nt_xent_by_hand():
     assert nt_xent(first[:1], second[:1], 0.5).item() == pytest.approx(0.0, abs=1e-6)
 
 
-def test_the_prompt_reads_video_and_audio_and_words(text_model):
-    model = build("tcl_map", text_model)
-    batch = make_batch()
+def features_of(model, batch, **changes):
+    given = {**batch, **changes}
+    names = ("video_features", "video_attention_mask", "audio_features", "audio_attention_mask")
+    return model.read_features(batch["input_ids"], *(given[name] for name in names))
+
+
+def slots_of(batch):
+    """Mask of the sequence with its seven slots, and the places of the three of the prompt."""
     _, mask, slots = insert_slots(batch["input_ids"], batch["attention_mask"], 7, 4)
+    return mask.bool(), slots[:, :3]
+
+
+def literal_prompt(weights, context, frames, heads, layers):
+    """The published prompt of one utterance, step by step.
+
+    Args:
+        weights: Weights of the generator by name.
+        context: The context vectors, one per row.
+        frames: Real frames of `"video"` and `"audio"`, one per row.
+        heads, layers: Of the transformer.
+    """
+
+    def linear(name, values):
+        return values @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+    def norm(name, values):
+        centred = values - values.mean(-1, keepdim=True)
+        centred = centred / (centred.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()
+        return centred * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    def align(name, sequence, queries):
+        # A two-layer LSTM says to which step, or to none (the first), each frame belongs.
+        size = weights[f"{name}.alignment.lstm.weight_hh_l0"].shape[1]
+        lstm = torch.nn.LSTM(sequence.shape[1], size, num_layers=2).double()
+        lstm.load_state_dict({key: weights[f"{name}.alignment.lstm.{key}"] for key in lstm.state_dict()})
+        belongs = torch.softmax(lstm(sequence)[0], dim=-1)[:, 1:]
+        steps = torch.stack([(belongs[:, step, None] * sequence).sum(0) for step in range(size - 1)])
+        common, wanted = linear(f"{name}.step_projection", steps), linear(f"{name}.token_projection", queries)
+        mixed = []
+        for query in wanted:
+            cosines = torch.stack([query @ step / (query.norm() * step.norm()) for step in common])
+            weight = torch.softmax(weights[f"{name}.log_scale"].exp() * cosines, dim=0)
+            weight = torch.relu(linear(f"{name}.gate.0", weight))
+            mixed.append(torch.sigmoid(linear(f"{name}.gate.2", weight)) @ steps)
+        return torch.stack(mixed)
+
+    def positioned(values):
+        size = values.shape[1]
+        rates = [10000 ** (-index / (size // 2 - 1)) for index in range(size // 2)]
+        places = range(1, len(values) + 1)
+        rows = [[math.sin(place * r) for r in rates] + [math.cos(place * r) for r in rates] for place in places]
+        return math.sqrt(size) * values + torch.tensor(rows, dtype=values.dtype)
+
+    # 1. The context vectors choose among their own steps; what comes out chooses among the frames, and is dropped.
+    choosing = align("context_alignment", context, context)
+    read = {}
+    for name, sequence in frames.items():
+        read[name] = align(f"alignments.{name}", sequence, choosing)
+        for part, step in enumerate((norm, linear, norm)):
+            read[name] = step(f"projections.{name}.{part}", read[name])
+    # 2. The raw context vectors, projected, are the queries; video gives the keys, audio the values.
+    start = linear("context_projection.1", norm("context_projection.0", context))
+    states, keys, values = positioned(start), positioned(read["video"]), positioned(read["audio"])
+    for layer in range(layers):
+        prefix = f"transformer.layers.{layer}"
+        q, k, v = (
+            linear(f"{prefix}.attention.{name}_proj", norm(f"{prefix}.attention_norm", part)).chunk(heads, dim=-1)
+            for name, part in (("q", states), ("k", keys), ("v", values))
+        )
+        attended = []
+        for head in range(heads):
+            rows = []
+            for place in range(len(context)):  # the future is hidden
+                scores = k[head][: place + 1] @ q[head][place] / math.sqrt(q[head].shape[1])
+                rows.append(torch.softmax(scores, dim=0) @ v[head][: place + 1])
+            attended.append(torch.stack(rows))
+        states = states + linear(f"{prefix}.attention.output", torch.cat(attended, dim=-1))
+        inner = torch.relu(linear(f"{prefix}.feed_forward.0", norm(f"{prefix}.feed_forward_norm", states)))
+        states = states + linear(f"{prefix}.feed_forward.3", inner)
+    moved = linear("output.1", norm("output.0", norm("transformer.norm", states)))
+    return start + weights["scale"] * moved
+
+
+def test_the_prompt_is_the_published_one(text_model):
+    model = build("tcl_map", text_model, fusion_num_layers=2).double()
+    batch = make_batch()
+    mask, slots = slots_of(batch)
+    features = features_of(model, batch)
+    found = model.prompt_generator(torch.zeros(3, 12, 16).double(), mask, slots, features)
+    weights = {name: value.detach() for name, value in model.prompt_generator.state_dict().items()}
+    frames = {name: values[0, present[0]] for name, (values, present) in features.items()}
+    expected = literal_prompt(weights, weights["context"], frames, heads=2, layers=2)
+    torch.testing.assert_close(found[0], expected, rtol=1e-5, atol=1e-5)
+    # What the frames say is a good part of it.
+    assert (found[0] - found[2]).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("queries", ["context", "tokens"])
+def test_the_prompt_reads_video_and_audio_and_in_version_0_1_0_words(queries, text_model):
+    model = build("tcl_map", text_model, prompt_queries=queries)
+    batch = make_batch()
+    mask, slots = slots_of(batch)
     text = torch.randn(3, 12, 16)
 
     def prompt(text, **changes):
-        given = {**batch, **changes}
-        names = ("video_features", "video_attention_mask", "audio_features", "audio_attention_mask")
-        features = model.read_features(batch["input_ids"], *(given[name] for name in names))
-        return model.prompt_generator(text, mask.bool(), slots[:, :3], features)
+        return model.prompt_generator(text, mask, slots, features_of(model, batch, **changes))
 
     start = prompt(text)
     assert start.shape == (3, 3, 16)
@@ -102,4 +197,5 @@ def test_the_prompt_reads_video_and_audio_and_words(text_model):
     assert torch.equal(prompt(later), start)
     earlier = text.clone()
     earlier[:, 1] += 5
-    assert ((prompt(earlier) - start).abs().amax((1, 2)) > 0).tolist() == [True, True, False]
+    expected = [True, True, False] if queries == "tokens" else [False, False, False]
+    assert ((prompt(earlier) - start).abs().amax((1, 2)) > 0).tolist() == expected

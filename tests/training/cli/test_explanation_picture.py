@@ -24,10 +24,11 @@ def _fonts_of_matplotlib_alone(monkeypatch):
 
 def answer(text: str) -> dict:
     """An answer of the pipeline for a text without a clip."""
-    evidence = {"tokens": ["[CLS]", *text.split()], "video_anchors": [], "audio_anchors": []}
+    evidence = {"variants": [], "tokens": ["[CLS]", *text.split()], "video_anchors": [], "audio_anchors": []}
     intents = [{"label": "Praise", "score": 0.6}, {"label": "Taunt", "score": 0.4}]
     said = {"text": text, "modalities": ["text"], "explanation": {**evidence, "description_similarity": {}}}
-    return {"label": "Praise", "score": 0.6, "out_of_scope": False, "intents": intents, **said}
+    judged = {"label": "Praise", "score": 0.6, "verdict": "in_scope", "unfamiliar": None}
+    return {**judged, "intents": intents, **said}
 
 
 def drawn(text: str, path) -> np.ndarray:

@@ -14,13 +14,16 @@ from pathlib import Path
 
 import av
 import pytest
+import torch
 from PIL import Image
 
-from modeling_amess import AmessProcessor, IntentRecognitionPipeline
+from modeling_amess import AmessProcessor, IntentRecognitionPipeline, pipeline_amess
 from tests.modeling_amess.clips import COLOURS, write_clip
 from tests.modeling_amess.tiny import tiny_model, tiny_tokenizer
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
 from tests.training.tiny import make_sentence_encoder, make_text_model
+from training.cli import predict
+from training.cli.predict import readable
 
 from .command import PROJECT, amess
 
@@ -33,7 +36,8 @@ def test_a_clip_and_its_text_give_intents_and_reasons(capsys, model, clips):
     assert lines[1] == '"thanks a lot."'
     assert sorted(line.split()[0] for line in lines[2:6]) == ["Joke", "Taunt", "Thank", "UNK"]
     assert "without audio" in lines
-    assert any(line.startswith("video: ") and line.endswith(" s") for line in lines)
+    moves = lines[lines.index("how the answer moves:") + 1 :][:2]
+    assert [line.split()[:3] for line in moves] == [["words", "alone", moves[0].split()[2]], ["words", "+", "picture"]]
 
 
 def test_json_has_one_line_per_clip_and_the_text_beside_a_clip_is_used(capsys, model, clips):
@@ -256,10 +260,90 @@ def test_an_answer_below_the_threshold_says_so(capsys, clips, tmp_path):
     status, out, err = amess(capsys, *said)
     assert status == 0, err
     line = next(line for line in out.splitlines() if "out of scope" in line)
-    assert "99.0%" in line and "unsure" in line and "none of the intents" not in line
+    assert "99.0%" in line and "none of the intents" in line
     result = json.loads(amess(capsys, *said, "--json")[1])
     assert (result["out_of_scope"], result["out_of_scope_threshold"]) == (True, 0.99)
     assert f"{result['score']:.1%}" in line
+
+
+def result_of(**parts) -> dict:
+    """An answer of the pipeline as far as it is written for people."""
+    variants = [
+        {"modalities": ["text"], "label": "Praise", "score": 0.92},
+        {"modalities": ["text", "video"], "label": "Taunt", "score": 0.9997},
+    ]
+    anchor = {"token": "great", "time": 1.17}
+    anchors = [{**anchor, "times_uniform": 2.31}, {**anchor, "token": "oh", "times_uniform": 1.2}]
+    return {
+        "text": "oh, great.",
+        "label": "Taunt",
+        "score": 0.9997,
+        "verdict": "in_scope",
+        "unfamiliar": [],
+        "modalities": ["text", "video"],
+        "intents": [{"label": "Taunt", "score": 0.9997}, {"label": "Thank", "score": 0.0001}],
+        "explanation": {
+            "variants": variants,
+            "video_anchors": anchors,
+            "audio_anchors": [],
+            "description_similarity": {},
+        },
+    } | parts
+
+
+def test_evidence_comes_before_attention_and_nothing_is_certain():
+    lines = readable("clip.mp4", result_of()).splitlines()
+    assert lines.index("  how the answer moves:") < lines.index("  video, looked at most: great 1.17 s (2.3x)")
+    assert any("words alone" in line and "Praise" in line and "92.0%" in line for line in lines)
+    assert any(">99.9%" in line for line in lines) and any("<0.1%" in line for line in lines)
+    assert not any("100" in line for line in lines)
+
+
+def test_between_two_intents_it_is_unsure_and_not_out_of_scope():
+    unsure = {
+        "verdict": "unsure",
+        "unsure_between": ["Thank", "Praise"],
+        "score": 0.514,
+        "out_of_scope_threshold": 0.605,
+    }
+    out = readable("clip.mp4", result_of(**unsure))
+    assert "unsure: Thank or Praise (51.4% is below this model's threshold of 60.5%)" in out
+    assert "out of scope" not in out
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"unfamiliar": ["video"]}, ["picture is unlike", "drawn faces", "do not rely"]),
+        ({"unfamiliar": ["video"], "modalities": ["text"]}, ["picture is unlike", "left out"]),
+        ({"unfamiliar": ["video", "audio"]}, ["picture and the sound are unlike", "do not rely"]),
+    ],
+)
+def test_what_is_unfamiliar_is_said_above_the_answer(parts, words):
+    lines = readable("clip.mp4", result_of(**parts), "drawn faces").splitlines()
+    assert all(word in lines[2] for word in words), lines[2]
+    assert "unlike" not in readable("clip.mp4", result_of(unfamiliar=None))
+
+
+def test_choices_on_unfamiliar_are_those_of_the_pipeline_and_reach_it(capsys, clips, tmp_path):
+    assert predict.ON_UNFAMILIAR == pipeline_amess.ON_UNFAMILIAR
+    model = recognizer_model(known_clips="drawn faces")
+    far = {"video": torch.full((4, 16), 1e4)}
+    model.set_familiar_clips(far, far, 1.0)
+    model.save_pretrained(tmp_path)
+    recognizer_processor().save_pretrained(tmp_path)
+    said = ("predict", clips / "a.mp4", "--model", tmp_path)
+    out = amess(capsys, *said)[1]
+    assert "The picture is unlike the clips that this model was trained on, drawn faces" in out.splitlines()[2]
+    left_out = json.loads(amess(capsys, *said, "--on_unfamiliar", "leave_out", "--json")[1])
+    assert (left_out["unfamiliar"], left_out["modalities"]) == (["video"], ["text", "audio"])
+    assert json.loads(amess(capsys, *said, "--on_unfamiliar", "ignore", "--json")[1])["unfamiliar"] is None
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_input_is_refused_before_a_model_is_loaded(capsys, model, text):
+    status, out, err = amess(capsys, "predict", "--text", text, "--model", model)
+    assert (status, out) == (1, "") and "empty" in err
 
 
 def test_a_coverage_names_the_set_and_is_refused_where_no_model_can_keep_it(capsys, model, tmp_path):

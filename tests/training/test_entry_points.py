@@ -1,0 +1,165 @@
+# Copyright 2026 The A-MESS for Hugging Face authors.
+# SPDX-License-Identifier: Apache-2.0
+"""How every command begins and ends: without its packages, interrupted while it imports, interrupted at work."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from dataset_scripts.requirements import extra_with, requirements
+from tests import documented_commands
+
+from . import tiny
+
+
+FOLDERS = ("training", "dataset_scripts", "benchmarks", "space")
+# Rendering has no entry of this list: its text is part of the stamp of the sample's features.
+OTHERS = {"dataset_scripts/sample/clips.py"}
+FILES = sorted(
+    str(file.relative_to(tiny.ROOT))
+    for folder in FOLDERS
+    for file in (tiny.ROOT / folder).rglob("*.py")
+    if '__name__ == "__main__"' in file.read_text(encoding="utf-8")
+)
+# Measurements begin without reading a word; that they begin as the others do is shown by their source.
+ENTRIES = [file for file in FILES if file not in OTHERS and not file.startswith("benchmarks/")]
+# Runs an entry as its user does, after a module finder of the test's has taken its place.
+START = """
+import json, os, runpy, signal, sys
+file, finder, *words = sys.argv[1:]
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        %s
+sys.meta_path.insert(0, Finder())
+sys.argv = [file, *words]
+if file.startswith("space/"):
+    sys.path.insert(0, "space")
+    runpy.run_path(file, run_name="__main__")
+else:
+    runpy.run_module(file.removesuffix(".py").replace("/", "."), run_name="__main__", alter_sys=True)
+"""
+HIDE = """if name.partition('.')[0] in json.loads(finder):
+            raise ModuleNotFoundError(f'No module named {name!r}', name=name)"""
+INTERRUPT = "if name == finder: os.kill(os.getpid(), int(os.environ['SIGNAL_OF_THE_TEST']))"
+# Most entries import their libraries before they read a word. `amess --help` does without.
+WORDS = {
+    "training/cli/main.py": ["extract", ".", "--output", "nowhere"],
+    "dataset_scripts/extract_features.py": [".", "--output", "nowhere"],
+    "dataset_scripts/describe_labels.py": ["--labels", "A", "--output", "nowhere.json", "--model", "nope", "--local"],
+}
+# It needs no extra: torch and transformers run the model.
+PLAIN = "dataset_scripts/describe_labels.py"
+HELP = ["--help"]
+
+
+def start(action, file, argument, words, **variables):
+    return subprocess.run(
+        [sys.executable, "-c", START % action, file, argument, *words],
+        env=tiny.environment(**variables),
+        cwd=tiny.ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        timeout=120,
+    )
+
+
+def test_every_documented_command_is_an_entry():
+    """The lists above come from the files; this one from the pages."""
+    documented = {
+        match[1].replace(".", "/") + ".py"
+        for page in documented_commands.PROJECT.rglob("*.md")
+        for match in re.finditer(r"python -m ((?:training|dataset_scripts|benchmarks)[\w.]*)", page.read_text("utf-8"))
+    }
+    assert documented and documented <= {*FILES, *(file.removesuffix(".py") + "/__main__.py" for file in FILES)}
+    assert set(FILES) >= OTHERS
+
+
+@pytest.mark.parametrize("file", sorted({*FILES} - OTHERS))
+def test_an_entry_begins_by_handing_over(file):
+    """Before its imports, so that the one mechanism covers them, too."""
+    source = (tiny.ROOT / file).read_text(encoding="utf-8")
+    before = source[: source.index("    run_command(")]
+    imported = set(re.findall(r"^ *(?:from|import) (\S+)", before, flags=re.MULTILINE))
+    assert imported <= {"__future__", "dataset_scripts.errors"}
+    assert source.count('__name__ == "__main__"') - (file == "space/app.py") == 1
+
+
+@pytest.fixture(scope="session")
+def hidden():
+    """Modules that `pip install amess-hf` without an extra does not bring, of all that are installed here."""
+    waiting, plain = ["torch", "transformers"], set()
+    while waiting:
+        name = waiting.pop().lower().replace("_", "-")
+        if name in plain:
+            continue
+        plain.add(name)
+        try:
+            required = importlib.metadata.requires(name) or ()
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        waiting += [re.match(r"[A-Za-z0-9._-]+", line)[0] for line in required if "extra ==" not in line]
+    modules = importlib.metadata.packages_distributions()
+    ours = {*FOLDERS, "modeling_amess"}
+    return json.dumps(
+        [
+            module
+            for module, names in modules.items()
+            if module not in ours and not plain & {name.lower().replace("_", "-") for name in names}
+        ]
+    )
+
+
+@pytest.mark.parametrize("file", ENTRIES)
+def test_without_the_extras_a_command_names_the_one_to_install(file, hidden):
+    ended = start(HIDE, file, hidden, WORDS.get(file, HELP))
+    output = ended.stdout + ended.stderr
+    assert "Traceback" not in output, output
+    assert ended.returncode in (1, 2)
+    if file == PLAIN:
+        assert "nope" in output
+        return
+    module = re.search(r"The package (\S+) is not installed", output)[1]
+    assert re.search(r'pip install "amess-hf\[\w+\]"', output), output
+    assert json.loads(hidden) and module not in ("torch", "transformers")
+
+
+def test_each_package_of_an_extra_is_found_by_its_modules():
+    extras, modules = requirements(), importlib.metadata.packages_distributions()
+    wanted = {name.lower() for extra, names in extras.items() if extra for name in names}
+    tried = set()
+    for module, distributions in modules.items():
+        for name in {name.lower().replace("_", "-") for name in distributions} & wanted:
+            if module.startswith("_") or len(set(distributions)) > 1:
+                continue
+            tried.add(name)
+            assert extra_with(module, extras)[1] is not None, (module, name)
+    assert {"accelerate", "scikit-learn", "pyyaml", "av"} <= tried
+
+
+def imported_by(file):
+    """A library that the entry imports late: the others may have a part of it already."""
+    return "gradio" if file.startswith("space/") else "torch"
+
+
+@pytest.mark.parametrize("file", ENTRIES)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_while_a_command_imports_its_libraries_ends_it_in_words(file, number):
+    ended = start(INTERRUPT, file, imported_by(file), WORDS.get(file, HELP), SIGNAL_OF_THE_TEST=str(int(number)))
+    assert (ended.returncode, ended.stdout) == (128 + number, "")
+    assert re.fullmatch(r"\nInterrupted.* The same command .*\n", ended.stderr)
+    assert "nothing was changed" in ended.stderr or file == PLAIN
+
+
+@pytest.mark.parametrize("library", ["numpy", "transformers", "datasets", "accelerate"])
+def test_the_moment_does_not_matter(library):
+    ended = start(INTERRUPT, "training/train.py", library, [], SIGNAL_OF_THE_TEST=str(int(signal.SIGINT)))
+    assert ended.returncode == 130 and "Traceback" not in ended.stderr and "Interrupted" in ended.stderr
