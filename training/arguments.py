@@ -19,6 +19,7 @@ import yaml
 
 from dataset_scripts.errors import UserError
 from dataset_scripts.registry import DATASETS, SCOPES
+from dataset_scripts.user_text import UserTextError, read_user_text
 
 from .models import BASELINES, MODELS
 
@@ -100,6 +101,11 @@ def _unchanged(value: Any) -> Any:
 
 def _sampling_strategy(bucket_by_length: Any) -> str:
     return "group_by_length" if _typed("bucket_by_length", bucket_by_length, bool) else "random"
+
+
+def _joined(value: Any) -> Any:
+    """Join a list, as presets may have it, by commas."""
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
 @dataclass
@@ -232,6 +238,33 @@ class TrainingSettings:
     )
     attn_implementation: str | None = setting(None, "sdpa or eager. null: the library's choice.", Role.PLACE)
 
+    modality_dropout: float = setting(
+        0.0,
+        "Probability that a training utterance loses a modality, drawn anew every epoch; one modality always stays. "
+        "For models that must do without a modality in use.",
+        Role.METHOD,
+        least=0,
+        below=1,
+    )
+    dropped_modalities: str = setting(
+        "video,audio", "Modalities that modality_dropout drops: any of text, video, audio.", Role.METHOD
+    )
+    class_weights: str | None = setting(
+        None,
+        "Weights of the intents in the cross-entropy. balanced: rare intents count more, so that all count the same. "
+        'Or weights by intent, "{Taunt: 2}"; the others have 1. null: every utterance counts the same.',
+        Role.METHOD,
+    )
+    label_smoothing_factor: float = setting(
+        0.0, "Share of each target that is spread evenly over all intents.", Role.METHOD, least=0, below=1
+    )
+    soft_labels: str | None = setting(
+        None,
+        "Column of the training split with one probability per intent, in the order of the labels: votes of "
+        "annotators, or the answers of another model. The cross-entropy uses them in place of the labels.",
+        Role.METHOD,
+    )
+
     seed: int = setting(
         0,
         "Seed of new weights, order of the data, dropout and the draw of shots.",
@@ -354,6 +387,7 @@ class TrainingSettings:
             _check_value(item.name, value, item.metadata["choices"], item.metadata["bounds"])
             setattr(self, item.name, value)
         self.modalities = ",".join(self.modality_names)
+        self.dropped_modalities = ",".join(_modalities("dropped_modalities", self.dropped_modalities))
         for conflict in (*self._data_conflicts(), *self._method_conflicts()):
             raise SettingsError(conflict)
 
@@ -389,6 +423,21 @@ class TrainingSettings:
         for name in ("context_utterances", "train_on_descriptions"):
             if getattr(self, name) and "text" not in self.modality_names:
                 yield f"{name} adds text, but modalities={self.modalities} has none: add text to --modalities."
+        dropped = [name for name in self.dropped_modalities.split(",") if name in self.modality_names]
+        if self.modality_dropout and (not dropped or len(self.modality_names) < 2):
+            yield (
+                f"modality_dropout has nothing to drop: the run reads {self.modalities}, and dropped_modalities is "
+                f"{self.dropped_modalities}. Give two modalities or more, one of which may be dropped."
+            )
+        if self.model in SENTENCE_METHODS:
+            for name in ("modality_dropout", "class_weights", "label_smoothing_factor", "soft_labels"):
+                if getattr(self, name):
+                    yield f"{name} is for models that train.py trains, not for model={self.model}: leave it out."
+        if self.soft_labels is not None and (self.held_out_intents is not None or self.out_of_scope != "class"):
+            yield (
+                f"soft_labels={self.soft_labels} has a probability for every label, and out_of_scope="
+                f"{self.out_of_scope} leaves labels out: use --out_of_scope class without held_out_intents."
+            )
         if self.model in SENTENCE_METHODS and (self.modality_names != ("text",) or self.model_config):
             yield f"model={self.model} reads text alone and has no config: add --modalities text --model_config {{}}."
         if self.push_to_hub and self.hub_model_id is None:
@@ -413,16 +462,7 @@ class TrainingSettings:
     @property
     def modality_names(self) -> tuple[str, ...]:
         """Chosen modalities, in the fixed order text, video, audio."""
-        chosen = [name.strip() for name in self.modalities.split(",") if name.strip()]
-        for name in chosen:
-            if name not in MODALITIES:
-                raise SettingsError(
-                    f"modalities={self.modalities!r} holds {name!r}, which is not one of {', '.join(MODALITIES)}."
-                    f"{_nearest(name, MODALITIES)}"
-                )
-        if not chosen:
-            raise SettingsError(f"modalities is empty: give at least one of {', '.join(MODALITIES)}.")
-        return tuple(name for name in MODALITIES if name in chosen)
+        return _modalities("modalities", self.modalities)
 
     @property
     def run_folder(self) -> Path:
@@ -430,6 +470,20 @@ class TrainingSettings:
         # The name of `.` and `..` is that of the folder they mean.
         name = Path(self.dataset).name if self.dataset in DATASETS else Path(self.dataset).resolve().name
         return Path(self.output_dir or f"runs/{name or 'data'}-{self.model}")
+
+
+def _modalities(setting_name: str, text: str) -> tuple[str, ...]:
+    """Read modalities, joined by commas, into the fixed order text, video, audio."""
+    chosen = [name.strip() for name in text.split(",") if name.strip()]
+    for name in chosen:
+        if name not in MODALITIES:
+            raise SettingsError(
+                f"{setting_name}={text!r} holds {name!r}, which is not one of {', '.join(MODALITIES)}."
+                f"{_nearest(name, MODALITIES)}"
+            )
+    if not chosen:
+        raise SettingsError(f"{setting_name} is empty: give at least one of {', '.join(MODALITIES)}.")
+    return tuple(name for name in MODALITIES if name in chosen)
 
 
 # Settings with an older name: old name -> today's name, and a conversion of the old value.
@@ -451,7 +505,14 @@ SETTING_NAMES = tuple(item.name for item in fields(TrainingSettings))
 _HINTS = typing.get_type_hints(TrainingSettings)
 # Values of presets and Python code that mean a value of the setting's own type.
 _OTHER_FORMS: dict[str, Callable[[Any], Any]] = {
-    "modalities": lambda value: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value,
+    "modalities": _joined,
+    "dropped_modalities": _joined,
+    # A preset may hold the weights as a mapping.
+    "class_weights": lambda value: (
+        str(yaml.safe_dump(dict(value), default_flow_style=True, width=10**6)).strip()
+        if isinstance(value, Mapping)
+        else value
+    ),
     "resume_from_checkpoint": lambda value: str(value).lower() if isinstance(value, bool) else value,
     "mixed_precision": lambda value: "no" if value is False else value,  # YAML 1.1 reads an unquoted `no` as false
 }
@@ -532,7 +593,9 @@ def read_preset(path: Path) -> dict[str, Any]:
         SettingsError: Invalid YAML or an unknown key. The message names the file.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = yaml.safe_load(read_user_text(path)) or {}
+    except UserTextError as error:
+        raise SettingsError(str(error)) from None
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(values, dict):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
@@ -23,12 +23,18 @@ from .arguments import SettingsError, TrainingSettings
 from .batch_sampler import BucketBatchSampler
 from .feature_source import is_extraction
 from .label_scope import LabelScope
+from .losses import SOFT_LABELS
 from .split_checks import checked_splits, feature_size, frame_counts
 
+
+if TYPE_CHECKING:
+    from .missing_modalities import DroppedRows
 
 # In the order in which their labels and features are compared.
 RUN_SPLITS = ("train", "validation", "test")
 DIALOGUE_COLUMNS = ("dialogue_id", "utterance_id")
+# Probabilities may be rounded to three digits.
+_ROUNDING = 0.01
 
 
 def dialogue_contexts(
@@ -87,6 +93,8 @@ class DescribedRows(Dataset[dict[str, Any]]):
         for label, name in enumerate(rows.label_names):
             for number, text in enumerate(descriptions.get(name, ())):
                 row = {"id": f"description-{label}-{number}", "text": text, "label": label}
+                if rows.soft_labels is not None:
+                    row[SOFT_LABELS] = np.eye(len(rows.label_names), dtype=np.float32)[label]
                 if rows.contexts is not None:
                     row["context"] = []
                 for feature in rows.feature_names:
@@ -124,9 +132,10 @@ class IntentRows(Dataset[dict[str, Any]]):
         scope: Labels of the model; by default all labels of the data set.
         context_utterances: Largest number of previous utterances of the same dialogue and split that a row has as
             `context`, whether they are among `indices` or not; 0 for rows without `context`.
+        soft_labels: Column with the probabilities of each row's labels, which the rows then have as `soft_labels`.
 
     Raises:
-        SettingsError: The split lacks a column.
+        SettingsError: The split lacks a column, or a row's soft labels are no probabilities of the labels.
     """
 
     def __init__(
@@ -136,6 +145,7 @@ class IntentRows(Dataset[dict[str, Any]]):
         indices: Sequence[int] | None = None,
         scope: LabelScope | None = None,
         context_utterances: int = 0,
+        soft_labels: str | None = None,
     ):
         self.modalities = tuple(modalities)
         self.feature_names = [f"{name}_features" for name in ("video", "audio") if name in self.modalities]
@@ -148,6 +158,10 @@ class IntentRows(Dataset[dict[str, Any]]):
         names = split.features["label"].names
         self.scope = scope or LabelScope(tuple(names), tuple(range(len(names))), None)
         self.label_names = list(self.scope.label_names)
+        self.soft_labels: np.ndarray | None = None
+        if soft_labels is not None:
+            in_order = np.argsort(self.scope.label_ids)
+            self.soft_labels = read_soft_labels(split, soft_labels)[:, in_order]
         self.contexts: list[list[str]] | None = None
         if context_utterances:
             # The planted benchmark has no dialogues.
@@ -185,6 +199,7 @@ class IntentRows(Dataset[dict[str, Any]]):
             "text": str(row["text"]) if "text" in self.modalities else "",
             "label": self.scope.model_id(int(row["label"])),
             **({} if self.contexts is None else {"context": self.contexts[position]}),
+            **({} if self.soft_labels is None else {SOFT_LABELS: self.soft_labels[position]}),
             **{name: self._frames(name, row[name]) for name in self.feature_names},
         }
 
@@ -246,6 +261,48 @@ class IntentRows(Dataset[dict[str, Any]]):
     def feature_sizes(self) -> dict[str, int | None]:
         """Return `video_feature_size` and `audio_feature_size`; `None` for a modality that is left out."""
         return {f"{name}_feature_size": self.sizes.get(f"{name}_features") for name in ("video", "audio")}
+
+
+def read_soft_labels(split: Any, column: str) -> np.ndarray:
+    """Read a column with one probability per label.
+
+    Args:
+        split: Split of a data set, with `label`.
+        column: Name of the column, lists of numbers in the order of the label ids.
+
+    Returns:
+        Probabilities `(rows, labels)`, float32.
+
+    Raises:
+        SettingsError: There is no such column, or a row's list is of another length, or no probabilities.
+    """
+    if isinstance(split, PlantedDataset) or column not in split.column_names:
+        known = "" if isinstance(split, PlantedDataset) else f" (its columns: {', '.join(split.column_names)})"
+        raise SettingsError(
+            f"The training split has no column {column!r} for soft_labels{known}: add one to the data set, with one "
+            "probability per label."
+        )
+    names = split.features["label"].names
+    rows = split.select_columns([column]).with_format(None)[column][:]
+    ids = split.select_columns(["id"]).with_format(None)["id"][:] if "id" in split.column_names else range(len(rows))
+    probabilities = np.zeros((len(rows), len(names)), np.float32)
+    for index, (name, row) in enumerate(zip(ids, rows, strict=True)):
+        try:
+            values = np.asarray(row, dtype=np.float64)
+        except (TypeError, ValueError):
+            values = np.zeros(0)
+        if values.shape != (len(names),):
+            raise SettingsError(
+                f"soft_labels: utterance {name!r} has {str(row)[:60]!r} in the column {column!r}, but {len(names)} "
+                f"numbers are needed, the probabilities of {', '.join(names)} in this order. Correct the data set."
+            )
+        if not np.isfinite(values).all() or (values < 0).any() or abs(values.sum() - 1) > _ROUNDING:
+            raise SettingsError(
+                f"soft_labels: the numbers of utterance {name!r} in the column {column!r} are no probabilities: they "
+                f"must be at least 0 and add up to 1, and they add up to {values.sum():.4g}. Correct the data set."
+            )
+        probabilities[index] = values / values.sum()
+    return probabilities
 
 
 def load_splits(settings: TrainingSettings) -> dict[str, Any]:
@@ -379,11 +436,14 @@ class IntentCollator:
         if "context" in rows[0]:
             parts["context"] = [row["context"] for row in rows]
         batch = self.processor(text=[row["text"] for row in rows], return_tensors="pt", **parts)
-        return {**batch, "labels": torch.tensor([row["label"] for row in rows])}
+        batch = {**batch, "labels": torch.tensor([row["label"] for row in rows])}
+        if SOFT_LABELS in rows[0]:
+            batch[SOFT_LABELS] = torch.as_tensor(np.stack([row[SOFT_LABELS] for row in rows]))
+        return batch
 
 
 def create_train_loader(
-    rows: IntentRows | DescribedRows,
+    rows: IntentRows | DescribedRows | DroppedRows,
     collator: IntentCollator,
     lengths: np.ndarray | None,
     settings: TrainingSettings,

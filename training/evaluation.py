@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 from accelerate import Accelerator
+from scipy.special import log_softmax
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -20,6 +21,7 @@ from dataset_scripts.planted import planted_accuracies
 
 from .calibration import scaled_probabilities
 from .data import IntentCollator, IntentRows
+from .losses import SOFT_LABELS
 from .metrics.intent_classification.classification_scores import intent_classification
 
 
@@ -30,7 +32,8 @@ class Evaluation:
     Attributes:
         logits (`(rows, labels)`): Logits, float32.
         labels (`(rows,)`): Gold label ids; the number of labels for a row out of scope without a label of the model.
-        metrics: Result of the `intent_classification` metric, with `per_class`, over the rows with a label.
+        metrics: Result of the `intent_classification` metric, with `per_class`, and the cross-entropy as `loss`, over
+            the rows with a label.
         planted: Result of `planted_accuracies` on the planted benchmark; else `None`.
         representations (`(rows, size)`): Inputs of the classifier; `None` unless the caller wants them.
         description_similarity (`(rows, labels)`): Similarity to the descriptions, where the model returns it.
@@ -77,6 +80,18 @@ def prediction_columns(rows: IntentRows, evaluation: Evaluation, temperature: fl
         "prediction": names[evaluation.predictions].tolist(),
         "scores": pa.array(scores.astype(np.float32).tolist(), pa.list_(pa.float32())),
     }
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Compute the mean cross-entropy of a split, without weights, smoothing or contrastive terms.
+
+    It is the same for every setting of the loss, so that runs can be compared, and depends on no batch.
+
+    Args:
+        logits: Logits `(rows, labels)`.
+        labels: Gold label ids `(rows,)`.
+    """
+    return -float(log_softmax(logits.astype(np.float64), axis=-1)[np.arange(len(labels)), labels].mean())
 
 
 class Evaluator:
@@ -132,6 +147,7 @@ class Evaluator:
             for batch in self.loader:
                 raise_held()
                 results = {"labels": batch.pop("labels")}
+                batch.pop(SOFT_LABELS, None)  # of training rows
                 output = model(**batch)
                 results["logits"] = output.logits.float()
                 if with_representations:
@@ -152,4 +168,5 @@ class Evaluator:
             names = np.asarray(self.label_names)
             planted = planted_accuracies(names[labels].tolist(), names[predictions].tolist())
         metrics = intent_classification(predictions, labels, self.label_names)
+        metrics["loss"] = cross_entropy(whole["logits"][known], labels)
         return Evaluation(metrics=metrics, planted=planted, **whole)

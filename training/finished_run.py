@@ -47,7 +47,13 @@ CONFUSION_FILE, INTENTS_FILE = "confusion_matrix.png", "intents.png"
 MARKER_FILE = ".amess-run.json"
 # Key of the mark: the files of `RUN_FILES` that runs wrote in the folder, with the fingerprints of a card.
 _WRITTEN = "written"
-RUN_FILES = (SETTINGS_FILE, METRICS_FILE, PREDICTIONS_FILE, LOG_FILE, CARD_FILE, CONFUSION_FILE, INTENTS_FILE)
+# Results without some modalities, and by the modalities that utterances need (`python -m training.reproduce --run`).
+MISSING_FILE, MISSING_PICTURE = "missing.json", "missing.png"
+MISSING_TABLE, MISSING_CSV, DEBIASED_TABLE = "missing.md", "missing.csv", "debiased.md"
+RUN_FILES = (
+    *(SETTINGS_FILE, METRICS_FILE, PREDICTIONS_FILE, LOG_FILE, CARD_FILE, CONFUSION_FILE, INTENTS_FILE),
+    *(MISSING_FILE, MISSING_PICTURE, MISSING_TABLE, MISSING_CSV, DEBIASED_TABLE),
+)
 
 
 class UnfinishedRunError(UserError):
@@ -308,6 +314,23 @@ def read_predictions(folder: Path) -> Predictions:
     return _predictions(table.filter(known), "prediction", names)
 
 
+def read_probabilities(folder: Path) -> tuple[np.ndarray, np.ndarray, float]:
+    """Read the probabilities of a run on its test split; utterances without one of the model's labels are left out.
+
+    Returns:
+        Probabilities `(utterances, labels)`, gold label ids `(utterances,)`, and the temperature of the probabilities
+        (1 for a run of an earlier version).
+
+    Raises:
+        UnfinishedRunError: The folder has no predictions.
+    """
+    table, names = _read_table(folder)
+    ids = {name: index for index, name in enumerate(names)}
+    labels = np.array([ids.get(name, -1) for name in table["label"].to_pylist()])
+    probabilities = np.array(table["scores"].to_pylist(), dtype=np.float64)
+    return probabilities[labels >= 0], labels[labels >= 0], json.loads(table.schema.metadata.get(b"temperature", b"1"))
+
+
 def read_decisions(folder: Path) -> Predictions | None:
     """Read the decisions between intents and out of scope, for all utterances; `None` for a run without any.
 
@@ -368,19 +391,19 @@ def write_card_text(folder: Path, text: str) -> bool:
     return True
 
 
-def write_picture(folder: Path, name: str, draw: Callable[[Path], None]) -> None:
-    """Write a picture of a run's results.
+def write_result(folder: Path, name: str, write: Callable[[Path], Any]) -> None:
+    """Write a picture or a table of a run's results.
 
     Args:
         folder: Run folder.
         name: One of `RUN_FILES`.
-        draw: Function that draws the picture into a file.
+        write: Function that draws or writes the content into a file.
 
     Raises:
         ForeignFileError: The user has a file of this name there.
     """
     with replacing(folder / name) as partial:
-        draw(partial)
+        write(partial)
         claim(folder, name)
 
 

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from accelerate import Accelerator
 from accelerate.data_loader import DataLoaderShard
 from accelerate.optimizer import AcceleratedOptimizer
@@ -23,7 +22,6 @@ from huggingface_hub import snapshot_download
 from torch import nn
 from tqdm.auto import tqdm
 from transformers import CONFIG_NAME
-from transformers.utils.generic import ModelOutput
 
 from dataset_scripts.errors import UserError
 from modeling_amess import __version__
@@ -36,6 +34,8 @@ from .data import DescribedRows, IntentCollator, IntentRows, create_train_loader
 from .evaluation import Evaluator
 from .feature_source import FeatureSource, feature_source
 from .finished_run import LOG_FILE, TRACKER_FOLDER, read_metrics
+from .losses import LossFunction, loss_of_settings
+from .missing_modalities import DroppedRows
 from .model_setup import (
     create_model,
     create_processor,
@@ -54,9 +54,6 @@ from .run_folder import RunFolder, TrainingLog, on_main_process, result_settings
 _SAMPLED_ROWS = 1000
 # Files of a pretrained model that a run reads: weights, configurations, vocabularies.
 _MODEL_FILES = (".safetensors", ".bin", ".json", ".txt", ".model")
-
-# Losses of a batch: `loss`, which is trained on, and its parts.
-LossFunction = Callable[[nn.Module, Mapping[str, torch.Tensor]], ModelOutput]
 
 
 @dataclass
@@ -102,12 +99,6 @@ class Run:
             self.log.start(__version__)
 
 
-def model_loss(model: nn.Module, batch: Mapping[str, torch.Tensor]) -> ModelOutput:
-    """Compute the model's own loss of a batch."""
-    output: ModelOutput = model(**batch)
-    return output
-
-
 def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFolder) -> Run:
     """Load data and model, have the Accelerator prepare them, and restore the checkpoint if there is one.
 
@@ -148,7 +139,12 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
         descriptions = read_label_descriptions(settings, rows["train"].label_names, source.described_as)
         train_rows = DescribedRows(rows["train"], descriptions)
         train_lengths = text_lengths(train_rows, processor)
-    loader, sampler = create_train_loader(train_rows, collator, train_lengths, settings, accelerator)
+    loss_fn = loss_of_settings(settings, rows["train"].label_names, train_rows.column("label") or ())
+    dropped = settings.dropped_modalities.split(",")
+    batch_rows = DroppedRows(train_rows, settings.modality_dropout, dropped, settings.seed)
+    loader, sampler = create_train_loader(
+        batch_rows if settings.modality_dropout else train_rows, collator, train_lengths, settings, accelerator
+    )
     evaluated = ["validation", "test", *(["train"] if rows["train"].scope.out_of_scope_id is not None else [])]
     evaluators = {
         name: Evaluator(rows[name], collator, lengths[name], settings.per_device_eval_batch_size, accelerator)
@@ -159,9 +155,8 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     total_steps = settings.num_train_epochs * sampler.num_steps
     if settings.max_steps is not None:
         total_steps = min(total_steps, settings.max_steps)
-    loss_fn: LossFunction = model_loss
     if settings.out_of_scope == "outlier_exposure":
-        loss_fn = partial(exposed_loss, weight=settings.outlier_exposure_weight)
+        loss_fn = partial(exposed_loss, weight=settings.outlier_exposure_weight, loss_fn=loss_fn)
     # Parameters are grouped by name, so this comes before `prepare`, which wraps the model and changes the names.
     optimizer = create_optimizer(model, model.new_parameter_names(), settings)
     scheduler = create_scheduler(optimizer, total_steps, settings)
@@ -294,6 +289,7 @@ def rows_fingerprint(rows: IntentRows) -> str:
     changes by epoch are drawn, not read.
     """
     columns = [json.dumps(rows.column(name), default=str).encode() for name in ("id", "text", "label", "context")]
+    columns += [] if rows.soft_labels is None else [np.ascontiguousarray(rows.soft_labels).tobytes()]
     step = -(-len(rows) // _SAMPLED_ROWS)
     sampled = range(0, len(rows), max(step, 1)) if rows.feature_names and not rows.changes_by_epoch else ()
 

@@ -10,6 +10,10 @@
     python -m training.reproduce --figure 5 --dataset sample                               # plane of the descriptions
     python -m training.reproduce --figure shots --dataset mintrec --data_dir data/mintrec --seeds 0 1 2 3 4
     python -m training.reproduce --run runs/sample-amess                                   # confusions of a run
+    python -m training.reproduce --table missing --dataset planted --data_dir data/mintrec # no sound, noise, ...
+    python -m training.reproduce --run runs/sample-amess --missing                         # the same for one run
+    python -m training.reproduce --table debiased --dataset mintrec --data_dir data/mintrec --debiased text_takes_over
+    python -m training.reproduce --run runs/mintrec-amess --debiased text_takes_over       # the same for one run
 
 Some tables have a data set and settings of their own:
 
@@ -45,9 +49,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from dataset_scripts.errors import UserError
 from dataset_scripts.registry import DATASETS
-from training.arguments import SettingsError
-from training.finished_run import CONFUSION_FILE, INTENTS_FILE, UnfinishedRunError, read_predictions, write_picture
+from training.finished_run import (
+    CONFUSION_FILE,
+    DEBIASED_TABLE,
+    INTENTS_FILE,
+    MISSING_CSV,
+    MISSING_PICTURE,
+    MISSING_TABLE,
+    read_predictions,
+    write_result,
+)
+from training.reproduction.debiased import WHERE, Annotations, debiased_table, read_annotations, results_of_run
 from training.reproduction.experiments import (
     ENCODERS,
     EXPERIMENTS,
@@ -79,9 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.run is not None:
-            describe_run(options.run)
+            describe_run(options.run, options.missing, options.debiased)
             return 0
         experiment = choose_reference(choose_rows(find_experiment(options), options.rows), options.reference)
+        annotations = read_ids(experiment, options)
         overrides = tuple(word for pair in options.settings for word in split_setting(pair))
         if options.page is not None:
             read_reading(options.page)  # A page that cannot be written is refused before the training.
@@ -105,8 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"Interrupted: {finished} of {len(runs)} runs are finished in {options.output}. The same command goes "
                 "on, with runs from their newest checkpoints."
             ) from None
-        write_results(experiment, jobs, options.output, options.page, shown_command(parser, options))
-    except (OtherRunError, SettingsError, UnfinishedRunError, ValueError) as error:
+        write_results(experiment, jobs, options.output, options.page, shown_command(parser, options), annotations)
+    except (OtherRunError, UserError, ValueError) as error:
         parser.exit(2, f"{error}\n")
     if failed:
         print(f"{len(failed)} of {len(runs)} runs failed; the table has gaps:", file=sys.stderr)
@@ -135,6 +150,15 @@ def create_parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--rows", nargs="+", help="only these rows")
     parser.add_argument("--reference", metavar="ROW", help="compare all rows with this row, or curve of a figure")
+    parser.add_argument(
+        "--missing", action="store_true", help="for --run: test without some modalities, and with noise"
+    )
+    parser.add_argument(
+        "--debiased",
+        type=Path,
+        metavar="DIR",
+        help='for --table debiased and --run: folder with the ids of "Text Takes Over" (MIntRec/debiased_test.tsv)',
+    )
     parser.add_argument("--jobs", type=int, default=1, help="number of runs side by side")
     parser.add_argument("--output", type=Path, default=Path("runs/reproduce"), help="folder of the runs and results")
     parser.add_argument(
@@ -198,15 +222,32 @@ def split_setting(pair: str) -> tuple[str, str]:
 def shown_command(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
     """The command that makes the table, without options that say where and how it runs."""
     words = ["python", "-m", "training.reproduce"]
-    for name in ("table", "figure", "experiment", "dataset", "preset", "data_dir", "rows", "reference", "settings"):
+    for name in (
+        "table",
+        "figure",
+        "experiment",
+        "dataset",
+        "preset",
+        "data_dir",
+        "debiased",
+        "rows",
+        "reference",
+        "settings",
+    ):
         value = getattr(options, name)
+        value = str(value) if isinstance(value, Path) else value
         if value != parser.get_default(name):
             words += [f"--{name}", *(value if isinstance(value, list) else [value])]
     return shlex.join([*words, "--seeds", *(str(seed) for seed in options.seeds)])
 
 
 def write_results(
-    experiment: Experiment, jobs: Sequence[Job], output: Path, page: Path | None = None, command: str = ""
+    experiment: Experiment,
+    jobs: Sequence[Job],
+    output: Path,
+    page: Path | None = None,
+    command: str = "",
+    annotations: Annotations | None = None,
 ) -> None:
     """Read the runs, write Markdown, CSV and the picture, and print the table.
 
@@ -216,6 +257,7 @@ def write_results(
         output: Folder of the results.
         page: Page to write as well.
         command: Command that the page shows.
+        annotations: Groups of utterances, for the debiased table.
     """
     results = [read_row([job for job in jobs if job.row is row]) for row in experiment.rows]
     picture, distances = output / f"{experiment.name}.png", ""
@@ -223,13 +265,24 @@ def write_results(
         distances = write_planes(experiment, next((job for job in jobs if job.finished), None), picture)
     else:
         draw(experiment, results, picture)
+    lines = csv_text(experiment, results)
+    if experiment.shows_missing:
+        # Late: it loads torch and the models, which the other tables do without.
+        from training.reproduction.missing import draw_missing, missing_csv, missing_results, missing_table
+
+        changed = missing_results(results)
+        draw_missing(changed, experiment.title, picture)
+        distances, lines = f"\n{missing_table(changed)}\n", missing_csv(changed)
+    if annotations is not None:
+        distances = f"\n{debiased_table(results, annotations)}\n"
     text = markdown(experiment, results) + distances
     (output / f"{experiment.name}.md").write_text(text, encoding="utf-8")
-    (output / f"{experiment.name}.csv").write_text(csv_text(experiment, results), encoding="utf-8")
+    (output / f"{experiment.name}.csv").write_text(lines, encoding="utf-8")
     print(f"\n{text}\nResults are in {output / experiment.name}.md, .csv and .png.")
     if page is not None:
         # The picture of a table says the same as the table.
-        shown = picture if (experiment.axis or experiment.shows_planes) and picture.is_file() else None
+        is_figure = experiment.axis or experiment.shows_planes or experiment.shows_missing
+        shown = picture if is_figure and picture.is_file() else None
         write_page(page, experiment, results, jobs, command, distances, shown)
         print(f"The page is {page}.")
 
@@ -246,9 +299,50 @@ def write_planes(experiment: Experiment, job: Job | None, picture: Path) -> str:
     return f"\nMean distance to the plane of the intent's descriptions, seed {job.seed}:\n\n{distance_table(tokens)}\n"
 
 
-def describe_run(folder: Path) -> None:
-    """Draw `confusion_matrix.png` and `intents.png` into a run folder."""
+def read_ids(experiment: Experiment, options: argparse.Namespace) -> Annotations | None:
+    """Read the ids of the debiased table before anything is trained; `None` for other tables."""
+    if options.missing:
+        raise ValueError("--missing is for --run FOLDER. Give --table missing to train models and test them.")
+    if not experiment.shows_debiased:
+        if options.debiased is not None:
+            raise ValueError("--debiased is for --table debiased and for --run FOLDER: leave it out.")
+        return None
+    if options.debiased is None:
+        raise ValueError(
+            f'Table debiased needs the ids of "Text Takes Over": give their folder, --debiased DIR. {WHERE}'
+        )
+    return read_annotations(options.debiased, options.dataset)
+
+
+def describe_run(folder: Path, missing: bool = False, debiased: Path | None = None) -> None:
+    """Draw `confusion_matrix.png` and `intents.png` into a run folder.
+
+    Args:
+        folder: Run folder.
+        missing: Whether to test without some modalities instead; writes `missing.md`, `.csv` and `.png`.
+        debiased: Folder with the ids of "Text Takes Over", to split the accuracy by instead; writes `debiased.md`.
+    """
+    if missing:
+        # Late, as in `write_results`.
+        from training.reproduction.missing import draw_missing, missing_csv, missing_results, missing_table
+
+        changed = missing_results(results_of_run(folder))
+        title = f"Modalities missing or noisy at test time: {folder.name}"
+        write_result(folder, MISSING_PICTURE, lambda file: draw_missing(changed, title, file))
+        write_result(folder, MISSING_CSV, lambda file: file.write_text(missing_csv(changed), encoding="utf-8"))
+        _tell(missing_table(changed), folder, MISSING_TABLE)
+    if debiased is not None:
+        results = results_of_run(folder)
+        annotations = read_annotations(debiased, results[-1].row.run.settings.dataset)
+        _tell(debiased_table(results, annotations), folder, DEBIASED_TABLE)
+    if missing or debiased is not None:
+        return
     predictions = read_predictions(folder)
-    write_picture(folder, CONFUSION_FILE, lambda file: draw_confusion_matrix(predictions, file))
-    write_picture(folder, INTENTS_FILE, lambda file: draw_intents(predictions, file))
+    write_result(folder, CONFUSION_FILE, lambda file: draw_confusion_matrix(predictions, file))
+    write_result(folder, INTENTS_FILE, lambda file: draw_intents(predictions, file))
     print(f"Written: {folder / CONFUSION_FILE} and {folder / INTENTS_FILE}")
+
+
+def _tell(table: str, folder: Path, name: str) -> None:
+    write_result(folder, name, lambda file: file.write_text(f"{table}\n", encoding="utf-8"))
+    print(f"{table}\n\nWritten: {folder / name}")

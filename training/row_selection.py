@@ -40,16 +40,17 @@ def select_rows(splits: dict[str, Any], settings: TrainingSettings, num_processe
     if settings.shots == 0 and scope.out_of_scope_id is not None:
         raise SettingsError("shots=0 leaves no utterance to fit the out-of-scope scores on: use --shots 1.")
 
-    def rows_of(split: Any, indices: np.ndarray | None) -> IntentRows:
+    def rows_of(split: Any, indices: np.ndarray | None, soft_labels: str | None = None) -> IntentRows:
         chosen = None if indices is None else indices.tolist()
-        return IntentRows(split, settings.modality_names, chosen, scope, settings.context_utterances)
+        return IntentRows(split, settings.modality_names, chosen, scope, settings.context_utterances, soft_labels)
 
     trained, tested = _training_rows(splits["train"], settings, scope)
     if settings.overfit_batches is not None:
-        few = rows_of(splits["train"], _rows_to_overfit(splits["train"], trained, settings, num_processes))
+        overfitted = _rows_to_overfit(splits["train"], trained, settings, num_processes)
+        few = rows_of(splits["train"], overfitted, settings.soft_labels)
         rows = {"train": few, "validation": few, "test": few}
     else:
-        rows = {"train": rows_of(splits["train"], trained)}
+        rows = {"train": rows_of(splits["train"], trained, settings.soft_labels)}
         for name, (split, indices) in _evaluated_rows(splits, settings, tested).items():
             rows[name] = rows_of(split, indices)
     if scope.out_of_scope_id == len(scope.label_names):

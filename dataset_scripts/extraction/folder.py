@@ -28,11 +28,12 @@ from modeling_amess.clip_amess import MediaLimits
 
 from ..errors import UserError
 from ..files import is_unfinished, replacing, sync, write_json
+from ..registry import FEATURES_FILE
 from .rows import file_size
 from .settings import ContentSettings, ExtractionSettings
 
 
-DESCRIPTION_FILE = "features.json"
+DESCRIPTION_FILE = FEATURES_FILE
 FAILED_FILE = "failed.jsonl"
 ENCODER_FOLDER = "media_encoder"
 FEATURE_MODALITIES: tuple[str, ...] = ("video", "audio")
@@ -145,8 +146,12 @@ def describe(
         dataset=dataset,
         # As features.json gives it back: JSON has lists for tuples.
         media_encoder=json.loads(json.dumps(encoder.record)),
-        video_feature_size=encoder.video_model and encoder.video_model.config.hidden_size,
-        audio_feature_size=encoder.audio_model and encoder.audio_model.config.hidden_size,
+        **{
+            f"{modality}_feature_size": encoder.feature_size(modality)
+            if modality in encoder.config.modalities
+            else None
+            for modality in ("video", "audio")
+        },
         limits=asdict(settings.limits or MediaLimits()),
         columns={name: _column_type(name, rows) for name in rows[0] if name not in ("id", "label", "split")},
         labels=occurring and list(labels or occurring),

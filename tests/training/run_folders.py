@@ -21,6 +21,7 @@ def write_run(
     predicted: Sequence[str],
     decisions: Sequence[str] | None = None,
     first_id: int = 0,
+    ids: Sequence[str] | None = None,
     **content: Mapping,
 ) -> None:
     """
@@ -29,10 +30,11 @@ def write_run(
     Args:
         decisions: between intents and `UNK`, of a run with utterances out of scope.
         first_id: number of the first sample; the others follow.
+        ids: ids of the samples, in place of numbered ones.
         content: more of metrics.json.
     """
     folder.mkdir(parents=True)
-    names = [f"test_{first_id + index}" for index in range(len(labels))]
+    names = list(ids or [f"test_{first_id + index}" for index in range(len(labels))])
     columns = {"id": names, "label": list(labels), "prediction": list(predicted)}
     if decisions is not None:
         columns["decision"] = list(decisions)

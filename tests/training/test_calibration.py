@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapie.classification import SplitConformalClassifier
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -102,6 +102,7 @@ def test_the_temperature_is_applied_to_enough_utterances_that_have_a_likeliest_o
     assert fit_probabilities(logits[:9], labels[:9], temperature=3.0).applied_temperature == 3
 
 
+@settings(deadline=None)
 @given(st.integers(50, 300), st.integers(0, 10**6))
 def test_a_threshold_is_the_quantile_of_split_conformal_prediction(number, seed):
     gold = np.random.default_rng(seed).random(number)

@@ -14,6 +14,8 @@ from transformers.utils.generic import ModelOutput
 
 from modeling_amess.configuration_amess import IGNORED_LABEL
 
+from ..losses import LossFunction, model_loss
+
 
 @dataclass
 class OutlierExposureOutput(ModelOutput):
@@ -39,7 +41,9 @@ def uniform_cross_entropy(logits: torch.Tensor) -> torch.Tensor:
     return -logits.float().log_softmax(-1).mean()
 
 
-def exposed_loss(model: nn.Module, batch: Mapping[str, torch.Tensor], weight: float) -> OutlierExposureOutput:
+def exposed_loss(
+    model: nn.Module, batch: Mapping[str, torch.Tensor], weight: float, loss_fn: LossFunction = model_loss
+) -> OutlierExposureOutput:
     """Compute the loss of a batch with rows out of scope, whose label is not one of the model's.
 
     These rows get `uniform_cross_entropy` in place of the model's own loss, in which they take no part. Every row
@@ -53,6 +57,7 @@ def exposed_loss(model: nn.Module, batch: Mapping[str, torch.Tensor], weight: fl
         model: Model as the Accelerator prepared it.
         batch: Batch with `labels (rows,)`.
         weight: Weight of a row out of scope.
+        loss_fn: Loss of the rows in scope.
     """
     inner_model = extract_model_from_parallel(model)
     outside = batch["labels"] >= inner_model.config.num_labels
@@ -62,13 +67,13 @@ def exposed_loss(model: nn.Module, batch: Mapping[str, torch.Tensor], weight: fl
     inner, outer = (chosen if chosen.any() else first_row(chosen) for chosen in (~outside, outside))
     known = {name: values[inner] for name, values in batch.items()}
     known["labels"] = batch["labels"].where(~outside, 0)[inner]
-    output = model(**known)
+    output = loss_fn(model, known)
     # Past DistributedDataParallel, which counts on one pass per backward pass: the gradients of this pass are added to
     # those of the first one before the processes exchange them.
     unknown = {name: values[outer] for name, values in batch.items() if name != "labels"}
     outlier_loss = uniform_cross_entropy(inner_model(**unknown).logits)
     return OutlierExposureOutput(
-        loss=(1 - share) * output.loss + weight * share * outlier_loss,
+        loss=(1 - share) * output["loss"] + weight * share * outlier_loss,
         classification_loss=output.get("classification_loss"),
         contrastive_loss=output.get("contrastive_loss"),
         outlier_loss=outlier_loss,

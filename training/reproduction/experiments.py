@@ -45,6 +45,8 @@ OUT_OF_SCOPE_SCORES = (
     "description_similarity",
 )
 AMESS = "full-with_SS"
+# Data set -> its folder among the files of "Text Takes Over".
+DEBIASED_FOLDERS = {"mintrec": "MIntRec", "mintrec2": "MIntRec2.0"}
 # Title on the planted benchmark -> run.
 PLANTED = {
     "text_only": "text_only",
@@ -72,6 +74,8 @@ class Experiment:
         axis: Label of a figure's horizontal axis; "" for a table.
         tested_on: What the metrics are computed on.
         shows_planes: Whether the picture is that of the descriptions' planes.
+        shows_missing: Whether the trained models are tested without some of their modalities.
+        shows_debiased: Whether the accuracy is split by the ids of "Text Takes Over".
     """
 
     name: str
@@ -83,6 +87,8 @@ class Experiment:
     axis: str = ""
     tested_on: str = "the test split"
     shows_planes: bool = False
+    shows_missing: bool = False
+    shows_debiased: bool = False
 
 
 def table(name: str, dataset: str, encoder: str) -> Experiment:
@@ -187,6 +193,34 @@ def _held_out(dataset: str, encoder: str) -> Experiment:
     )
     title = f"A third of the intents of {dataset} held out as out-of-scope; a seed is a draw"
     return _own("table_held_out", title, rows, dataset, encoder, metrics=(*OPEN_INTENT, *DETECTION))
+
+
+def _missing(dataset: str, encoder: str) -> Experiment:
+    runs = pool_runs(dataset, encoder)
+    models = {**{title: runs[model] for model, title in BASELINES.items()}, "w/o A-ME": runs["wo_A-ME"]}
+    # Folders of their own, as figure 5 has one: the other tables delete the weights of their runs.
+    kept = {
+        title: replace(run.variant(f"{_name(run)}-weights_kept"), keep_weights=True) for title, run in models.items()
+    }
+    rows = _rows({**kept, "A-MESS": runs[f"{AMESS}-weights_kept"]})
+    title = f"Modalities missing or noisy at test time on {dataset}"
+    return _own("table_missing", title, rows, dataset, encoder, metrics=("accuracy",), shows_missing=True)
+
+
+def _debiased(dataset: str, encoder: str) -> Experiment:
+    if dataset not in DEBIASED_FOLDERS:
+        raise ValueError(
+            f"Table debiased needs the ids of {' or '.join(DEBIASED_FOLDERS)}, which {dataset} does not have. Give "
+            f"--dataset {' or '.join(DEBIASED_FOLDERS)}."
+        )
+    if (dataset, encoder) == ("mintrec", "minilm"):  # the text alone, as in the few-shot figure
+        texts = mintrec_text_runs()
+        runs = {"text-only": texts["text_only"], "A-MESS": texts["A-MESS with SS"]}
+    else:
+        pool = pool_runs(dataset, encoder)
+        runs = {**{title: pool[model] for model, title in BASELINES.items()}, "A-MESS": pool[AMESS]}
+    title = f"Where text is not enough, on {dataset}"
+    return _own("table_debiased", title, _rows(runs), dataset, encoder, metrics=("accuracy",), shows_debiased=True)
 
 
 def _anchors(dataset: str, encoder: str) -> Experiment:
@@ -308,6 +342,8 @@ TABLES: dict[str, Callable[[str, str], Experiment]] = {
     "modalities": _modalities,
     "alignments": _alignments,
     "held_out": _held_out,
+    "missing": _missing,
+    "debiased": _debiased,
 }
 FIGURES: dict[str, Callable[[str, str], Experiment]] = {"4": _anchors, "5": _planes, "shots": _shots}
 EXPERIMENTS: dict[str, Callable[[str], Experiment]] = {
@@ -330,6 +366,11 @@ def _rows(
 ) -> tuple[TableRow, ...]:
     """Rows by title, with the paper's metrics beside them."""
     return tuple(TableRow(title, run, (papers or {}).get(title, {}), decision) for title, run in runs.items())
+
+
+def _name(run: Run) -> str:
+    """Name of a run in its pool."""
+    return run.name.partition("/")[2]
 
 
 def _in_pool(pool: str, run: Run) -> Run:
