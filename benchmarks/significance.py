@@ -15,6 +15,14 @@ model is 3 points better.
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.significance:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 import itertools
 from dataclasses import dataclass
@@ -137,7 +145,3 @@ def main() -> None:
         rates = simulate(World(number, deviation, correlation), arguments.simulations)
         cells = [f"{part[name]:.1f}" for part in (rates.coverage, rates.false_alarms, rates.power) for name in METRICS]
         print("| " + " | ".join([str(number), f"{deviation:g}", f"{correlation:g}", *cells]) + " |", flush=True)
-
-
-if __name__ == "__main__":
-    main()

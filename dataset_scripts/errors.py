@@ -169,7 +169,9 @@ def leave_interrupts_to_parent(_worker_id: int = 0) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def run_command(main: Callable[[], Any] | str, interrupted: str = "", failure: int = 1) -> NoReturn:
+def run_command(
+    main: Callable[[], Any] | str, interrupted: str = "", failure: int = 1, reads: str | None = None
+) -> NoReturn:
     """Run a command and end the process. What a user can mend or has caused is reported without a traceback.
 
     Args:
@@ -179,13 +181,19 @@ def run_command(main: Callable[[], Any] | str, interrupted: str = "", failure: i
         interrupted: Words for the user after Ctrl-C or SIGTERM, for a command that does not raise
             `KeyboardInterrupt` with words of its own. The first process of a launch prints them.
         failure: Exit status of an error.
+        reads: Place of a function that reads the words of the command line and needs no library that takes time to
+            load. It runs first, so that `--help` and a typo are answered at once.
     """
     escape_output()
-    sys.exit(command_status(main, interrupted, failure))
+    sys.exit(command_status(main, interrupted, failure, reads=reads))
 
 
 def command_status(
-    main: Callable[[], Any] | str, interrupted: str = "", failure: int = 1, program: str | None = None
+    main: Callable[[], Any] | str,
+    interrupted: str = "",
+    failure: int = 1,
+    program: str | None = None,
+    reads: str | None = None,
 ) -> Any:
     """Run a command, report its end as `run_command` does, and return the exit status.
 
@@ -194,9 +202,12 @@ def command_status(
         interrupted: Words after an interruption.
         failure: Exit status of an error.
         program: Name that errors begin with; by default that of their type.
+        reads: Place of a function that reads the command line before `main` is imported.
     """
     with terminable():
         try:
+            if reads is not None:
+                resolve_name(reads)(sys.argv[1:])
             if isinstance(main, str):
                 with loading():
                     main = cast("Callable[[], Any]", resolve_name(main))

@@ -12,7 +12,7 @@ if __name__ == "__main__":
     # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
     from dataset_scripts.errors import run_command
 
-    run_command("dataset_scripts.extraction.command:main", failure=2)
+    run_command("dataset_scripts.extraction.command:main", "Interrupted. The same command continues.", failure=2)
 
 
 from .extraction.command import main

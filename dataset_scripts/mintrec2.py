@@ -50,7 +50,7 @@ class MIntRec2(ReleasedBuilder):
     `MIntRec2(config_name="features", data_dir="MIntRec2.0", scope="all")`, then `download_and_prepare()` and
     `as_dataset()`. Rows come in the order of dialogues and of utterances in them. Columns beside those of
     `ReleasedBuilder`: `dialogue_id`, `utterance_id`, `speaker`, `source`, `start` and `end` (seconds; None where the
-    file holds no timestamp). An `id` is dia0_utt3, `clip` the name of the file.
+    file holds no timestamp, which numpy's format shows as NaN). An `id` is dia0_utt3, `clip` the name of the file.
     """
 
     NAME = "mintrec2"

@@ -12,6 +12,7 @@ This module imports no library that takes time to load, so that a command's help
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any
 from .markdown import code
 
 
+# The file in a folder of extracted features that says what they were made of.
+FEATURES_FILE = "features.json"
 CONFIG_NAMES: tuple[str, ...] = ("features", "text", "clips", "label_descriptions")
 
 
@@ -288,13 +291,17 @@ def license_terms(name: str, *, texts: str | None = None, data_dir: str | Path |
     """Return the origin and terms of a data set.
 
     Args:
-        name: Name in `DATASETS`, or the path of a user's own folder.
+        name: Name in `DATASETS`, or the path of a user's own folder. Features that were extracted from a data set of
+            this registry have its terms.
         texts: Data set whose texts a benchmark such as `planted` uses, None for the default.
         data_dir: Folder with a release, which decides the default of `texts`.
     """
     if name in DATASETS:
         entry = DATASETS[name]
         return entry.texts[texts or entry.default_texts(data_dir)] if entry.texts else entry.terms
+    extracted = _extracted_from(Path(name))
+    if extracted is not None:
+        return DATASETS[extracted].terms
     folder = name.replace("\\", "/").rstrip("/").rpartition("/")[2] or "data"
     return LicenseTerms(
         title=f"the data set {code(folder)}",
@@ -303,3 +310,12 @@ def license_terms(name: str, *, texts: str | None = None, data_dir: str | Path |
         license="unknown",
         terms="Its terms are those of the publisher's data.",
     )
+
+
+def _extracted_from(folder: Path) -> str | None:
+    """Return the data set that the features in a folder were extracted from, None for any other folder."""
+    try:
+        name = json.loads((folder / FEATURES_FILE).read_bytes())["dataset"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # whoever reads the features says what is wrong with the file
+    return name if isinstance(name, str) and name in DATASETS else None

@@ -216,7 +216,7 @@ class AmessConfig(AmessVersionedConfig):
             Weight of eq. 15 in eq. 17.
         contrastive_form (`str`, defaults to `"classes"`):
             Negatives of the contrastive loss: `"classes"` contrasts with the descriptions of every label, `"batch"`
-            is eq. 15 as printed, with the labels of the other rows of the batch.
+            is eq. 15 as printed, with the labels of the other rows of the batch, but without pairs of the same label.
         semantic_residual (`bool`, defaults to `False`):
             Whether T_f = pooled E_f + MLP, where the MLP starts at zero. If the text model is also the description
             encoder, T_f then starts in the space of the descriptions.

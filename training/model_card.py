@@ -273,6 +273,8 @@ def _facts(run: FinishedRun) -> dict[str, Any]:
         "labels": [run.config["id2label"][key] for key in sorted(run.config["id2label"], key=int)],
         "data_title": run.source.title,
         "domain": run.source.domain,
+        "known_clips": run.config.get("known_clips"),
+        "familiar": bool(run.config.get("familiar_clips")),
         "terms": run.source.terms,
         "takes_clips": bool(run.config.get("video_config") or run.config.get("audio_config")),
         "feature_inputs": " and ".join(inputs),

@@ -51,7 +51,16 @@ from pathlib import Path
 
 from dataset_scripts.errors import UserError
 from dataset_scripts.registry import DATASETS
-from training.finished_run import CONFUSION_FILE, INTENTS_FILE, read_predictions, write_picture
+from training.finished_run import (
+    CONFUSION_FILE,
+    DEBIASED_TABLE,
+    INTENTS_FILE,
+    MISSING_CSV,
+    MISSING_PICTURE,
+    MISSING_TABLE,
+    read_predictions,
+    write_result,
+)
 from training.reproduction.debiased import WHERE, Annotations, debiased_table, read_annotations, results_of_run
 from training.reproduction.experiments import (
     ENCODERS,
@@ -318,21 +327,22 @@ def describe_run(folder: Path, missing: bool = False, debiased: Path | None = No
         from training.reproduction.missing import draw_missing, missing_csv, missing_results, missing_table
 
         changed = missing_results(results_of_run(folder))
-        draw_missing(changed, f"Modalities missing or noisy at test time: {folder.name}", folder / "missing.png")
-        (folder / "missing.csv").write_text(missing_csv(changed), encoding="utf-8")
-        _tell(missing_table(changed), folder / "missing.md")
+        title = f"Modalities missing or noisy at test time: {folder.name}"
+        write_result(folder, MISSING_PICTURE, lambda file: draw_missing(changed, title, file))
+        write_result(folder, MISSING_CSV, lambda file: file.write_text(missing_csv(changed), encoding="utf-8"))
+        _tell(missing_table(changed), folder, MISSING_TABLE)
     if debiased is not None:
         results = results_of_run(folder)
         annotations = read_annotations(debiased, results[-1].row.run.settings.dataset)
-        _tell(debiased_table(results, annotations), folder / "debiased.md")
+        _tell(debiased_table(results, annotations), folder, DEBIASED_TABLE)
     if missing or debiased is not None:
         return
     predictions = read_predictions(folder)
-    write_picture(folder, CONFUSION_FILE, lambda file: draw_confusion_matrix(predictions, file))
-    write_picture(folder, INTENTS_FILE, lambda file: draw_intents(predictions, file))
+    write_result(folder, CONFUSION_FILE, lambda file: draw_confusion_matrix(predictions, file))
+    write_result(folder, INTENTS_FILE, lambda file: draw_intents(predictions, file))
     print(f"Written: {folder / CONFUSION_FILE} and {folder / INTENTS_FILE}")
 
 
-def _tell(table: str, file: Path) -> None:
-    file.write_text(f"{table}\n", encoding="utf-8")
-    print(f"{table}\n\nWritten: {file}")
+def _tell(table: str, folder: Path, name: str) -> None:
+    write_result(folder, name, lambda file: file.write_text(f"{table}\n", encoding="utf-8"))
+    print(f"{table}\n\nWritten: {folder / name}")

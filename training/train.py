@@ -35,6 +35,7 @@ if __name__ == "__main__":
     run_command(
         "training.train:_main_then_leave",
         "Interrupted. The same command continues from the newest checkpoint, or starts again without one.",
+        reads="training.arguments:parse_settings",
     )
 
 

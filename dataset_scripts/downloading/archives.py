@@ -329,7 +329,7 @@ def _unpack_tar(writer: _Writer, stream: IO[bytes]) -> None:
     total = 0
     with tarfile.open(fileobj=cast(IO[bytes], bounded), mode="r|", errorlevel=2) as archive:
         while (member := archive.next()) is not None:
-            archive.members = []  # tarfile remembers every member otherwise
+            archive.members = []  # type: ignore[attr-defined]  # tarfile remembers every member otherwise
             if member.isdir() and member.name == ".":
                 bounded.allow(_HEADER_BYTES)
                 continue

@@ -214,7 +214,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_arguments(parser)
     parsed = parser.parse_args(arguments)
 
-    from accelerate import PartialState
+    with loading():
+        from accelerate import PartialState
 
     status = run(parsed)  # After a signal the other processes may be gone: leaving the group would wait for them.
     if PartialState._shared_state:

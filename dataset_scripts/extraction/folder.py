@@ -28,11 +28,12 @@ from modeling_amess.clip_amess import MediaLimits
 
 from ..errors import UserError
 from ..files import is_unfinished, replacing, sync, write_json
+from ..registry import FEATURES_FILE
 from .rows import file_size
 from .settings import ContentSettings, ExtractionSettings
 
 
-DESCRIPTION_FILE = "features.json"
+DESCRIPTION_FILE = FEATURES_FILE
 FAILED_FILE = "failed.jsonl"
 ENCODER_FOLDER = "media_encoder"
 FEATURE_MODALITIES: tuple[str, ...] = ("video", "audio")

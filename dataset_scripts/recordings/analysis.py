@@ -172,7 +172,7 @@ class _Work:
         if self.context_utterances:
             parts["context"] = [before["text"] for before in earlier[-self.context_utterances :]]
         try:
-            result: Any = self.recognizer(parts, top_k=self.top_k, limits=self.limits)
+            result: Any = self.recognizer(parts, top_k=self.top_k, limits=self.limits, variants=False)
         except Exception as error:  # libraries raise many types for damage, and one utterance stops no other
             if as_interrupt(error) is not None:
                 raise

@@ -64,3 +64,19 @@ def test_the_names_cost_no_library_that_takes_time(project, module):
 def test_terms_are_those_of_the_texts(name, options, slug, open_):
     terms = license_terms(name, **options)
     assert (terms.slug, terms.open) == (slug, open_)
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        ('{"dataset": "mintrec"}', "MIntRec"),
+        ('{"dataset": null}', "the data set `features`"),
+        ('{"dataset": "gone"}', "the data set `features`"),
+        ("[1]", "the data set `features`"),
+        ("{", "the data set `features`"),
+    ],
+)
+def test_features_that_were_extracted_from_a_data_set_have_its_terms(tmp_path, content, title):
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features/features.json").write_text(content)
+    assert license_terms(str(tmp_path / "features")).title == title

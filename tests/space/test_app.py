@@ -4,6 +4,7 @@
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,6 +82,20 @@ def test_input_that_cannot_be_answered_is_refused_in_words(client, given, messag
 def test_clip_without_its_words_asks_for_them(client, clip):
     with pytest.raises((AppError, ValidationError), match="Type what is said"):
         client.predict(handle_file(str(clip)), "", api_name="/predict")
+
+
+def test_clip_without_its_words_is_transcribed_where_a_whisper_is_installed(recognizer, monkeypatch):
+    import recognition
+
+    assert recognition._asr_model() == "tiny.en"
+    monkeypatch.setenv("AMESS_ASR_MODEL", "none")
+    assert recognition._asr_model() is None
+    spoken = str(Path(__file__).parents[1] / "modeling_amess" / "recordings" / "dinner.opus")
+    hearing = recognition.Recognizer(recognizer.pipeline, "tiny", "tiny.en")
+    assert hearing.problem_with_transcript(spoken, "", recognition.MODALITIES) is None
+    answer = hearing.recognize(hearing.decode(spoken), "", recognition.MODALITIES)
+    assert answer["text"].startswith("We will have dinner")
+    assert answer["transcript"]["asr_model"] == "tiny.en"
 
 
 def test_own_intents_are_scored_as_descriptions_of_the_model_would_be(recognizer, clip):

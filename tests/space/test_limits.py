@@ -27,8 +27,15 @@ ANSWER = {
     "score": 0.5,
     "text": "oh",
     "modalities": ["text"],
-    "intents": [],
-    "explanation": {"tokens": [], "video_anchors": [], "audio_anchors": [], "description_similarity": {}},
+    "unfamiliar": None,
+    "intents": [{"label": "Joke", "score": 0.5}],
+    "explanation": {
+        "variants": [],
+        "tokens": [],
+        "video_anchors": [],
+        "audio_anchors": [],
+        "description_similarity": {},
+    },
 }
 
 
@@ -116,7 +123,7 @@ def test_so_many_clips_wait_to_be_decoded_and_later_ones_hear_that_it_is_busy(re
     calls = {
         "check": lambda: demo.check(str(clip), "oh", EVERYTHING)[1]["message"],
         "check_own_intents": lambda: demo.check_own_intents(str(clip), "oh", EVERYTHING, OWN)[1]["message"],
-        "show": lambda: demo.show(ANSWER, str(clip), "oh", EVERYTHING, 0.5, None),
+        "show": lambda: demo.show(ANSWER, str(clip), "oh", EVERYTHING, 0.5),
     }
 
     def call():

@@ -216,3 +216,14 @@ def test_today_s_names_are_not_old_names():
     for old, (new, _) in RENAMED.items():
         assert old not in SETTING_NAMES
         assert new in SETTING_NAMES
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "cp1252"])
+def test_a_preset_has_any_encoding(tmp_path, encoding):
+    preset = tmp_path / "mine.yaml"
+    preset.write_bytes("output_dir: runs/café\nseed: 3\n".encode(encoding))
+    settings = parse_settings([str(preset)])
+    assert (settings.output_dir, settings.seed) == ("runs/café", 3)
+    preset.write_bytes(b"\x00\x01seed: 3\n")
+    with pytest.raises(SettingsError, match=r"mine\.yaml"):
+        parse_settings([str(preset)])

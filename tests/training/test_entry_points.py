@@ -15,6 +15,7 @@ import pytest
 
 from dataset_scripts.requirements import extra_with, requirements
 from tests import documented_commands
+from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
 
 from . import tiny
 
@@ -54,8 +55,8 @@ WORDS = {
     "dataset_scripts/extract_features.py": [".", "--output", "nowhere"],
     "dataset_scripts/describe_labels.py": ["--labels", "A", "--output", "nowhere.json", "--model", "nope", "--local"],
 }
-# It needs no extra: torch and transformers run the model.
-PLAIN = "dataset_scripts/describe_labels.py"
+# It imports its model's library when it has read the words.
+LATE = "dataset_scripts/describe_labels.py"
 HELP = ["--help"]
 
 
@@ -124,22 +125,23 @@ def test_without_the_extras_a_command_names_the_one_to_install(file, hidden):
     output = ended.stdout + ended.stderr
     assert "Traceback" not in output, output
     assert ended.returncode in (1, 2)
-    if file == PLAIN:
-        assert "nope" in output
-        return
     module = re.search(r"The package (\S+) is not installed", output)[1]
     assert re.search(r'pip install "amess-hf\[\w+\]"', output), output
     assert json.loads(hidden) and module not in ("torch", "transformers")
 
 
 def test_each_package_of_an_extra_is_found_by_its_modules():
+    sources = "\n".join(
+        file.read_text("utf-8")
+        for folder in (*FOLDERS, "modeling_amess")
+        for file in (tiny.ROOT / folder).rglob("*.py")
+    )
+    imported = set(re.findall(r"^ *(?:from|import) (\w+)", sources, flags=re.MULTILINE))
     extras, modules = requirements(), importlib.metadata.packages_distributions()
     wanted = {name.lower() for extra, names in extras.items() if extra for name in names}
     tried = set()
-    for module, distributions in modules.items():
-        for name in {name.lower().replace("_", "-") for name in distributions} & wanted:
-            if module.startswith("_") or len(set(distributions)) > 1:
-                continue
+    for module in imported & set(modules):
+        for name in {name.lower().replace("_", "-") for name in modules[module]} & wanted:
             tried.add(name)
             assert extra_with(module, extras)[1] is not None, (module, name)
     assert {"accelerate", "scikit-learn", "pyyaml", "av"} <= tried
@@ -156,10 +158,68 @@ def test_an_interruption_while_a_command_imports_its_libraries_ends_it_in_words(
     ended = start(INTERRUPT, file, imported_by(file), WORDS.get(file, HELP), SIGNAL_OF_THE_TEST=str(int(number)))
     assert (ended.returncode, ended.stdout) == (128 + number, "")
     assert re.fullmatch(r"\nInterrupted.* The same command .*\n", ended.stderr)
-    assert "nothing was changed" in ended.stderr or file == PLAIN
+    assert "nothing was changed" in ended.stderr or file == LATE
 
 
 @pytest.mark.parametrize("library", ["numpy", "transformers", "datasets", "accelerate"])
 def test_the_moment_does_not_matter(library):
     ended = start(INTERRUPT, "training/train.py", library, [], SIGNAL_OF_THE_TEST=str(int(signal.SIGINT)))
     assert ended.returncode == 130 and "Traceback" not in ended.stderr and "Interrupted" in ended.stderr
+
+
+# --- at work -------------------------------------------------------------------------------------------------------
+
+# Runs `amess`, and has a signal arrive when a function is called for the nth time.
+AT_WORK = """
+import importlib, os, sys
+import training.cli.main
+from training.cli import amess
+place, times, number, *words = sys.argv[1:]
+module, name = place.split(":")
+owner = importlib.import_module(module)
+*path, name = name.split(".")
+for part in path:
+    owner = getattr(owner, part)
+real, calls = getattr(owner, name), []
+def signalled(*arguments, **options):
+    calls.append(1)
+    if len(calls) == int(times):
+        os.kill(os.getpid(), int(number))
+    return real(*arguments, **options)
+setattr(owner, name, signalled)
+sys.argv = ["amess", *words]
+amess()
+"""
+
+
+def interrupted_amess(place, times, number, words):
+    return subprocess.run(
+        [sys.executable, "-c", AT_WORK, place, str(times), str(int(number)), *map(str, words)],
+        env=tiny.environment(),
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def text_model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    recognizer_model().save_pretrained(folder)
+    recognizer_processor().save_pretrained(folder)
+    return folder
+
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+
+
+@SIGNALS
+def test_an_interrupted_prediction_leaves_whole_answers(text_model, tmp_path, number):
+    table = tmp_path / "texts.tsv"
+    table.write_text("text\n" + "oh\n" * 9)
+    words = ["predict", table, "--json", "--model", text_model]
+    ended = interrupted_amess("training.cli.predict:_recognize", 4, number, words)
+    assert ended.returncode == 128 + number, ended.stderr
+    assert "Traceback" not in ended.stderr and "clips that are left" in ended.stderr
+    assert [json.loads(line)["text"] for line in ended.stdout.splitlines()] == ["oh"] * 3

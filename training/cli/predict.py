@@ -10,7 +10,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -46,7 +46,9 @@ examples:
   amess predict clips/ --candidate_labels intents.json                      # among intents of your own
   amess predict --text "sure you did." --context "i won." --context "really?"   # a model trained on dialogues
 
-intents of your own: a JSON file with their descriptions, {"Reassure": ["To take away someone's worry."], ...}
+intents of your own: a JSON file with their descriptions, {"Reassure": ["To take away someone's worry."], ...}, or a
+text file with a line per description, "Reassure: To take away someone's worry.", or such lines as the argument. Names
+alone, "Reassure,Boast", work too, less well: each then is its own description.
 
 how to read the answer:
   "the picture is unlike the clips ..." means that the model has met nothing of this kind; see --on_unfamiliar.
@@ -70,6 +72,7 @@ _BAR_WIDTH = 24
 _ANCHORS_SHOWN = 4
 _PICTURE_ENDINGS = (".png", ".svg", ".pdf", ".jpg")
 _NAMES_SHOWN = 10
+_LONGEST_NAME = 1000  # a path may not be longer, and the system refuses to look
 _MODEL_TYPE = "amess"
 _EMPTY = "The input is empty: there is no clip, and no word in the text. Give a clip, or words with --text."
 _NO_TRANSCRIPT = (
@@ -123,10 +126,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "oldest first",
     )
     parser.add_argument(
-        "--candidate_labels", metavar="JSON", help="intents to choose from instead of the model's, with descriptions"
+        "--candidate_labels",
+        metavar="INTENTS",
+        help="intents to choose from instead of the model's: a JSON file with descriptions, a text file with a line "
+        '"name: description" per description, or here "name: description" or "name,name"',
     )
     add_asr_argument(parser)
     parser.add_argument("--top_k", type=int, default=5, metavar="K", help="intents shown per clip (%(default)s)")
+    parser.add_argument(
+        "--batch_size",
+        type=int,
+        default=8,
+        metavar="N",
+        help="clips that go through the model together; more need more memory (%(default)s)",
+    )
     parser.add_argument(
         "--on_unfamiliar",
         choices=ON_UNFAMILIAR,
@@ -188,10 +201,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             options: dict[str, Any] = {} if arguments.coverage is None else {"coverage": arguments.coverage}
             if arguments.candidate_labels is not None:
-                # here, because this package loads torch
-                from modeling_amess.descriptions_amess import read_descriptions
-
-                options["candidate_labels"] = read_descriptions(arguments.candidate_labels)
+                options["candidate_labels"] = read_candidates(arguments.candidate_labels)
             recognizer = load_recognizer(model, **options)
             _check_takes_clips(recognizer, arguments.model, inputs)
         except (OSError, ValueError) as error:
@@ -199,9 +209,8 @@ def run(arguments: argparse.Namespace) -> int:
             return 2
 
     failed = 0
-    for number, one in enumerate(_with_progress(inputs), start=1):
-        picture = _numbered(arguments.explain, number, len(inputs))
-        result = {"error": one.error} if one.error else _recognize(recognizer, one, arguments, picture)
+    answers = _answers(recognizer, inputs, arguments)
+    for one, result in zip(_with_progress(inputs), answers, strict=True):
         failed += "error" in result
         if arguments.json:
             # Escaped where the output is not UTF-8, so that it is JSON in any encoding.
@@ -215,14 +224,52 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _answers(
+    recognizer: IntentRecognitionPipeline | None, inputs: Sequence[Input], arguments: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    """Yield the answer to each input, or its `error`, in their order.
+
+    Inputs go through the model together. One that fails is found by reading its batch again one by one, so that it
+    touches no other.
+    """
+    # A picture needs its clip, and clips are kept one at a time.
+    size = 1 if arguments.explain else arguments.batch_size
+    for start in range(0, len(inputs), size):
+        batch = inputs[start : start + size]
+        good = [one for one in batch if not one.error]
+        together: Iterator[dict[str, Any]] | None = None
+        if recognizer is not None and len(good) > 1:
+            parts = [_parts_of(one, arguments) for one in good]
+            try:
+                together = iter(cast("Any", recognizer(parts, batch_size=len(parts), **_options_of(arguments))))
+            except Exception as error:  # of any type, as in `_recognize`, which says what is wrong with which clip
+                if as_interrupt(error) is not None:
+                    raise
+        for number, one in enumerate(batch, start=start + 1):
+            if one.error:
+                yield {"error": one.error}
+            elif together is not None:
+                yield next(together)
+            else:
+                yield _recognize(recognizer, one, arguments, _numbered(arguments.explain, number, len(inputs)))
+
+
+def _parts_of(one: Input, arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"video": one.clip, "text": one.text, "context": arguments.context}
+
+
+def _options_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the pipeline's options of a call."""
+    options = {"top_k": arguments.top_k, "asr_model": arguments.asr_model, "limits": limits_of(arguments)}
+    return {**options, "on_unfamiliar": arguments.on_unfamiliar}
+
+
 def _recognize(
     recognizer: IntentRecognitionPipeline | None, one: Input, arguments: argparse.Namespace, picture: Path | None
 ) -> dict[str, Any]:
     """Return the pipeline's answer, or the `error`, which is told."""
     assert recognizer is not None
-    parts = {"video": one.clip, "text": one.text, "context": arguments.context}
-    options = {"top_k": arguments.top_k, "asr_model": arguments.asr_model, "limits": limits_of(arguments)}
-    options["on_unfamiliar"] = arguments.on_unfamiliar
+    parts, options = _parts_of(one, arguments), _options_of(arguments)
     try:
         if picture is None:
             result = cast("dict[str, Any]", recognizer(parts, **options))
@@ -284,6 +331,44 @@ def checked_inputs(inputs: Sequence[Input], asr_model: str | None) -> list[Input
         replace(one, error=_NO_TRANSCRIPT) if one.error is None and one.text is None and asr_model is None else one
         for one in inputs
     ]
+
+
+def read_candidates(given: str) -> dict[str, list[str]]:
+    """Read intents to choose from: a JSON file, a text file, or the text itself.
+
+    Args:
+        given: Path of a file, or lines `name: description`, or names with commas between them.
+
+    Returns:
+        Descriptions by intent. An intent without one has its name, written as words.
+
+    Raises:
+        PredictError: There is no such file, or an intent has no name or is given twice without a description.
+        ValueError: A file cannot be read.
+    """
+    path = Path(given).expanduser()
+    if path.suffix.lower() == ".json" or (path.suffix and not path.is_file() and not set(given) & set(",:\n")):
+        with loading():  # here, because this package loads torch
+            from modeling_amess.descriptions_amess import read_descriptions
+
+        return read_descriptions(given)
+    text = given
+    if len(given) < _LONGEST_NAME and path.is_file():
+        text = decode_user_text(path)[0]
+    intents: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        name, colon, description = line.partition(":")
+        for one in [name] if colon else name.split(","):
+            if not one.strip():
+                if colon:
+                    raise PredictError(f"--candidate_labels: {line!r} has no name before the colon.")
+                continue
+            intents.setdefault(one.strip(), []).extend([description.strip()] if description.strip() else [])
+    if not intents:
+        raise PredictError(
+            f"--candidate_labels {given!r} names no intent. Give a file, or for example Reassure,Boast."
+        )
+    return {name: texts or [name.replace("_", " ").lower()] for name, texts in intents.items()}
 
 
 def find_model(model: str) -> str:
@@ -546,6 +631,8 @@ def _with_text_beside(one: Input, guessed: list[Path]) -> Input:
 
 def _check_options(arguments: argparse.Namespace, inputs: int) -> None:
     """Refuse, before the work starts, options that cannot work."""
+    if arguments.batch_size < 1:
+        raise PredictError(f"--batch_size is {arguments.batch_size}: give the number of inputs per batch, at least 1.")
     if arguments.top_k < 1:
         raise PredictError(f"--top_k is {arguments.top_k}: give the number of intents to show, at least 1.")
     candidates = arguments.candidate_labels

@@ -10,6 +10,14 @@ splits; it trains nothing.
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("training.reproduction.fusion_probes:main", "Interrupted. The same command starts again.")
+
+
 import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +28,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForSequenceClassification
 
-from dataset_scripts.errors import UserError, run_command
+from dataset_scripts.errors import UserError
 from dataset_scripts.planted import PlantedDataset, planted_accuracies
 from modeling_amess import AmessForIntentClassification, AmessProcessor
 
@@ -203,7 +211,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _table(rows: Sequence[dict[str, str]]) -> str:
     header = list(dict.fromkeys(name for row in rows for name in row))
     return markdown_table(header, [[row.get(name, "") for name in header] for row in rows])
-
-
-if __name__ == "__main__":
-    run_command(main, "Interrupted.")

@@ -25,12 +25,12 @@ from matplotlib.figure import Figure
 from torch.utils.data import Dataset
 
 from dataset_scripts.errors import UserError
-from dataset_scripts.files import replacing, write_json
+from dataset_scripts.files import write_json
 from modeling_amess import AmessProcessor
 
 from ..data import IntentCollator, IntentRows
 from ..evaluation import Evaluator
-from ..finished_run import METRICS_FILE, MISSING_FILE, MODEL_FOLDER, read_settings
+from ..finished_run import METRICS_FILE, MISSING_FILE, MODEL_FOLDER, read_settings, write_result
 from ..launching import create_accelerator
 from ..missing_modalities import without
 from ..model_setup import quiet_transformers
@@ -186,8 +186,7 @@ def read_conditions(folder: Path, rates: Sequence[float] = RATES) -> dict[str, d
     results: dict[str, dict[str, Any]] = {}
     for condition, values in zip(wanted, _evaluated(folder, wanted), strict=True):
         results.setdefault(condition.title, {})[f"{condition.rate:g}"] = values
-    with replacing(file) as partial:
-        write_json(partial, {"run": digest, "results": results})
+    write_result(folder, MISSING_FILE, lambda file: write_json(file, {"run": digest, "results": results}))
     return results
 
 

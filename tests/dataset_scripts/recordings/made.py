@@ -49,7 +49,7 @@ def make_recording(path: Path, seconds: float, *, video: bool = True, seed: int 
         name = NAMES[len(names) % len(NAMES)]
         loud = np.flatnonzero(np.abs(clips[name]) > 0.02)
         start = position + len(pause)
-        spans.append(((start + loud[0]) / RATE, (start + loud[-1]) / RATE))
+        spans.append((float(start + loud[0]) / RATE, float(start + loud[-1]) / RATE))
         names.append(name)
         parts += [pause, clips[name]]
         position += len(pause) + len(clips[name])

@@ -127,7 +127,7 @@ def test_clips_without_words_name_every_way_to_give_them_before_the_model_is_loa
     (tmp_path / "b.txt").write_bytes("你好吗".encode("gbk"))
     clips = ("--clips", tmp_path / "a.mp4", tmp_path / "b.mp4", tmp_path / "c.mp4")
     arguments = (*clips, "--model", tmp_path / "nowhere", "--output", tmp_path / "new")
-    status, out, err = amess(capsys, "add-intent", "Reassure", *DESCRIPTIONS, *arguments)
+    status, out, err = amess(capsys, "add-intent", "Reassure", *DESCRIPTIONS, *arguments, "--asr_model", "none")
     assert (status, out) == (2, "")
     for name, word in (("a.mp4", "--asr_model"), ("b.txt", "UTF-8"), ("c.mp4", "no such file")):
         assert any(name in line and word in line for line in err.splitlines())

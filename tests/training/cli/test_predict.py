@@ -17,15 +17,19 @@ import pytest
 import torch
 from PIL import Image
 
-from modeling_amess import AmessProcessor, IntentRecognitionPipeline, pipeline_amess
+from modeling_amess import AmessProcessor, IntentRecognitionPipeline, clip_amess, pipeline_amess
 from tests.modeling_amess.clips import COLOURS, write_clip
 from tests.modeling_amess.tiny import tiny_model, tiny_tokenizer
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
 from tests.training.tiny import make_sentence_encoder, make_text_model
 from training.cli import predict
-from training.cli.predict import readable
+from training.cli.predict import read_candidates, readable
 
 from .command import PROJECT, amess
+
+
+# What is refused where nobody transcribes.
+NO_ASR = ("--asr_model", "none")
 
 
 def test_a_clip_and_its_text_give_intents_and_reasons(capsys, model, clips):
@@ -57,6 +61,32 @@ def test_json_has_one_line_per_clip_and_the_text_beside_a_clip_is_used(capsys, m
     assert [len(result["intents"]) for result in results] == [1, 1, 1]
     assert results[0]["modalities"] == ["text", "video", "audio"]
     assert results[2]["modalities"] == ["text", "video"]
+
+
+def test_batches_answer_as_single_clips_do_and_one_failure_touches_no_other(capsys, model, clips, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"not a clip")
+    lines = [(clips / "a.mp4", "no way"), (clips / "b.mp4", "thanks"), (tmp_path / "broken.mp4", "hm")]
+    lines += [(clips / "a.mp4", "oh, great."), (clips / "b.mp4", "bye now"), (clips / "a.mp4", "thanks")]
+    table = tmp_path / "clips.tsv"
+    table.write_text("clip\ttext\n" + "".join(f"{clip}\t{text}\n" for clip, text in lines))
+    answers = {}
+    for size in (1, 2, 4):
+        status, out, err = amess(capsys, "predict", table, "--model", model, "--json", "--batch_size", size)
+        answers[size] = [json.loads(line) for line in out.splitlines()]
+        assert status == 1
+        assert err.count("broken.mp4") == 1
+        assert [row["text"] for row in answers[size]] == [text for _, text in lines]
+        assert ["error" in row for row in answers[size]] == [False, False, True, False, False, False]
+    for single, batched, larger in zip(*answers.values(), strict=True):
+        if "error" not in single:
+            assert single["label"] == batched["label"] == larger["label"]
+            assert [batched["score"], larger["score"]] == pytest.approx([single["score"]] * 2, abs=1e-5)
+
+
+def test_a_batch_of_no_clips_is_refused(capsys, model, clips):
+    status, _, err = amess(capsys, "predict", clips / "a.mp4", "--text", "x", "--model", model, "--batch_size", 0)
+    assert status == 2
+    assert "--batch_size" in err
 
 
 def test_one_text_per_clip_in_their_order(capsys, model, clips):
@@ -102,6 +132,33 @@ def test_intents_of_ones_own_are_chosen_by_their_descriptions(capsys, tmp_path):
         assert "intents.json" in err and message in err
 
 
+@pytest.mark.parametrize(
+    ("given", "intents"),
+    [
+        ("Reassure,Boast", {"Reassure": ["reassure"], "Boast": ["boast"]}),
+        ("Ask_for_help", {"Ask_for_help": ["ask for help"]}),
+        ("Reassure: To take away a worry.", {"Reassure": ["To take away a worry."]}),
+        (
+            "Boast: To show off.\nBoast: To speak, proudly.\nJoke",
+            {"Boast": ["To show off.", "To speak, proudly."], "Joke": ["joke"]},
+        ),
+    ],
+)
+@pytest.mark.parametrize("encoding", [None, "utf-8-sig", "utf-16", "cp1252"])
+def test_intents_of_ones_own_are_names_lines_or_a_file(tmp_path, given, intents, encoding):
+    if encoding is not None:
+        file = tmp_path / "intents.txt"
+        file.write_bytes(given.encode(encoding))
+        given = str(file)
+    assert read_candidates(given) == intents
+
+
+@pytest.mark.parametrize("given", ["", " , ", ": To take away a worry.", "nothere.json", "nothere.txt"])
+def test_no_intents_of_ones_own_are_told(given):
+    with pytest.raises(ValueError, match=r"candidate_labels|nothere"):
+        read_candidates(given)
+
+
 def test_what_was_said_before_is_read_by_a_model_of_dialogues(capsys, model, clips, tmp_path):
     processor = recognizer_processor()
     processor.context_utterances = 2
@@ -134,7 +191,7 @@ def test_a_clip_that_fails_is_reported_and_skipped(capsys, model, clips, tmp_pat
     assert ["error" in row for row in rows] == [True, False, True, True]
     assert rows[0]["text"] == "oh" and "label" not in rows[0]
     lines = err.splitlines()
-    for name, word in (("broken", "broken"), ("b.mp4", "--asr_model"), ("absent", "no such file")):
+    for name, word in (("broken", "broken"), ("b.mp4", "no sound"), ("absent", "no such file")):
         assert sum(name in line and word in line for line in lines) == 1
     assert lines[-1] == "3 of 4 failed and were skipped."
 
@@ -185,10 +242,21 @@ def test_an_error_of_any_type_stops_one_clip_alone(capsys, model, clips, monkeyp
 def test_a_reason_that_many_clips_share_is_told_once(capsys, clips, tmp_path):
     for number in range(13):
         shutil.copy(clips / "b.mp4", tmp_path / f"{number:02}.mp4")
-    status, out, err = amess(capsys, "predict", tmp_path, "--model", model_that_is_not_loaded(tmp_path))
+    status, out, err = amess(capsys, "predict", tmp_path, "--model", model_that_is_not_loaded(tmp_path), *NO_ASR)
     assert (status, out) == (1, "")
     assert len(err.splitlines()) == 2 and "13 inputs" in err and "3 more" in err
     assert err.count("--asr_model") == 1
+
+
+def test_a_clip_without_text_is_transcribed_and_the_words_are_shown(capsys, model):
+    spoken = PROJECT / "tests" / "modeling_amess" / "recordings" / "weather.opus"
+    status, out, err = amess(capsys, "predict", spoken, "--model", model)
+    assert status == 0, err
+    assert '"It will rain in London on Monday and Tuesday.", heard by Whisper tiny.en' in out
+
+
+def test_the_default_transcriber_is_the_pipelines():
+    assert predict.DEFAULT_ASR_MODEL == clip_amess.DEFAULT_ASR_MODEL
 
 
 def model_that_is_not_loaded(folder: Path) -> Path:
