@@ -221,7 +221,9 @@ DATASETS: dict[str, DatasetEntry] = {
             "voices; no person was recorded. It shows that the software works and says nothing about real clips.",
             clips="drawn faces and synthetic voices",
             license="apache-2.0",
-            terms="Texts, clips and features were made for this project and are under Apache-2.0.",
+            terms="Texts, clips and features were made for this project and are under Apache-2.0. The speech is the "
+            "output of espeak-ng with its formant voices, no recording of a person; that program is under the GPL, "
+            "which does not cover its output. The sound features come from OpenAI's Whisper tiny.en (MIT).",
             open=True,
         ),
     ),

@@ -57,8 +57,15 @@ VALUES_BEFORE_THE_FIELD = {
     "exclude_special_tokens": False,
 }
 
-# Encoders whose embedding layer and layer stack can be run apart, which equations 1 and 14 need.
-TEXT_MODEL_TYPES = ("bert", "roberta", "xlm-roberta", "camembert")
+# Encoders whose embedding layer and layer stack can be run apart, which equations 1 and 14 need, and the family whose
+# way of doing that they share.
+TEXT_FAMILIES = {
+    **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert"), "bert"),
+    "mpnet": "mpnet",
+    "deberta-v2": "deberta",
+    "modernbert": "modernbert",
+}
+TEXT_MODEL_TYPES = tuple(TEXT_FAMILIES)
 
 
 @strict
@@ -86,8 +93,8 @@ class AmessMediaEncoderConfig(AmessVersionedConfig):
 
     Args:
         video_config, audio_config (`PreTrainedConfig` or `dict`, *optional*):
-            Configurations of the encoder of frames (Swin) and of samples (WavLM, wav2vec 2.0); `None` for no encoder
-            of that modality.
+            Configurations of the encoder of frames (Swin, ViT, DINOv2, CLIP, SigLIP, ConvNeXt) and of samples (WavLM,
+            wav2vec 2.0, HuBERT, Whisper); `None` for no encoder of that modality.
         record (`dict`, *optional*):
             Encoder record: name, revision and pooling of each encoder, and the preprocessing of clips.
     """
@@ -144,8 +151,8 @@ class AmessConfig(AmessVersionedConfig):
 
     Args:
         text_config (`PreTrainedConfig` or `dict`, *optional*, defaults to a BERT-base):
-            BERT-family encoder. Its embedding layer gives E_text (eq. 1), its layers are the multimodal encoder
-            (eq. 14).
+            Encoder of the BERT family, ModernBERT, DeBERTa-v2 or v3, or MPNet. Its embedding layer gives E_text
+            (eq. 1), its layers are the multimodal encoder (eq. 14).
         video_config, audio_config (`PreTrainedConfig` or `dict`, *optional*):
             Frozen media encoders (Swin, WavLM) that turn a clip into features; `None` for a model that takes
             features. [`AmessModel.attach_media_encoder`] sets them.
@@ -335,7 +342,8 @@ class AmessConfig(AmessVersionedConfig):
         if self.description_size is None:
             self.description_size = self.hidden_size
         # Here and not when they are used: an encoder that is attached later does not move the frames in time.
-        record = (self.media_encoder or {}).get("preprocessing", {})
+        # A saved configuration says what the model was trained with, also where that is nothing.
+        record = (self.media_encoder or {}).get("preprocessing", {}) if self.amess_version is None else {}
         if self.video_frame_rate is None:
             self.video_frame_rate = record.get("frame_rate")
         if self.audio_step_rate is None and record.get("audio_step"):
@@ -543,12 +551,7 @@ class AmessConfig(AmessVersionedConfig):
 
     def validate_amess(self) -> None:
         """Refuse settings that cannot work together."""
-        model_type = self.text_encoder_config.model_type
-        if model_type not in TEXT_MODEL_TYPES:
-            raise ValueError(
-                f"text_config is a {model_type!r} model. A-MESS runs the embedding layer and the layers of its text "
-                f"encoder apart, which it can do with: {', '.join(TEXT_MODEL_TYPES)}."
-            )
+        check_text_model_type(self.text_encoder_config)
         for name in ("num_anchors", "num_descriptions", "max_text_length", "max_video_length", "max_audio_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1.")
@@ -610,6 +613,19 @@ class AmessConfig(AmessVersionedConfig):
                 f"out_of_scope_label={self.out_of_scope_label!r} is not a label of this model: "
                 f"{sorted(self.label_names)}."
             )
+
+
+def check_text_model_type(config: PreTrainedConfig) -> None:
+    """Refuse a text encoder of a family that A-MESS cannot take apart.
+
+    Raises:
+        ValueError: The configuration is of such an encoder.
+    """
+    if config.model_type not in TEXT_FAMILIES:
+        raise ValueError(
+            f"text_config is a {config.model_type!r} model. A-MESS runs the embedding layer and the layers of its "
+            f"text encoder apart, which it can do with: {', '.join(TEXT_FAMILIES)}."
+        )
 
 
 def _ids_by_name(id2label: Mapping[Any, str]) -> dict[str, int]:

@@ -557,11 +557,11 @@ def embedding_size(embeddings: Any) -> torch.Tensor:
     text. (The weights of the last LayerNorm alone would give 0.63 for MiniLM: they are small where entries are large.)
 
     Args:
-        embeddings: Embedding layer of a BERT-family encoder.
+        embeddings: Embedding layer of a text encoder, whose first table is that of the words.
     """
-    words = embeddings.word_embeddings.num_embeddings
+    table = next(module for module in embeddings.modules() if isinstance(module, nn.Embedding))
+    words, device = table.num_embeddings, table.weight.device
     length = min(words, 16)
-    device = embeddings.word_embeddings.weight.device
     ids = torch.linspace(0, words - 1, min(words, 1024) // length * length, device=device)
     training = embeddings.training
     embeddings.eval()  # without dropout
@@ -603,7 +603,9 @@ class AmessFusion(nn.Module):
         if self.config.fusion_residual == "outside":
             self.layer_norm.weight.fill_(self.config.fusion_gain * embedding_size(embeddings))
         else:
-            self.layer_norm.load_state_dict(embeddings.LayerNorm.state_dict())
+            # The families name it differently, and ModernBERT's has no bias.
+            (norm,) = (module for module in embeddings.modules() if isinstance(module, nn.LayerNorm))
+            self.layer_norm.load_state_dict(norm.state_dict(), strict=False)
 
     def forward(
         self,

@@ -1,25 +1,28 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""AmessMediaEncoder, the frozen Swin and WavLM that turn clips into features, and its encoder record.
+"""AmessMediaEncoder, the frozen encoders that turn clips into features, and its encoder record.
 
-The record names the encoders, their revisions and the preprocessing of clips. This file reads, compares and explains
-it, and knows the preprocessing of pretrained encoders.
+The record names the encoders, their revisions, what of them is a feature and the preprocessing of clips. This file
+reads, compares and explains it, and knows the families of encoders: a family is one class with what is its own.
 """
 
 import copy
+import functools
 import hashlib
 import json
 import math
+import re
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
-from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel, WhisperFeatureExtractor
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from transformers.utils import output_capturing
 from transformers.utils.generic import ModelOutput
 from transformers.utils.hub import cached_file, extract_commit_hash
@@ -28,8 +31,6 @@ from transformers.utils.output_capturing import capture_outputs
 from .configuration_amess import AmessConfig, AmessMediaEncoderConfig
 
 
-MODEL_TYPES = {"video": ("swin",), "audio": ("wavlm", "wav2vec2")}
-POOLING = {"video": "pooler_output", "audio": "last_hidden_state"}
 # Settings of the processor by the encoder that they belong to.
 PREPROCESSING = {
     "video": ("frame_rate", "image_size", "image_mean", "image_std"),
@@ -45,6 +46,407 @@ FINGERPRINT = "sha256:"
 
 # Largest rows * steps ** 2 of one pass of the audio model, whose attention weights grow with it.
 _AUDIO_ATTENTION_CELLS = 2**22
+
+_POOLING_FORM = re.compile(
+    r"(?P<source>pooler_output|last_hidden_state|hidden_states\[(?P<layer>\d+)\])"
+    r"(, (?:(?P<position>mean|first)|mean of (?P<steps>\d+)))?"
+    r"(, projected to (?P<size>\d+))?"
+)
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """What of an encoder's output is the feature of a frame or step; the encoder record holds it as text.
+
+    The text is a source (`pooler_output`, `last_hidden_state`, or `hidden_states[2]` for the output of layer 2, where
+    0 is the embeddings), for frames `, mean` or `, first` over the positions of the picture, for sound `, mean of 4`
+    over that many steps, and `, projected to 64` for a linear layer behind it.
+
+    Attributes:
+        source: Output that is read.
+        layer: Number of the layer whose output is read; `None` for another source.
+        position: `mean` or `first` for the positions of a picture; `None` where the source has none.
+        steps: Number of steps of sound in one feature.
+        size: Size of the feature behind the projection; `None` without one.
+    """
+
+    source: str
+    layer: int | None = None
+    position: str | None = None
+    steps: int = 1
+    size: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Pooling":
+        """Read the text of an encoder record.
+
+        Raises:
+            ValueError: The text has another form.
+        """
+        match = _POOLING_FORM.fullmatch(text)
+        if match is None:
+            raise ValueError(
+                f"Pooling {text!r} is unknown. Write pooler_output, last_hidden_state or hidden_states[2], then "
+                "', mean' or ', first' for frames or ', mean of 4' for sound, then ', projected to 64'."
+            )
+        layer, steps, size = (match[name] and int(match[name]) for name in ("layer", "steps", "size"))
+        if steps == 0 or size == 0:
+            raise ValueError(f"Pooling {text!r} would leave nothing: the numbers must be at least 1.")
+        return cls(match["source"], layer, match["position"], steps or 1, size)
+
+
+class EncoderFamily:
+    """What is particular to one family of encoders; a subclass for each is all that a new family needs.
+
+    Attributes:
+        modality: `video` or `audio`.
+        model_types: `model_type` of the configurations of the family.
+        pooling: Pooling by default, as text.
+        layers: Path of the list of layers in the model; `None` where layers have different sizes.
+        num_layers: Name of their number in the configuration.
+    """
+
+    modality: ClassVar[str]
+    model_types: ClassVar[tuple[str, ...]]
+    pooling: ClassVar[str] = "pooler_output"
+    layers: ClassVar[str | None] = "encoder.layers"
+    num_layers: ClassVar[str] = "num_hidden_layers"
+
+    def size(self, config: Any) -> int:
+        """Size of the encoder's output."""
+        return int(config.hidden_size)
+
+    def part(self, config: PreTrainedConfig) -> PreTrainedConfig:
+        """Configuration of the encoder in that of a whole model, such as CLIP with its text part."""
+        return config
+
+    def check(self, config: PreTrainedConfig) -> None:
+        """Refuse a configuration that this file cannot run."""
+
+    def new(self, config: PreTrainedConfig) -> PreTrainedModel:
+        """Make the encoder with new weights."""
+        model: PreTrainedModel = AutoModel.from_config(config)
+        return model
+
+    def load(self, name: str, config: PreTrainedConfig, **source: Any) -> PreTrainedModel:
+        """Load the pretrained encoder."""
+        model: PreTrainedModel = AutoModel.from_pretrained(name, config=config, dtype=torch.float32, **source)
+        return model
+
+    def encoder_of(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The encoder in a whole model; the model itself where it is nothing else."""
+        return model
+
+    def preprocessing(self, config: Any) -> dict[str, Any]:
+        """Preprocessing of clips without a `preprocessor_config.json`, see [`AmessProcessor`]."""
+        raise NotImplementedError
+
+    def own_preprocessing(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Translate the content of a `preprocessor_config.json` to arguments of [`AmessProcessor`]."""
+        raise NotImplementedError
+
+    def keep_layers(self, model: PreTrainedModel, pooling: Pooling) -> None:
+        """Drop the layers behind the one that is read, which would only cost time and space.
+
+        Raises:
+            ValueError: The encoder has no such layer.
+        """
+        if pooling.layer is None:
+            return
+        if self.layers is None:
+            raise ValueError(
+                f"{pooling.source} of a {model.config.model_type!r} model cannot be a feature: the layers have "
+                f"different sizes. Use {self.pooling}."
+            )
+        layers: Any = model.get_submodule(self.layers)
+        if pooling.layer > len(layers):
+            raise ValueError(f"{pooling.source} was asked for, but the encoder has {len(layers)} layers.")
+        # One layer at least: a model without any cannot be told from one that is not made yet.
+        del layers[max(1, pooling.layer) :]
+        setattr(model.config, self.num_layers, len(layers))
+
+    def read(self, model: nn.Module, pooling: Pooling, run: Callable[[], Any]) -> torch.Tensor:
+        """Run the model and return the output that the pooling names, `(rows, positions, size)` or `(rows, size)`."""
+        if pooling.layer is None:
+            output: torch.Tensor | None = run()[pooling.source]
+            if output is None:
+                raise ValueError(f"The encoder has no {pooling.source}. Choose another pooling.")
+            return output
+        seen: list[torch.Tensor] = []
+        layers: Any = model.get_submodule(str(self.layers))
+
+        def keep(value: Any) -> None:
+            seen.append(value[0] if isinstance(value, tuple) else value)
+
+        # Hooks, because the models differ in whether their list of hidden states ends before or behind the last norm.
+        if pooling.layer:
+            hook = layers[pooling.layer - 1].register_forward_hook(lambda module, args, output: keep(output))
+        else:
+            hook = layers[0].register_forward_pre_hook(
+                lambda module, args, kwargs: keep(args or kwargs["hidden_states"]), with_kwargs=True
+            )
+        try:
+            run()
+        finally:
+            hook.remove()
+        return seen[0]
+
+
+FAMILIES: dict[str, EncoderFamily] = {}
+"""Families of encoders by the `model_type` of their configurations."""
+
+
+def _register(family: type[EncoderFamily]) -> type[EncoderFamily]:
+    FAMILIES.update(dict.fromkeys(family.model_types, family()))
+    return family
+
+
+class ImageFamily(EncoderFamily):
+    """Encoders of pictures, which take `pixel_values`."""
+
+    modality = "video"
+
+    def encode(self, model: PreTrainedModel, pooling: Pooling, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Encode frames `(frames, 3, height, width)` to `(frames, size)`."""
+        features = self.read(model, pooling, lambda: model(pixel_values=pixel_values))
+        if features.dim() == 4:  # channels before rows and columns
+            features = features.flatten(2).transpose(1, 2)
+        if features.dim() == 2:
+            return features
+        return features[:, 0] if pooling.position == "first" else features.mean(1)
+
+    def preprocessing(self, config: Any) -> dict[str, Any]:
+        """ImageNet's mean and deviation, and the size of the config."""
+        return {
+            "frame_rate": 6.0,
+            "image_size": config.image_size,
+            "image_mean": IMAGENET_MEAN,
+            "image_std": IMAGENET_STD,
+        }
+
+    def own_preprocessing(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Size, mean and deviation of the pictures."""
+        settings = {}
+        # What is cut out of the picture is what the encoder sees.
+        size = content.get("crop_size") if content.get("do_center_crop") else None
+        size = content.get("size") if size is None else size
+        if isinstance(size, Mapping):
+            size = [size["height"], size["width"]] if "height" in size else size["shortest_edge"]
+            size = size[0] if isinstance(size, list) and size[0] == size[1] else size
+        if size is not None:
+            settings["image_size"] = size
+        normalize = content.get("do_normalize", True)
+        settings["image_mean"] = content.get("image_mean", IMAGENET_MEAN) if normalize else [0.0, 0.0, 0.0]
+        settings["image_std"] = content.get("image_std", IMAGENET_STD) if normalize else [1.0, 1.0, 1.0]
+        return settings
+
+
+@_register
+class StagedImageFamily(ImageFamily):
+    """Swin and ConvNeXt: stages of different sizes; the pooled output is the mean over the picture."""
+
+    model_types = ("swin", "convnext", "convnextv2")
+    layers = None
+
+    def size(self, config: Any) -> int:
+        """Size of the last stage."""
+        return int(config.hidden_sizes[-1] if config.model_type.startswith("convnext") else config.hidden_size)
+
+
+@_register
+class VitFamily(ImageFamily):
+    """ViT and DeiT. Their pooled output is often untrained; the class token is not."""
+
+    model_types = ("vit", "deit")
+    pooling = "last_hidden_state, first"
+    layers = "layers"
+
+
+@_register
+class Dinov2Family(ImageFamily):
+    """DINOv2; its pooled output is the class token."""
+
+    model_types = ("dinov2",)
+    layers = "encoder.layer"
+
+    def keep_layers(self, model: PreTrainedModel, pooling: Pooling) -> None:
+        """Drop layers, and their names, which its configuration lists for uses as a backbone."""
+        super().keep_layers(model, pooling)
+        config: Any = model.config
+        config.stage_names = config.stage_names[: 1 + config.num_hidden_layers]
+        config.set_output_features_output_indices(out_indices=None, out_features=None)
+
+
+@_register
+class ContrastiveImageFamily(ImageFamily):
+    """The picture parts of CLIP and SigLIP."""
+
+    model_types = ("clip_vision_model", "siglip_vision_model", "clip", "siglip")
+
+    def part(self, config: PreTrainedConfig) -> PreTrainedConfig:
+        """The picture part of a configuration with two parts."""
+        part: PreTrainedConfig = getattr(config, "vision_config", config)
+        return part
+
+    def encoder_of(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The picture part of a model with two parts."""
+        part: PreTrainedModel = getattr(model, "vision_model", model)
+        return part
+
+
+class SoundFamily(EncoderFamily):
+    """Encoders of sound, which take samples."""
+
+    modality = "audio"
+    pooling = "last_hidden_state"
+
+    def rate(self, config: Any) -> tuple[int, int]:
+        """Step and window of the encoder in samples."""
+        raise NotImplementedError
+
+    def num_steps(self, num_samples: int, config: Any) -> int:
+        """Number of steps that so many samples give."""
+        step, window = self.rate(config)
+        return max(0, (num_samples - window) // step + 1)
+
+    def encode(self, model: Any, pooling: Pooling, samples: list[torch.Tensor], steps: list[int]) -> torch.Tensor:
+        """Encode sounds `(samples,)` with so many steps each to `(rows, most steps, size)`."""
+        raise NotImplementedError
+
+    def preprocessing(self, config: Any) -> dict[str, Any]:
+        """16 kHz, not normalised."""
+        step, window = self.rate(config)
+        return {"sampling_rate": 16000, "normalize_audio": False, "audio_step": step, "audio_window": window}
+
+    def own_preprocessing(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Sampling rate and normalisation."""
+        return {
+            "sampling_rate": content.get("sampling_rate", 16000),
+            "normalize_audio": content.get("do_normalize", True),
+        }
+
+
+@_register
+class Wav2Vec2Family(SoundFamily):
+    """wav2vec 2.0, HuBERT and WavLM: convolutions, a projection, and layers that know a mask."""
+
+    model_types = ("wavlm", "wav2vec2", "hubert")
+
+    def check(self, config: PreTrainedConfig) -> None:
+        """Refuse an adapter."""
+        if getattr(config, "add_adapter", False):
+            raise ValueError(
+                "The audio encoder has an adapter behind its last layer (add_adapter=True): not supported. Load it "
+                "with add_adapter=False."
+            )
+
+    def rate(self, config: Any) -> tuple[int, int]:
+        """Step and window of the convolutions."""
+        step, window = 1, 1
+        for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+            window += (kernel - 1) * step
+            step *= stride
+        return step, window
+
+    def encode(self, model: Any, pooling: Pooling, samples: list[torch.Tensor], steps: list[int]) -> torch.Tensor:
+        """Encode sounds together behind the convolutions."""
+        # One by one: some of these models normalise over time here, where padding would count as sound.
+        extracted = [model.feature_extractor(row[None])[0].T for row in samples]
+        padded = nn.utils.rnn.pad_sequence(extracted, batch_first=True)
+        lengths = torch.tensor(steps, device=padded.device)
+        real = torch.arange(padded.shape[1], device=padded.device) < lengths[:, None]
+        projected = model.feature_projection(padded)  # HuBERT's gives no features beside
+        hidden_states = projected[0] if isinstance(projected, tuple) else projected
+        with warnings.catch_warnings():
+            # WavLM gives torch a boolean mask beside its float position bias, which torch warns about.
+            warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask and attn_mask")
+            return self.read(model, pooling, lambda: model.encoder(hidden_states, attention_mask=real))
+
+
+@_register
+class WhisperFamily(SoundFamily):
+    """The encoder of Whisper, which always reads 30 seconds: a sound is padded to them, and a longer one is cut."""
+
+    model_types = ("whisper",)
+    pooling = "last_hidden_state, mean of 4"
+    layers = "layers"
+    num_layers = "encoder_layers"
+
+    def size(self, config: Any) -> int:
+        """Size of the encoder's output."""
+        return int(config.d_model)
+
+    def new(self, config: Any) -> PreTrainedModel:
+        """Make the encoder without the decoder."""
+        return WhisperEncoder(config)
+
+    def load(self, name: str, config: PreTrainedConfig, **source: Any) -> PreTrainedModel:
+        """Load the whole model and keep its encoder."""
+        return self.encoder_of(super().load(name, config, **source))
+
+    def encoder_of(self, model: PreTrainedModel) -> PreTrainedModel:
+        """The encoder in a whole Whisper."""
+        encoder: PreTrainedModel = model if isinstance(model, WhisperEncoder) else model.get_encoder()
+        return encoder
+
+    def rate(self, config: Any) -> tuple[int, int]:
+        """Two frames of the spectrogram, which has one every 10 ms."""
+        step = 2 * _log_mel(config.num_mel_bins).hop_length
+        return step, step
+
+    def own_preprocessing(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """Sampling rate; Whisper's features are not of normalised sound, which `do_normalize` leaves out if false."""
+        return super().own_preprocessing({"do_normalize": False, **content})
+
+    def encode(self, model: Any, pooling: Pooling, samples: list[torch.Tensor], steps: list[int]) -> torch.Tensor:
+        """Encode sounds in pieces of 30 seconds, each by itself, so that no row depends on another one."""
+        step, _ = self.rate(model.config)
+        extractor = _log_mel(model.config.num_mel_bins)
+        longest = model.config.max_source_positions * step
+        rows = []
+        for row, count in zip(samples, steps, strict=True):
+            pieces = []
+            for piece in row.split(longest):
+                with torch.autocast("cpu", enabled=False):  # the spectrogram goes through numpy, which has no bfloat16
+                    spectrogram = extractor(
+                        nn.functional.pad(piece.float(), (0, longest - len(piece))).cpu().numpy(),
+                        sampling_rate=extractor.sampling_rate,
+                        return_tensors="pt",
+                        padding=False,
+                    ).input_features.to(model.device, model.dtype)
+                pieces.append(self.read(model, pooling, functools.partial(model, input_features=spectrogram))[0])
+            rows.append(torch.cat(pieces)[:count])
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+
+@functools.cache
+def _log_mel(num_mel_bins: int) -> WhisperFeatureExtractor:
+    return WhisperFeatureExtractor(feature_size=num_mel_bins)
+
+
+def _families(modality: str) -> dict[str, EncoderFamily]:
+    return {name: family for name, family in FAMILIES.items() if family.modality == modality}
+
+
+MODEL_TYPES = {modality: tuple(_families(modality)) for modality in PREPROCESSING}
+# Pooling of the encoders that version 0.1.0 knew, whose records may lack it.
+POOLING = {"video": "pooler_output", "audio": "last_hidden_state"}
+
+
+def family_of(modality: str, config: PreTrainedConfig) -> EncoderFamily:
+    """Find the family of an encoder.
+
+    Raises:
+        ValueError: The encoder is of no known family of the modality.
+    """
+    family = FAMILIES.get(config.model_type)
+    if family is None or family.modality != modality:
+        raise ValueError(
+            f"The {modality} encoder is a {config.model_type!r} model; {', '.join(MODEL_TYPES[modality])} models are "
+            "supported."
+        )
+    family.check(config)
+    return family
 
 
 @dataclass
@@ -81,7 +483,7 @@ class PicklableModel(PreTrainedModel):
 
 
 class AmessMediaEncoder(PicklableModel):
-    """Frozen Swin for frames and WavLM (or wav2vec 2.0) for samples, or one of the two.
+    """Frozen encoder of frames and frozen encoder of samples, or one of the two, such as Swin and WavLM.
 
     The encoders are never in training mode and never have a gradient. The features of a clip do not depend on padding
     or on the other clips of the batch.
@@ -117,12 +519,21 @@ class AmessMediaEncoder(PicklableModel):
         audio_model: PreTrainedModel | None = None,
     ):
         super().__init__(config)
-        if isinstance(config.video_config, PreTrainedConfig):
-            _check_sub_config("video", config.video_config)
-            self.video_model = video_model or _new_model(config.video_config, config)
-        if isinstance(config.audio_config, PreTrainedConfig):
-            _check_sub_config("audio", config.audio_config)
-            self.audio_model = audio_model or _new_model(config.audio_config, config)
+        self.families: dict[str, Any] = {}
+        self.pooling: dict[str, Pooling] = {}
+        # Linear layers of the poolings with `projected to`, by modality.
+        self.projections = nn.ModuleDict()
+        for modality, sub_config, model in (
+            ("video", config.video_config, video_model),
+            ("audio", config.audio_config, audio_model),
+        ):
+            if not isinstance(sub_config, PreTrainedConfig):
+                continue
+            family = self.families[modality] = family_of(modality, sub_config)
+            pooling = self.pooling[modality] = Pooling.parse(pooling_of(config.record, modality, sub_config))
+            setattr(self, f"{modality}_model", model or _new_model(family, sub_config, config))
+            if pooling.size is not None:
+                self.projections[modality] = nn.Linear(family.size(sub_config), pooling.size)
         self.post_init()
         self.eval()
         for module in self.modules():
@@ -137,6 +548,8 @@ class AmessMediaEncoder(PicklableModel):
         *,
         video_revision: str | None = None,
         audio_revision: str | None = None,
+        video_pooling: str | None = None,
+        audio_pooling: str | None = None,
         frame_rate: float = 6.0,
     ) -> "AmessMediaEncoder":
         """Load pretrained encoders with the preprocessing of their own `preprocessor_config.json`.
@@ -148,6 +561,8 @@ class AmessMediaEncoder(PicklableModel):
             audio: Hub id or folder of the audio encoder; `None` for none.
             video_revision: Commit, branch or tag of the video encoder; a branch is resolved to its commit once.
             audio_revision: Commit, branch or tag of the audio encoder.
+            video_pooling: What of the video encoder is a feature, see [`Pooling`]; by default that of its family.
+            audio_pooling: What of the audio encoder is a feature, likewise, such as `"hidden_states[2], mean of 4"`.
             frame_rate: Number of frames per second that are encoded.
 
         Raises:
@@ -163,12 +578,12 @@ class AmessMediaEncoder(PicklableModel):
             revisions[modality] = extract_commit_hash(file, None)
             source = {"revision": revisions[modality] or "main"}
             config = AutoConfig.from_pretrained(name, **source)
-            _check_sub_config(modality, config)
-            models[modality] = AutoModel.from_pretrained(name, config=config, dtype=torch.float32, **source)
+            family = family_of(modality, config)
+            models[modality] = family.load(name, family.part(config), **source)
             file = cached_file(name, "preprocessor_config.json", _raise_exceptions_for_missing_entries=False, **source)
             if file is not None:
                 with open(file, encoding="utf-8") as stream:
-                    preprocessing |= own_preprocessing(modality, json.load(stream))
+                    preprocessing |= family.own_preprocessing(json.load(stream))
         return cls.from_models(
             models.get("video"),
             models.get("audio"),
@@ -176,6 +591,8 @@ class AmessMediaEncoder(PicklableModel):
             audio_name=audio,
             video_revision=revisions.get("video"),
             audio_revision=revisions.get("audio"),
+            video_pooling=video_pooling,
+            audio_pooling=audio_pooling,
             preprocessing=preprocessing,
         )
 
@@ -189,17 +606,23 @@ class AmessMediaEncoder(PicklableModel):
         audio_name: str | None = None,
         video_revision: str | None = None,
         audio_revision: str | None = None,
+        video_pooling: str | None = None,
+        audio_pooling: str | None = None,
+        projections: Mapping[str, nn.Linear] | None = None,
         preprocessing: Mapping[str, Any] | None = None,
     ) -> "AmessMediaEncoder":
         """Make an encoder of models in memory, whose weights it keeps.
 
         Args:
-            video_model: Swin model; `None` for no video encoder.
-            audio_model: WavLM or wav2vec 2.0 model; `None` for no audio encoder.
+            video_model: Swin, ViT, DINOv2, CLIP, SigLIP or ConvNeXt model; `None` for no video encoder.
+            audio_model: WavLM, wav2vec 2.0, HuBERT or Whisper model; `None` for no audio encoder.
             video_name: Name in the record; by default the name that the model was loaded by, or its type.
             audio_name: Name in the record, likewise.
             video_revision: Revision in the record; by default a fingerprint of the weights.
             audio_revision: Revision in the record, likewise.
+            video_pooling: What of the video encoder is a feature, see [`Pooling`]; by default that of its family.
+            audio_pooling: What of the audio encoder is a feature, likewise. Layers behind it are dropped.
+            projections: Linear layer by modality that makes the features smaller or standardises them.
             preprocessing: Settings of [`AmessProcessor`] that differ from the defaults: 6 frames per second, the image
                 size of the video model's config, ImageNet's mean and deviation, and 16 kHz without normalisation.
 
@@ -211,19 +634,29 @@ class AmessMediaEncoder(PicklableModel):
         record: dict[str, Any] = {"video": None, "audio": None, "preprocessing": {}}
         configs: dict[str, Any] = {}
         given = dict(preprocessing or {})
-        for modality, model, name, revision in (
-            ("video", video_model, video_name, video_revision),
-            ("audio", audio_model, audio_name, audio_revision),
+        models: dict[str, PreTrainedModel] = {}
+        projections = dict(projections or {})
+        for modality, model, name, revision, pooling in (
+            ("video", video_model, video_name, video_revision, video_pooling),
+            ("audio", audio_model, audio_name, audio_revision, audio_pooling),
         ):
             if model is None:
                 continue
-            _check_sub_config(modality, model.config)
+            family = family_of(modality, model.config)
+            name = name or model.config.name_or_path or model.config.model_type
+            model = models[modality] = family.encoder_of(model)
+            pooling = pooling or family.pooling
+            family.keep_layers(model, Pooling.parse(pooling))
+            parts: list[nn.Module] = [model]
+            if modality in projections:
+                pooling += f", projected to {projections[modality].out_features}"
+                parts.append(projections[modality])
             record[modality] = {
-                "name": name or model.config.name_or_path or model.config.model_type,
-                "revision": revision or weights_fingerprint(model),
-                "pooling": POOLING[modality],
+                "name": name,
+                "revision": revision or weights_fingerprint(*parts),
+                "pooling": pooling,
             }
-            settings = default_preprocessing(modality, model.config)
+            settings = default_preprocessing(modality, model.config, pooling)
             record["preprocessing"] |= settings | {key: given[key] for key in settings if key in given}
             # A copy: a configuration that becomes part of another takes over some of its settings.
             configs[f"{modality}_config"] = copy.deepcopy(model.config)
@@ -232,7 +665,10 @@ class AmessMediaEncoder(PicklableModel):
             raise ValueError(f"Unknown preprocessing {unknown}; known are {[*PREPROCESSING.values()]}.")
         # Through JSON, as config.json will hold it: a record then equals its saved self.
         config = AmessMediaEncoderConfig(record=json.loads(json.dumps(record)), **configs)
-        return cls(config, video_model, audio_model)
+        encoder = cls(config, models.get("video"), models.get("audio"))
+        for modality, projection in projections.items():
+            encoder.projections[modality].load_state_dict(projection.state_dict())
+        return encoder
 
     @property
     def record(self) -> dict[str, Any]:
@@ -284,38 +720,47 @@ class AmessMediaEncoder(PicklableModel):
             output["audio_features"], output["audio_attention_mask"] = self._encode_samples(input_values, mask)
         return output
 
+    def feature_size(self, modality: str) -> int:
+        """Size of the features of a modality that the encoder reads."""
+        sub_config = self.config.video_config if modality == "video" else self.config.audio_config
+        size: int = self.pooling[modality].size or self.families[modality].size(sub_config)
+        return size
+
+    def _projected(self, modality: str, features: torch.Tensor) -> torch.Tensor:
+        if modality in self.projections:
+            features = self.projections[modality](features)
+        # Under autocast they may come in a shorter type than the weights.
+        return features.to(self.dtype)
+
     def _encode_frames(self, pixel_values: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         batch, frames = mask.shape
-        size = self.video_model.config.hidden_size
-        features = pixel_values.new_zeros((batch, max(1, frames), size), dtype=self.dtype)
+        family, pooling = self.families["video"], self.pooling["video"]
+        shape = (batch, max(1, frames), self.feature_size("video"))
+        features = pixel_values.new_zeros(shape, dtype=self.dtype)
         rows, columns = mask.nonzero(as_tuple=True)
         for start in range(0, len(rows), self.frames_per_forward):
             part = slice(start, start + self.frames_per_forward)
             where = rows[part], columns[part]
-            features[where] = self.video_model(pixel_values[where].to(self.dtype)).pooler_output
+            encoded = family.encode(self.video_model, pooling, pixel_values[where].to(self.dtype))
+            features[where] = self._projected("video", encoded)
         return features, nn.functional.pad(mask.long(), (0, features.shape[1] - frames))
 
     def _encode_samples(self, input_values: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        model = self.audio_model
-        steps = [_num_steps(length, model.config) for length in mask.sum(1).tolist()]
-        shape = (len(steps), max(1, *steps))
-        features = input_values.new_zeros((*shape, model.config.hidden_size), dtype=self.dtype)
+        model, family, pooling = self.audio_model, self.families["audio"], self.pooling["audio"]
+        steps = [family.num_steps(length, model.config) for length in mask.sum(1).tolist()]
+        counts = [count // pooling.steps for count in steps]
+        shape = (len(steps), max(1, *counts))
+        features = input_values.new_zeros((*shape, self.feature_size("audio")), dtype=self.dtype)
         feature_mask = torch.zeros(shape, dtype=torch.long, device=mask.device)
-        for rows in _parts_of_equal_cost(steps):
-            # One by one: some of these models normalise over time here, where padding would count as sound.
-            extracted = [
-                model.feature_extractor(input_values[row][mask[row]][None].to(self.dtype))[0].T for row in rows
-            ]
-            padded = nn.utils.rnn.pad_sequence(extracted, batch_first=True)
-            lengths = torch.tensor([len(row) for row in extracted], device=mask.device)
-            real = torch.arange(padded.shape[1], device=mask.device) < lengths[:, None]
-            hidden_states, _ = model.feature_projection(padded)
-            with warnings.catch_warnings():
-                # WavLM gives torch a boolean mask beside its float position bias, which torch warns about.
-                warnings.filterwarnings("ignore", "Support for mismatched key_padding_mask and attn_mask")
-                hidden_states = model.encoder(hidden_states, attention_mask=real).last_hidden_state
-            features[rows, : padded.shape[1]] = hidden_states * real.unsqueeze(-1)
-            feature_mask[rows, : padded.shape[1]] = real.long()
+        for rows in _parts_of_equal_cost([count if counts[row] else 0 for row, count in enumerate(steps)]):
+            samples = [input_values[row][mask[row]].to(self.dtype) for row in rows]
+            encoded = family.encode(model, pooling, samples, [steps[row] for row in rows])
+            whole = encoded.shape[1] // pooling.steps
+            encoded = encoded[:, : whole * pooling.steps].unflatten(1, (whole, pooling.steps)).mean(2)
+            numbers = torch.tensor([counts[row] for row in rows], device=mask.device)
+            real = torch.arange(whole, device=mask.device) < numbers[:, None]
+            features[rows, :whole] = self._projected("audio", encoded) * real.unsqueeze(-1)
+            feature_mask[rows, :whole] = real.long()
         return features, feature_mask
 
     def _checked_mask(self, name: str, values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
@@ -352,10 +797,10 @@ def fitted_media_encoder(config: AmessConfig, encoder: AmessMediaEncoder) -> Ame
             continue
         model = encoder.video_model if modality == "video" else encoder.audio_model
         needed = config.feature_sizes[modality]
-        if model.config.hidden_size != needed:
+        if encoder.feature_size(modality) != needed:
             raise ValueError(
-                f"The media encoder's {modality} features are of size {model.config.hidden_size}, but this model's "
-                f"{modality}_feature_size is {needed}. Attach an encoder of that size."
+                f"The media encoder's {modality} features are of size {encoder.feature_size(modality)}, but this "
+                f"model's {modality}_feature_size is {needed}. Attach an encoder of that size."
             )
         models[modality] = model
         record[modality] = encoder.record[modality]
@@ -377,7 +822,16 @@ def fitted_media_encoder(config: AmessConfig, encoder: AmessMediaEncoder) -> Ame
     config.audio_config = None if models["audio"] is None else copy.deepcopy(models["audio"].config)
     encoder_config = config.media_encoder_config
     assert encoder_config is not None
-    return AmessMediaEncoder(encoder_config, models["video"], models["audio"])
+    fitted = AmessMediaEncoder(encoder_config, models["video"], models["audio"])
+    for modality, projection in fitted.projections.items():
+        projection.load_state_dict(encoder.projections[modality].state_dict())
+    return fitted
+
+
+def pooling_of(record: Mapping[str, Any] | None, modality: str, config: PreTrainedConfig) -> str:
+    """Pooling that an encoder record names, or that of the encoder's family without a record."""
+    entry = (record or {}).get(modality)
+    return str(entry["pooling"]) if entry else family_of(modality, config).pooling
 
 
 def record_differences(recorded: Mapping[str, Any], offered: Mapping[str, Any]) -> list[str]:
@@ -418,49 +872,32 @@ def missing_encoder_message(config: AmessConfig, modality: str, inputs: str) -> 
     )
 
 
-def weights_fingerprint(model: nn.Module) -> str:
+def weights_fingerprint(*modules: nn.Module) -> str:
     """[`FINGERPRINT`] and 16 hexadecimal digits that depend on the names, types and values of all weights."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    for module in modules:
+        for name, tensor in sorted(module.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     return f"{FINGERPRINT}{digest.hexdigest()[:16]}"
 
 
-def default_preprocessing(modality: str, config: PreTrainedConfig) -> dict[str, Any]:
+def default_preprocessing(modality: str, config: PreTrainedConfig, pooling: str | None = None) -> dict[str, Any]:
     """Preprocessing of clips for an encoder that has no `preprocessor_config.json`."""
-    if modality == "video":
-        return {
-            "frame_rate": 6.0,
-            "image_size": config.image_size,
-            "image_mean": IMAGENET_MEAN,
-            "image_std": IMAGENET_STD,
-        }
-    step, window = 1, 1
-    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
-        window += (kernel - 1) * step
-        step *= stride
-    return {"sampling_rate": 16000, "normalize_audio": False, "audio_step": step, "audio_window": window}
+    family = family_of(modality, config)
+    settings = family.preprocessing(config)
+    if modality == "audio":
+        # The processor cuts sound to whole features, of which one may be the mean of several steps.
+        steps = Pooling.parse(pooling or family.pooling).steps
+        settings["audio_window"] += (steps - 1) * settings["audio_step"]
+        settings["audio_step"] *= steps
+    return settings
 
 
 def own_preprocessing(modality: str, content: Mapping[str, Any]) -> dict[str, Any]:
     """Translate the content of a `preprocessor_config.json` to arguments of [`AmessProcessor`]."""
-    if modality == "audio":
-        return {
-            "sampling_rate": content.get("sampling_rate", 16000),
-            "normalize_audio": content.get("do_normalize", True),
-        }
-    settings = {}
-    size = content.get("size")
-    if isinstance(size, Mapping):
-        size = [size["height"], size["width"]] if "height" in size else size["shortest_edge"]
-        size = size[0] if isinstance(size, list) and size[0] == size[1] else size
-    if size is not None:
-        settings["image_size"] = size
-    normalize = content.get("do_normalize", True)
-    settings["image_mean"] = content.get("image_mean", IMAGENET_MEAN) if normalize else [0.0, 0.0, 0.0]
-    settings["image_std"] = content.get("image_std", IMAGENET_STD) if normalize else [1.0, 1.0, 1.0]
-    return settings
+    family = SoundFamily() if modality == "audio" else ImageFamily()
+    return family.own_preprocessing(content)
 
 
 def _named(record: Mapping[str, Any] | None) -> str:
@@ -474,28 +911,21 @@ def _loading_arguments(record: Mapping[str, Any]) -> Iterator[str]:
     for modality in ("video", "audio"):
         encoder = record[modality]
         yield f"{modality}={(encoder['name'] if encoder else None)!r}"
+        if encoder and encoder["pooling"] != POOLING[modality]:
+            yield f"{modality}_pooling={encoder['pooling']!r}"
         if encoder and not encoder["revision"].startswith(FINGERPRINT):
             yield f"{modality}_revision={encoder['revision']!r}"
     if "frame_rate" in record["preprocessing"]:
         yield f"frame_rate={record['preprocessing']['frame_rate']}"
 
 
-def _check_sub_config(modality: str, config: PreTrainedConfig) -> None:
-    if config.model_type not in MODEL_TYPES[modality]:
-        raise ValueError(
-            f"The {modality} encoder is a {config.model_type!r} model; {' and '.join(MODEL_TYPES[modality])} models "
-            "are supported."
-        )
-    if getattr(config, "add_adapter", False):
-        raise ValueError("The audio encoder has an adapter behind its last layer (add_adapter=True): not supported.")
-
-
-def _new_model(sub_config: PreTrainedConfig, config: AmessMediaEncoderConfig) -> PreTrainedModel:
+def _new_model(
+    family: EncoderFamily, sub_config: PreTrainedConfig, config: AmessMediaEncoderConfig
+) -> PreTrainedModel:
     if config._attn_implementation != "eager":
         # These models need not have the text encoder's implementation (WavLM has no SDPA): they choose for themselves.
         sub_config._attn_implementation = None
-    model: PreTrainedModel = AutoModel.from_config(sub_config)
-    return model
+    return family.new(sub_config)
 
 
 def _make_picklable(module: nn.Module) -> None:
@@ -525,14 +955,6 @@ def _weight_normed(base: type[nn.Module], state: dict[str, Any], norms: dict[str
     return module
 
 
-def _num_steps(num_samples: int, config: PreTrainedConfig) -> int:
-    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
-        if num_samples < kernel:
-            return 0
-        num_samples = (num_samples - kernel) // stride + 1
-    return num_samples
-
-
 def _parts_of_equal_cost(steps: list[int]) -> list[list[int]]:
     """Rows that go through the audio model together, longest first, so that padding and memory stay small."""
     rows = sorted((row for row, count in enumerate(steps) if count), key=lambda row: -steps[row])
@@ -548,10 +970,13 @@ AmessMediaEncoder.register_for_auto_class("AutoModel")
 
 
 __all__ = [
+    "FAMILIES",
     "POOLING",
     "PREPROCESSING",
     "AmessMediaEncoder",
     "AmessMediaEncoderOutput",
+    "EncoderFamily",
+    "Pooling",
     "default_preprocessing",
     "missing_encoder_message",
     "own_preprocessing",

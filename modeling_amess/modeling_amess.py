@@ -7,14 +7,15 @@ The name stands for Anchor-based Multimodal Embedding with Semantic Synchronizat
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import torch
 from torch import nn
-from transformers import AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers import initialization as init
-from transformers.masking_utils import create_bidirectional_mask
-from transformers.utils import logging
+from transformers.masking_utils import create_bidirectional_mask, create_bidirectional_sliding_window_mask
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import logging, output_capturing
 from transformers.utils.generic import (
     ModelOutput,
     TransformersKwargs,
@@ -23,7 +24,7 @@ from transformers.utils.generic import (
 )
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
-from .configuration_amess import IGNORED_LABEL, AmessConfig
+from .configuration_amess import IGNORED_LABEL, TEXT_FAMILIES, AmessConfig, check_text_model_type
 from .descriptions_amess import (
     checked_descriptions,
     description_mask,
@@ -291,6 +292,145 @@ def masked_mean(hidden_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor
     return (hidden_states * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
+class TextFamily:
+    """How the embedding layer and the layers of a text encoder run apart: those of BERT and its relatives.
+
+    The other families are subclasses; `TEXT_FAMILIES` in the configuration says which encoder is of which.
+    """
+
+    # Arguments of the constructor: no pooling layer, which nothing would read; unused parameters stop distributed
+    # training.
+    options: ClassVar[dict[str, Any]] = {"add_pooling_layer": False}
+
+    def new(self, config: PreTrainedConfig) -> Any:
+        """Make the encoder with new weights."""
+        return AutoModel.from_config(config, **self.options)
+
+    def stack(self, model: Any) -> nn.Module:
+        """The part with the layers, whose weights a second stack starts from."""
+        stack: nn.Module = model.encoder
+        return stack
+
+    def layers(self, model: Any) -> nn.ModuleList:
+        """The layers in order."""
+        layers: nn.ModuleList = model.encoder.layer
+        return layers
+
+    def embed(self, model: Any, attention_mask: torch.Tensor, **inputs: torch.Tensor | None) -> torch.Tensor:
+        """Run the embedding layer on `input_ids` or `inputs_embeds`, with `token_type_ids` where it has any."""
+        embedded: torch.Tensor = model.embeddings(**inputs)
+        return embedded
+
+    def encode(
+        self, stack: Any, config: PreTrainedConfig, embedded: torch.Tensor, attention_mask: torch.Tensor, **kwargs: Any
+    ) -> Any:
+        """Run the layers on embeddings `(batch, text, hidden_size)` with a mask `(batch, text)`."""
+        mask = create_bidirectional_mask(config=config, inputs_embeds=embedded, attention_mask=attention_mask)
+        return stack(embedded, attention_mask=mask, **kwargs)
+
+
+class SelfRecordingTextFamily(TextFamily):
+    """Encoders that return hidden states and attentions themselves, when asked."""
+
+    def encode(
+        self, stack: Any, config: PreTrainedConfig, embedded: torch.Tensor, attention_mask: torch.Tensor, **kwargs: Any
+    ) -> Any:
+        """Run the layers."""
+        asked = {
+            name: bool(kwargs.get(name, getattr(config, name)))
+            for name in ("output_hidden_states", "output_attentions")
+        }
+        encoded = stack(
+            embedded, attention_mask=self.mask(config, embedded, attention_mask), return_dict=True, **asked
+        )
+        # `capture_outputs` around the model would put what its hooks saw, nothing, over what the encoder returned.
+        collected = output_capturing._active_collector.get() or {}
+        for name in ("hidden_states", "attentions"):
+            if name in collected and encoded.get(name) is not None:
+                collected[name].extend(encoded[name])
+        return encoded
+
+    def mask(self, config: PreTrainedConfig, embedded: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+        """The mask that the layers take."""
+        return create_bidirectional_mask(config=config, inputs_embeds=embedded, attention_mask=attention_mask)
+
+
+class DebertaTextFamily(SelfRecordingTextFamily):
+    """DeBERTa-v2 and v3: relative positions; masked positions are 0 from the embeddings on."""
+
+    options: ClassVar[dict[str, Any]] = {}
+
+    def embed(self, model: Any, attention_mask: torch.Tensor, **inputs: torch.Tensor | None) -> torch.Tensor:
+        """Run the embedding layer, which takes the mask."""
+        return super().embed(model, attention_mask, mask=attention_mask, **inputs)
+
+    def encode(
+        self, stack: Any, config: PreTrainedConfig, embedded: torch.Tensor, attention_mask: torch.Tensor, **kwargs: Any
+    ) -> Any:
+        """Run the layers; the convolution that some sizes have reads the neighbours of a position."""
+        embedded = embedded * attention_mask.unsqueeze(-1).to(embedded.dtype)
+        return super().encode(stack, config, embedded, attention_mask, **kwargs)
+
+    def mask(self, config: PreTrainedConfig, embedded: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+        """The mask as it is."""
+        return attention_mask
+
+
+class ModernBertTextFamily(TextFamily):
+    """ModernBERT: rotary positions and, in most layers, attention to near tokens only."""
+
+    options: ClassVar[dict[str, Any]] = {}
+
+    def stack(self, model: Any) -> nn.Module:
+        """The model itself: layers, last norm and rotary positions are its own."""
+        stack: nn.Module = model
+        return stack
+
+    def layers(self, model: Any) -> nn.ModuleList:
+        """The layers in order."""
+        layers: nn.ModuleList = model.layers
+        return layers
+
+    def embed(self, model: Any, attention_mask: torch.Tensor, **inputs: torch.Tensor | None) -> torch.Tensor:
+        """Run the embedding layer, which knows no segments."""
+        inputs.pop("token_type_ids", None)
+        return super().embed(model, attention_mask, **inputs)
+
+    def encode(
+        self, stack: Any, config: Any, embedded: torch.Tensor, attention_mask: torch.Tensor, **kwargs: Any
+    ) -> BaseModelOutput:
+        """Run the layers and the last norm."""
+        given = {"config": config, "inputs_embeds": embedded, "attention_mask": attention_mask}
+        masks = {
+            "full_attention": create_bidirectional_mask(**given),
+            "sliding_attention": create_bidirectional_sliding_window_mask(**given),
+        }
+        places = torch.arange(embedded.shape[1], device=embedded.device)[None]
+        rotations = {kind: stack.rotary_emb(embedded, places, kind) for kind in set(config.layer_types)}
+        for layer in stack.layers:
+            kind = layer.attention_type
+            embedded = layer(embedded, attention_mask=masks[kind], position_embeddings=rotations[kind], **kwargs)
+        return BaseModelOutput(last_hidden_state=stack.final_norm(embedded))
+
+
+_TEXT_FAMILIES = {
+    "bert": TextFamily(),
+    "mpnet": SelfRecordingTextFamily(),
+    "deberta": DebertaTextFamily(),
+    "modernbert": ModernBertTextFamily(),
+}
+
+
+def text_family(config: PreTrainedConfig) -> TextFamily:
+    """The family of a text encoder."""
+    return _TEXT_FAMILIES[TEXT_FAMILIES[config.model_type]]
+
+
+def text_layers(text_model: Any) -> nn.ModuleList:
+    """The layers of a text encoder, the first one first."""
+    return text_family(text_model.config).layers(text_model)
+
+
 def load_text_encoder(
     text_model: str, num_text_layers: int | None = None, add_pooling_layer: bool = False
 ) -> PreTrainedModel:
@@ -299,18 +439,28 @@ def load_text_encoder(
     Args:
         text_model: Hub id or folder.
         num_text_layers: Number of first layers that the encoder's config asks for; `None` for all.
-        add_pooling_layer: Whether to load the pooler.
+        add_pooling_layer: Whether to load the pooler, where the encoder has one.
 
     Raises:
-        ValueError: The encoder has no such number of layers.
+        ValueError: The encoder is of a family that A-MESS cannot take apart, or has no such number of layers.
     """
-    pretrained: PreTrainedModel = AutoModel.from_pretrained(text_model, add_pooling_layer=add_pooling_layer)
+    config = AutoConfig.from_pretrained(text_model)
+    check_text_model_type(config)
+    options = dict.fromkeys(text_family(config).options, add_pooling_layer)
+    pretrained: PreTrainedModel = AutoModel.from_pretrained(text_model, **options)
     most = pretrained.config.num_hidden_layers
     if num_text_layers is not None:
         if not 1 <= num_text_layers <= most:
             raise ValueError(f"num_text_layers={num_text_layers}: {text_model} has 1 to {most} layers.")
-        pretrained.config.num_hidden_layers = num_text_layers
+        shorten(pretrained.config, num_text_layers)
     return pretrained
+
+
+def shorten(config: Any, num_layers: int) -> None:
+    """Set the number of layers in the configuration of a text encoder, with what it lists for each of them."""
+    if config.model_type == "modernbert":
+        config.layer_types = config.layer_types[:num_layers]
+    config.num_hidden_layers = num_layers
 
 
 class AmessModel(AmessPreTrainedModel):
@@ -334,11 +484,14 @@ class AmessModel(AmessPreTrainedModel):
 
     def __init__(self, config: AmessConfig):
         super().__init__(config)
-        # Without the pooling layer, which nothing would read: unused parameters stop distributed training.
-        self.text_model = AutoModel.from_config(config.text_config, add_pooling_layer=False)
-        self.text_model.config = config.text_config
+        text_config = config.text_encoder_config
+        self.text_family = text_family(text_config)
+        self.text_model = self.text_family.new(text_config)
+        self.text_model.config = text_config
         if config.text_input == "encoder":
-            self.multimodal_encoder = AutoModel.from_config(config.text_config, add_pooling_layer=False).encoder
+            self.multimodal_encoder = self.text_family.stack(self.text_family.new(text_config))
+            if "embeddings" in dict(self.multimodal_encoder.named_children()):
+                self.multimodal_encoder.embeddings = None  # nothing would read them
         if len(config.modalities) > 1:
             self.fusion = AmessFusion(config)
         if config.use_semantic_synchronization:
@@ -448,7 +601,10 @@ class AmessModel(AmessPreTrainedModel):
         wanted = self.text_model.state_dict().keys()
         self.text_model.load_state_dict({name: weights[name] for name in wanted})
         if self.config.text_input == "encoder":
-            self.multimodal_encoder.load_state_dict(self.text_model.encoder.state_dict())
+            stack = self.text_family.stack(self.text_model).state_dict()
+            self.multimodal_encoder.load_state_dict(
+                {name: stack[name] for name in self.multimodal_encoder.state_dict()}
+            )
         if len(self.config.modalities) > 1:
             # What eq. 13 makes goes where the encoder expects embeddings.
             self.fusion.start_from_embeddings(self.text_model.embeddings)
@@ -521,22 +677,25 @@ class AmessModel(AmessPreTrainedModel):
             # SDPA warn that it has none of the text encoder's, which are recorded without it.
             kwargs.pop("output_attentions", None)
 
-        text = self.text_model.embeddings(
-            input_ids=input_ids, token_type_ids=token_type_ids, inputs_embeds=inputs_embeds
+        family, text_config = self.text_family, self.text_model.config
+        text = family.embed(
+            self.text_model,
+            attention_mask,
+            input_ids=input_ids,
+            token_type_ids=token_type_ids,
+            inputs_embeds=inputs_embeds,
         )
-        encoder = self.text_model.encoder
+        stack = family.stack(self.text_model)
         if self.config.text_input == "encoder":
-            text = encoder(text, attention_mask=self._encoder_mask(text, attention_mask), **kwargs).last_hidden_state
-            encoder = self.multimodal_encoder
+            text = family.encode(stack, text_config, text, attention_mask, **kwargs).last_hidden_state
+            stack = self.multimodal_encoder
 
         fused, anchors, weights = text, {}, {}
         if features:
             fused, anchors, weights = self.fusion(text, text_mask, features, output_attentions, token_type_ids)
         fused = fused.to(text.dtype)
         # The layers are called without the embedding layer: it would add positions and normalise a second time.
-        hidden_states = encoder(
-            fused, attention_mask=self._encoder_mask(fused, attention_mask), **kwargs
-        ).last_hidden_state
+        hidden_states = family.encode(stack, text_config, fused, attention_mask, **kwargs).last_hidden_state
 
         pooled = hidden_states[:, 0] if self.config.pooling == "cls" else masked_mean(hidden_states, text_mask)
         semantic_embedding = None
@@ -554,11 +713,6 @@ class AmessModel(AmessPreTrainedModel):
             video_attentions=weights.get("video"),
             audio_attentions=weights.get("audio"),
             **places,
-        )
-
-    def _encoder_mask(self, hidden_states: torch.Tensor, attention_mask: torch.Tensor) -> Any:
-        return create_bidirectional_mask(
-            config=self.text_model.config, inputs_embeds=hidden_states, attention_mask=attention_mask
         )
 
     def _encode_clips(

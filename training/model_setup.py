@@ -26,6 +26,7 @@ from modeling_amess.descriptions_amess import (
     read_descriptions,
 )
 from modeling_amess.media_encoder_amess import PREPROCESSING
+from modeling_amess.modeling_amess import text_layers
 
 from .arguments import SettingsError, TrainingSettings, check_keys
 from .baselines import MODELS
@@ -160,7 +161,7 @@ def freeze_text_layers(model: TrainableClassifier, number: int) -> None:
     if number == 0:
         return
     text_model: Any = model.amess.text_model if isinstance(model, AmessForIntentClassification) else model.text_model
-    layers = text_model.encoder.layer
+    layers = text_layers(text_model)
     if number > len(layers):
         raise SettingsError(
             f"freeze_text_layers={number}, but the text encoder has only {len(layers)} layers: give at most that many."

@@ -146,8 +146,12 @@ def describe(
         dataset=dataset,
         # As features.json gives it back: JSON has lists for tuples.
         media_encoder=json.loads(json.dumps(encoder.record)),
-        video_feature_size=encoder.video_model and encoder.video_model.config.hidden_size,
-        audio_feature_size=encoder.audio_model and encoder.audio_model.config.hidden_size,
+        **{
+            f"{modality}_feature_size": encoder.feature_size(modality)
+            if modality in encoder.config.modalities
+            else None
+            for modality in ("video", "audio")
+        },
         limits=asdict(settings.limits or MediaLimits()),
         columns={name: _column_type(name, rows) for name in rows[0] if name not in ("id", "label", "split")},
         labels=occurring and list(labels or occurring),

@@ -1,6 +1,6 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The clips of the sample: an avatar and a voice that say what the text leaves open.
+"""The clips of the sample: an avatar that moves its mouth to a voice, and both say what the text leaves open.
 
     python -m dataset_scripts.sample.clips --output clips/ --split test
 
@@ -25,7 +25,7 @@ from ..seeds import stable_generator
 from .avatar import EXPRESSION_POSES, Pose, blend, draw_poses, random_look
 from .painter import SIZE
 from .rows import SAMPLE_FOLDER, SPLITS, read_sample
-from .voice import SAMPLING_RATE, mouth_openness, plan_speech, render_voice
+from .voice import SAMPLING_RATE, SPEECH_FILE, speech_of
 
 
 FRAME_RATE = 12
@@ -43,9 +43,10 @@ def event_of(row_id: str, duration: float) -> tuple[float, float]:
 
 def render_frames(row: Mapping[str, str]) -> np.ndarray:
     """Render the frames of a row's clip, uint8 `(frames, 224, 224, 3)`, 12 per second."""
-    syllables, duration = plan_speech(row["id"], row["text"], row["tone"])
+    speech = speech_of(row)
+    duration = speech.duration
     times = np.arange(round(duration * FRAME_RATE)) / FRAME_RATE
-    speaking = mouth_openness(syllables, times)
+    speaking = speech.mouth_openness(times)
     start, end = event_of(row["id"], duration)
     amounts = np.minimum(_ease((times - start) / _EASE_SECONDS + 1), _ease((end - times) / _EASE_SECONDS + 1))
     random = stable_generator("sample motion", row["id"])
@@ -72,9 +73,8 @@ def render_frames(row: Mapping[str, str]) -> np.ndarray:
 
 
 def render_waveform(row: Mapping[str, str]) -> np.ndarray:
-    """Render the sound of a row's clip, float32 `(samples,)` at 16 kHz."""
-    syllables, duration = plan_speech(row["id"], row["text"], row["tone"])
-    return render_voice(row["id"], syllables, duration, row["tone"])
+    """Return the sound of a row's clip, float32 `(samples,)` at 16 kHz."""
+    return speech_of(row).waveform
 
 
 def render_clip(row: Mapping[str, str], path: str | Path) -> None:
@@ -141,12 +141,12 @@ def render_sample(
 
 
 def renderer_fingerprint() -> str:
-    """Return the fingerprint (16 hexadecimal digits) of the sample's rows and of their renderer.
+    """Return the fingerprint (16 hexadecimal digits) of the sample's rows, their speech and their renderer.
 
     Only modules of this room draw or speak: a new error message elsewhere in the package makes no other clip. The
     random numbers come from outside the room, so one of them counts.
     """
-    rows = sorted(SAMPLE_FOLDER.glob("*.tsv"))
+    rows = [*sorted(SAMPLE_FOLDER.glob("*.tsv")), SPEECH_FILE]
     numbers = [str(stable_generator("renderer").random())]
     return fingerprint_files(rows, module=__file__, names=numbers, within=Path(__file__).resolve().parent)[:16]
 

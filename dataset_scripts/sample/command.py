@@ -4,9 +4,10 @@
 
     python -m dataset_scripts.prepare_sample
 
-The command renders every clip, measures mean and deviation of the untrained encoder's features on the training split
-(`sample/encoder_statistics.json`), and extracts the features with the encoder that is standardised by them
-(`sample/features.parquet`). Both files belong in the repository.
+The command renders every clip, measures the encoder's features on the training split (mean and deviation for frames,
+`sample/encoder_statistics.json`; principal components for sound, `sample/sound_projection.safetensors`), and extracts
+the features with the encoder that is standardised by them (`sample/features.parquet`). The three files belong in the
+repository. The speech in the clips comes from `python -m dataset_scripts.sample.speech`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import save_file
 
 from modeling_amess import AmessMediaEncoder
 
@@ -25,7 +28,7 @@ from ..extraction.folder import load_extracted_features
 from ..extraction.run import extract_features
 from ..extraction.settings import ExtractionSettings
 from .clips import render_sample, renderer_fingerprint
-from .encoder import STATISTICS_FILE, sample_media_encoder
+from .encoder import PROJECTION_FILE, STATISTICS_FILE, sample_media_encoder
 from .features import FEATURE_SIZES, write_prepared_features
 from .rows import SPLITS, read_sample
 
@@ -66,19 +69,43 @@ def extract_sample(
 
 
 def prepare_sample(folder: Path) -> None:
-    """Make both files anew. `folder` holds the clips and the extractions on the way."""
-    measured = extract_sample(folder / "clips", folder / "measured", sample_media_encoder(False), ("train",))
-    statistics = {}
-    for modality in FEATURE_SIZES:
-        frames = np.concatenate([row[modality] for row in measured.values()])
-        statistics[modality] = {
-            "mean": np.round(frames.mean(0, dtype=np.float64), 5).tolist(),
-            "deviation": np.round(frames.std(0, dtype=np.float64), 5).tolist(),
+    """Make the files anew. `folder` holds the clips and the extraction on the way."""
+    measured = extract_sample(folder / "clips", folder / "measured", sample_media_encoder(standardise=False))
+    train = [measured[row["id"]] for row in read_sample("train")]
+    frames, steps = (np.concatenate([row[modality] for row in train]) for modality in FEATURE_SIZES)
+    mean, deviation = (np.round(values, 5) for values in (frames.mean(0, dtype=np.float64), frames.std(0)))
+    statistics = {"mean": mean.tolist(), "deviation": deviation.tolist()}
+    STATISTICS_FILE.write_text(json.dumps({"video": statistics}) + "\n", encoding="utf-8")
+    projection = principal_components(steps, FEATURE_SIZES["audio"])
+    save_file(projection, PROJECTION_FILE)
+    # Both standardisations are the last, linear step of the encoder: nothing has to be encoded a second time.
+    features = {
+        row_id: {
+            "video": (row["video"] - mean) / deviation,
+            "audio": row["audio"] @ projection["weight"].numpy().T + projection["bias"].numpy(),
         }
-    STATISTICS_FILE.write_text(json.dumps(statistics) + "\n", encoding="utf-8")
-    encoder = sample_media_encoder()
-    features = extract_sample(folder / "clips", folder / "features", encoder)
-    write_prepared_features(features, encoder.record, renderer_fingerprint())
+        for row_id, row in measured.items()
+    }
+    write_prepared_features(features, sample_media_encoder().record, renderer_fingerprint())
+
+
+def principal_components(features: np.ndarray, size: int) -> dict[str, torch.Tensor]:
+    """Compute the linear layer that gives the largest principal components, each with mean 0 and deviation 1.
+
+    Args:
+        features: Features `(rows, input size)`.
+        size: Number of components.
+
+    Returns:
+        `weight` `(size, input size)` and `bias` `(size,)`.
+    """
+    mean = features.mean(0, dtype=np.float64)
+    variances, directions = np.linalg.eigh(np.cov((features - mean).T, ddof=0))
+    weight = (directions / np.sqrt(variances))[:, ::-1][:, :size].T
+    # A direction and its opposite are equally good; this one is the same everywhere.
+    weight *= np.sign(weight[np.arange(size), np.abs(weight).argmax(1)])[:, None]
+    layer = {"weight": weight, "bias": -weight @ mean}
+    return {name: torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32)) for name, values in layer.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

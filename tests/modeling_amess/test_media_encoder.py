@@ -250,12 +250,12 @@ def adapter() -> torch.nn.Module:
     ("make", "message"),
     [
         (lambda: AmessMediaEncoder.from_models(), "nothing to encode with"),
-        (lambda: AmessMediaEncoder.from_models(tiny_audio_model()), "'wavlm' model; swin models are supported"),
+        (lambda: AmessMediaEncoder.from_models(tiny_audio_model()), "'wavlm' model; swin, .* models are supported"),
         (
             lambda: AmessMediaEncoder.from_models(
                 None, BertModel(BertConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=1, vocab_size=9))
             ),
-            "'bert' model; wavlm and wav2vec2",
+            "'bert' model; wavlm, wav2vec2",
         ),
         (lambda: AmessMediaEncoder.from_models(None, adapter()), "add_adapter"),
         (lambda: tiny_media_encoder(fps=3), r"Unknown preprocessing \['fps'\]"),

@@ -10,7 +10,7 @@ and have no stated license, so that they are read from a folder of the user's an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from dataset_scripts.errors import UserError
@@ -130,7 +130,8 @@ def of_utterances(result: RowResults, ids: Iterable[str]) -> RowResults:
     predictions = {seed: _restricted(part, wanted) for seed, part in result.predictions.items()}
     contents = {seed: {"test": {"accuracy": _accuracy(part)}} for seed, part in predictions.items() if part.ids}
     predictions = {seed: part for seed, part in predictions.items() if part.ids}
-    return replace(result, contents=contents, predictions=predictions, decisions={}, _answers={})
+    # Made anew, because `replace` would keep the answers of all utterances.
+    return RowResults(result.row, result.folders, contents, result.finished, predictions, {}, result.missing)
 
 
 def results_of_run(folder: Path) -> list[RowResults]:

@@ -270,6 +270,7 @@ def _anchor_choices(base: Run) -> dict[str, Run]:
     }
     return {
         **runs,
+        "one anchor": base.variant("k=1", model_config={"num_anchors": 1}),
         "no selection": base.variant("k=50", model_config={"num_anchors": 50, "exclude_special_tokens": False}),
     }
 

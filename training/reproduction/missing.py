@@ -186,7 +186,8 @@ def read_conditions(folder: Path, rates: Sequence[float] = RATES) -> dict[str, d
     results: dict[str, dict[str, Any]] = {}
     for condition, values in zip(wanted, _evaluated(folder, wanted), strict=True):
         results.setdefault(condition.title, {})[f"{condition.rate:g}"] = values
-    write_result(folder, MISSING_FILE, lambda file: write_json(file, {"run": digest, "results": results}))
+    content = {"run": digest, "results": results}
+    write_result(folder, MISSING_FILE, lambda file: write_json(file, content))
     return results
 
 

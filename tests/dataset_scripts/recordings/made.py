@@ -42,8 +42,15 @@ class MadeRecording:
 def make_recording(path: Path, seconds: float, *, video: bool = True, seed: int = 0) -> MadeRecording:
     """Write a recording of about so many seconds whose pauses are drawn at random, 0.8 to 3 seconds each."""
     draw = np.random.default_rng(seed)
-    clips = {name: decode_clip(SPOKEN / f"{name}.opus", sampling_rate=RATE).waveform for name in NAMES}
-    parts, spans, names, position = [], [], [], 0
+    clips: dict[str, np.ndarray] = {}
+    for name in NAMES:
+        waveform = decode_clip(SPOKEN / f"{name}.opus", sampling_rate=RATE).waveform
+        assert waveform is not None
+        clips[name] = waveform
+    parts: list[np.ndarray] = []
+    spans: list[tuple[float, float]] = []
+    names: list[str] = []
+    position = 0
     while position < (seconds - 7) * RATE:
         pause = np.zeros(round(draw.uniform(0.8, 3.0) * RATE), dtype=np.float32)
         name = NAMES[len(names) % len(NAMES)]
