@@ -51,6 +51,8 @@ INTERRUPT = "if name == finder: os.kill(os.getpid(), int(os.environ['SIGNAL_OF_T
 # Most entries import their libraries before they read a word. `amess --help` does without.
 WORDS = {
     "training/cli/main.py": ["extract", ".", "--output", "nowhere"],
+    "dataset_scripts/download.py": ["mintrec", "--output", "nowhere"],
+    "training/train.py": ["--seed", "1"],
     "dataset_scripts/extract_features.py": [".", "--output", "nowhere"],
     "dataset_scripts/describe_labels.py": ["--labels", "A", "--output", "nowhere.json", "--model", "nope", "--local"],
 }
