@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import UserError
+from ..errors import UserError, loading
 from ..files import writing
 from ..registry import DATASETS, DOWNLOADABLE
 from . import CONTENTS
@@ -86,14 +86,15 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.max_unpack_ratio >= 1:
         raise UserError(f"--max_unpack_ratio is {arguments.max_unpack_ratio:g}: give a number of at least 1.")
     # here, because the client of the Hub and the builders take time to load
-    from .run import (
-        DownloadRequest,
-        TermsError,
-        download_dataset,
-        find_collection,
-        open_download,
-        terms_in_words,
-    )
+    with loading():
+        from .run import (
+            DownloadRequest,
+            TermsError,
+            download_dataset,
+            find_collection,
+            open_download,
+            terms_in_words,
+        )
 
     name = arguments.dataset
     request = DownloadRequest(

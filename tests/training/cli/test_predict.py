@@ -233,7 +233,9 @@ def test_an_error_of_any_type_stops_one_clip_alone(capsys, model, clips, monkeyp
 
     recognize = IntentRecognitionPipeline.__call__
     monkeypatch.setattr(IntentRecognitionPipeline, "__call__", failing)
-    status, out, err = amess(capsys, "predict", "--text", "oh", "--text", "great", "--model", model, "--json")
+    status, out, err = amess(
+        capsys, "predict", "--text", "oh", "--text", "great", "--model", model, "--json", "--batch_size", 1
+    )
     assert (status, len(calls)) == (1, 2)
     assert ["error" in json.loads(line) for line in out.splitlines()] == [True, False]
     assert "'oh': RuntimeError: CUDA out of memory" in err
