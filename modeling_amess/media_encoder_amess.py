@@ -89,7 +89,7 @@ class Pooling:
                 f"Pooling {text!r} is unknown. Write pooler_output, last_hidden_state or hidden_states[2], then "
                 "', mean' or ', first' for frames or ', mean of 4' for sound, then ', projected to 64'."
             )
-        layer, steps, size = (match[name] and int(match[name]) for name in ("layer", "steps", "size"))
+        layer, steps, size = (int(match[name]) if match[name] else None for name in ("layer", "steps", "size"))
         if steps == 0 or size == 0:
             raise ValueError(f"Pooling {text!r} would leave nothing: the numbers must be at least 1.")
         return cls(match["source"], layer, match["position"], steps or 1, size)
@@ -412,7 +412,7 @@ class WhisperFamily(SoundFamily):
                         nn.functional.pad(piece.float(), (0, longest - len(piece))).cpu().numpy(),
                         sampling_rate=extractor.sampling_rate,
                         return_tensors="pt",
-                        padding=False,
+                        padding=False,  # type: ignore[arg-type]  # transformers documents a bool
                     ).input_features.to(model.device, model.dtype)
                 pieces.append(self.read(model, pooling, functools.partial(model, input_features=spectrogram))[0])
             rows.append(torch.cat(pieces)[:count])

@@ -491,7 +491,8 @@ class AmessModel(AmessPreTrainedModel):
         if config.text_input == "encoder":
             self.multimodal_encoder = self.text_family.stack(self.text_family.new(text_config))
             if "embeddings" in dict(self.multimodal_encoder.named_children()):
-                self.multimodal_encoder.embeddings = None  # nothing would read them
+                del self.multimodal_encoder.embeddings  # nothing would read them
+                self.multimodal_encoder.register_module("embeddings", None)
         if len(config.modalities) > 1:
             self.fusion = AmessFusion(config)
         if config.use_semantic_synchronization:

@@ -21,7 +21,6 @@ from accelerate.utils import set_seed
 from huggingface_hub import snapshot_download
 from torch import nn
 from tqdm.auto import tqdm
-from transformers import CONFIG_NAME
 
 from dataset_scripts.errors import UserError
 from modeling_amess import __version__
@@ -29,7 +28,7 @@ from modeling_amess import __version__
 from .arguments import SENTENCE_METHODS, SettingsError, TrainingSettings
 from .baselines.base import BaselinePreTrainedModel
 from .batch_sampler import BucketBatchSampler
-from .checkpointing import BEST_FOLDER, CONTENT, TrainerState, describe_changes, load_checkpoint
+from .checkpointing import CONTENT, TrainerState, describe_changes, load_checkpoint, read_checkpoint
 from .data import DescribedRows, IntentCollator, IntentRows, create_train_loader, load_splits, text_lengths
 from .evaluation import Evaluator
 from .feature_source import FeatureSource, feature_source
@@ -118,7 +117,7 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     set_seed(settings.seed)
     model_settings = settings
     if folder.checkpoint is not None:
-        model_config = fields_before_their_time(settings.model, folder.checkpoint) | settings.model_config
+        model_config = former_defaults(settings.model, folder.checkpoint) | settings.model_config
         model_settings = replace(settings, model_config=model_config)
     model = create_model(model_settings, rows["train"].label_names, rows["train"].feature_sizes(), source)
     if isinstance(model, BaselinePreTrainedModel):
@@ -200,26 +199,25 @@ def prepare(settings: TrainingSettings, accelerator: Accelerator, folder: RunFol
     )
 
 
-def fields_before_their_time(model: str, checkpoint: Path) -> dict[str, Any]:
-    """Read what a continued run's model had where an older version's config had no field.
+def former_defaults(model: str, checkpoint: Path) -> dict[str, Any]:
+    """Return the defaults that a model of version 0.1.0 had, where they have changed since.
 
-    A default that has changed since would continue the run with another model.
+    Today's default would continue the run with another model.
 
     Args:
         model: Name of the model.
         checkpoint: Checkpoint that the run continues from.
 
     Returns:
-        Values by field; none where the config has every field, or the checkpoint holds no config because no epoch was
-        evaluated.
+        Values by field; none for a checkpoint of this version.
     """
-    config_file = checkpoint / BEST_FOLDER / CONFIG_NAME
-    if not config_file.is_file():
+    _, run = read_checkpoint(checkpoint)
+    if CONTENT in run:  # which 0.1.0 did not record
         return {}
-    saved = json.loads(config_file.read_text(encoding="utf-8"))
-    config, today = MODELS[model].config_class.from_pretrained(config_file.parent), MODELS[model].config_class()
-    added = {name: getattr(config, name) for name in model_config_fields(model) if name not in saved}
-    return {name: value for name, value in added.items() if value != getattr(today, name)}
+    # A configuration without a field means the former default.
+    before, today = MODELS[model].config_class.from_dict({}), MODELS[model].config_class()
+    fields = ((name, getattr(before, name), getattr(today, name)) for name in model_config_fields(model))
+    return {name: former for name, former, present in fields if former != present}
 
 
 def load_rows(settings: TrainingSettings, accelerator: Accelerator) -> tuple[dict[str, IntentRows], FeatureSource]:

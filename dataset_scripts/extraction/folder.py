@@ -141,17 +141,14 @@ def describe(
     occurring = sorted({row["label"] for row in rows}) if "label" in rows[0] else None
     if occurring is not None and labels is not None and not set(occurring) <= set(labels):
         raise UserError(f"Rows have labels that are not in labels: {sorted(set(occurring) - set(labels))}.")
+    sizes = {modality: encoder.feature_size(modality) for modality in encoder.config.modalities}
     return FeaturesDescription(
         **{field.name: getattr(settings, field.name) for field in fields(ContentSettings)},
         dataset=dataset,
         # As features.json gives it back: JSON has lists for tuples.
         media_encoder=json.loads(json.dumps(encoder.record)),
-        **{
-            f"{modality}_feature_size": encoder.feature_size(modality)
-            if modality in encoder.config.modalities
-            else None
-            for modality in ("video", "audio")
-        },
+        video_feature_size=sizes.get("video"),
+        audio_feature_size=sizes.get("audio"),
         limits=asdict(settings.limits or MediaLimits()),
         columns={name: _column_type(name, rows) for name in rows[0] if name not in ("id", "label", "split")},
         labels=occurring and list(labels or occurring),

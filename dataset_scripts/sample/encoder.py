@@ -52,7 +52,8 @@ def sample_media_encoder(standardise: bool = True) -> AmessMediaEncoder:
         statistics = json.loads(STATISTICS_FILE.read_text(encoding="utf-8"))
         _standardise(video.layernorm, statistics["video"])
         weights = load_file(PROJECTION_FILE)
-        projections["audio"] = nn.Linear(*reversed(weights["weight"].shape))
+        output_size, input_size = weights["weight"].shape
+        projections["audio"] = nn.Linear(input_size, output_size)
         projections["audio"].load_state_dict(weights)
     return AmessMediaEncoder.from_models(
         video,

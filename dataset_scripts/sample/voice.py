@@ -99,7 +99,7 @@ def _archive() -> dict[str, bytes]:
 def decode_speech(compressed: bytes) -> np.ndarray:
     """Decode an Opus file to float32 `(samples,)` at 16 kHz."""
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLING_RATE)
-    with av.open(io.BytesIO(compressed)) as container:
+    with av.open(io.BytesIO(compressed), "r") as container:
         frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
     frames += resampler.resample(None)
     return np.concatenate([frame.to_ndarray()[0] for frame in frames])

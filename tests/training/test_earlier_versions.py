@@ -3,7 +3,7 @@
 """Run folders that version 0.1.0 wrote are read, compared and continued.
 
 `runs_of_0_1_0.zip` holds a tiny data set and its models, two finished runs with different seeds, and a run of the
-first seed that stopped after its second epoch of three.
+first seed that stopped after its second epoch of three. The Python files beside their models are left out.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def test_old_runs_are_seeds_of_one_experiment(old_runs):
 def test_an_old_run_goes_on_as_if_it_had_not_stopped(old_runs):
     content = main([str(old_runs / "tiny.yaml"), "--output_dir", "unfinished"])["amess"]
     expected = json.loads((old_runs / "finished" / "metrics.json").read_text())
+    assert not (old_runs / "unfinished.1").exists(), "the run began again"
     assert content["steps"] == expected["steps"] == 15
     assert content["best_epoch"] == expected["best_epoch"]
     for split in ("validation", "test"):

@@ -37,8 +37,9 @@ def test_help_teaches_and_comes_without_importing_torch():
 def test_help_lists_every_command_with_its_summary(capsys):
     status, out, _ = amess(capsys, "--help")
     assert status == 0
+    words = " ".join(out.split())  # argparse breaks long lines
     for command in front_door.COMMANDS:
-        assert command.name in out and command.summary in out
+        assert f" {command.name} " in words and command.summary in words
 
 
 @pytest.mark.parametrize("command", ["predict", "extract", "add-intent"])
@@ -77,7 +78,7 @@ def test_a_package_that_a_plain_installation_lacks_is_named_with_the_extra(capsy
     for name in [name for name in sys.modules if name.startswith("dataset_scripts.extraction.")]:
         monkeypatch.delitem(sys.modules, name)
     status, out, err = amess(capsys, "extract", tmp_path, "--output", tmp_path / "out")
-    assert (status, out) == (2, "") and "accelerate" in err and "[sample]" in err
+    assert (status, out) == (2, "") and "accelerate" in err and "[train]" in err
     assert not (tmp_path / "out").exists()
 
 

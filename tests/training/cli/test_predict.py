@@ -346,6 +346,7 @@ def result_of(**parts) -> dict:
     anchors = [{**anchor, "times_uniform": 2.31}, {**anchor, "token": "oh", "times_uniform": 1.2}]
     return {
         "text": "oh, great.",
+        "transcript": None,
         "label": "Taunt",
         "score": 0.9997,
         "verdict": "in_scope",
