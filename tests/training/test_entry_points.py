@@ -10,12 +10,17 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 
 from dataset_scripts.requirements import extra_with, requirements
 from tests import documented_commands
+from tests.modeling_amess.clips import write_clip
+from tests.modeling_amess.tiny import tiny_media_encoder
 from tests.modeling_amess.tiny_recognizer import recognizer_model, recognizer_processor
+from training.cli.main import main
 
 from . import tiny
 
@@ -210,7 +215,8 @@ def interrupted_amess(place, times, number, words):
 @pytest.fixture(scope="module")
 def text_model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    recognizer_model().save_pretrained(folder)
+    # Without descriptions, so that a new intent needs no Sentence-BERT.
+    recognizer_model(use_semantic_synchronization=False, label_descriptions=None).save_pretrained(folder)
     recognizer_processor().save_pretrained(folder)
     return folder
 
@@ -222,8 +228,106 @@ SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.
 def test_an_interrupted_prediction_leaves_whole_answers(text_model, tmp_path, number):
     table = tmp_path / "texts.tsv"
     table.write_text("text\n" + "oh\n" * 9)
-    words = ["predict", table, "--json", "--model", text_model]
-    ended = interrupted_amess("training.cli.predict:_recognize", 4, number, words)
+    words = ["predict", table, "--json", "--batch_size", "3", "--model", text_model]
+    ended = interrupted_amess("training.cli.predict:_options_of", 2, number, words)
     assert ended.returncode == 128 + number, ended.stderr
     assert "Traceback" not in ended.stderr and "clips that are left" in ended.stderr
     assert [json.loads(line)["text"] for line in ended.stdout.splitlines()] == ["oh"] * 3
+
+
+@SIGNALS
+@pytest.mark.parametrize("place", ["_batch", "_save"])
+def test_an_interrupted_new_intent_writes_no_model(text_model, tmp_path, number, place):
+    words = ["add-intent", "Reassure", "--text", "it will be fine.", "--model", text_model, "--output"]
+    (tmp_path / "thesis.tex").write_text("mine")
+    ended = interrupted_amess(f"training.cli.add_intent:{place}", 1, number, [*words, tmp_path / "a" / "b"])
+    assert ended.returncode == 128 + number, ended.stderr
+    assert "Traceback" not in ended.stderr and "No model was written" in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@SIGNALS
+@pytest.mark.parametrize("moment", [1, 2])
+def test_an_interrupted_extraction_says_how_far_it_is(tmp_path, number, moment):
+    clips, output, encoder = tmp_path / "clips", tmp_path / "features", tmp_path / "encoder"
+    clips.mkdir()
+    tiny_media_encoder().save_pretrained(encoder)
+    for index in range(4):
+        write_clip(clips / f"{index}.mp4", seconds=0.3)
+    before = {path.name: path.read_bytes() for path in clips.iterdir()}
+    words = ["extract", clips, "--output", output, "--media_encoder", encoder, "--use_cpu", "--num_workers", "0"]
+    words += ["--rows_per_part", "1", "--batch_size", "1"]
+    ended = interrupted_amess("modeling_amess:AmessMediaEncoder.forward", 2 * moment, number, words)
+    assert ended.returncode == 128 + number, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert re.search(r"Interrupted.* The same command (continues from there|starts again)", ended.stderr), ended.stderr
+    assert {path.name: path.read_bytes() for path in clips.iterdir()} == before
+    assert main([str(word) for word in words]) == 0  # the same command continues
+    whole = tmp_path / "whole"
+    assert main([str(whole if word is output else word) for word in words]) == 0
+    files = {path.relative_to(whole): path.read_bytes() for path in whole.rglob("*") if path.is_file()}
+    assert files == {path.relative_to(output): path.read_bytes() for path in output.rglob("*") if path.is_file()}
+
+
+@SIGNALS
+def test_an_interrupted_table_says_which_runs_are_finished(tmp_path, number):
+    text_model = tiny.make_text_model(tmp_path / "bert")
+    settings = [
+        f"text_model={text_model}",
+        f"description_model={tiny.make_sentence_encoder(tmp_path / 's', text_model)}",
+    ]
+    settings += ["num_text_layers=1", "model_config.fusion_num_attention_heads=2", "use_cpu=true", "max_steps=9999"]
+    words = [
+        "--table",
+        "3",
+        "--dataset",
+        "sample",
+        "--rows",
+        "full",
+        "--seeds",
+        "0",
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training.reproduce", *words, "--settings", *settings],
+        env=tiny.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    family = psutil.Process(process.pid)
+    deadline = time.monotonic() + 60
+    while not family.children():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    children = family.children(recursive=True)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=90)
+    assert process.returncode == 128 + number, said
+    assert "Traceback" not in said and "0 of 1 runs are finished" in said and "The same command goes on" in said
+    assert not psutil.wait_procs(children, timeout=60)[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1, 2, 4])
+def test_workers_end_when_their_launcher_is_killed_while_they_start(tmp_path, seconds):
+    (tmp_path / "clips").mkdir()
+    write_clip(tmp_path / "clips" / "a.mp4", seconds=0.3)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port"]
+    words = ["-m", "dataset_scripts.extract_features", str(tmp_path / "clips"), "--media_encoder", "sample"]
+    process = subprocess.Popen(
+        [*launcher, str(tiny.free_port()), *words, "--output", str(tmp_path / "features"), "--use_cpu"],
+        env=tiny.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    family, deadline = psutil.Process(process.pid), time.monotonic() + 60
+    while len(family.children()) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(seconds)
+    workers = family.children()
+    process.kill()
+    process.wait()
+    assert not psutil.wait_procs(workers, timeout=90)[1]
