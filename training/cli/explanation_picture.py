@@ -259,7 +259,10 @@ def _draw_sound(axes: Axes, waveform: np.ndarray, sampling_rate: int, anchors: l
 
 
 def _draw_words(axes: Axes, explanation: dict[str, Any]) -> None:
-    """Draw each token as a box, with one bar per modality that it is an anchor of: the longer, the more reliable."""
+    """Draw each token as a box, with one bar per modality that it is an anchor of.
+
+    The longer the bar, the higher the anchor's score. By default the score says how peaked a token's attention over the frames is (`AmessConfig.anchor_score`).
+    """
     axes.axis("off")
     axes.set(xlim=(0, 1), ylim=(0, 1))
     tokens = explanation["tokens"]
@@ -312,7 +315,7 @@ def _draw_words(axes: Axes, explanation: dict[str, Any]) -> None:
         axes.add_patch(Rectangle((x, 0.97), 0.014, 0.1, color=COLOURS[modality], linewidth=0, clip_on=False))
         axes.text(x + 0.02, 1.02, f"anchor of the {modality}", color=QUIET_COLOUR, va="center", fontsize=9)
     if present:
-        axes.text(1, 1.02, "the longer, the more reliable", ha="right", va="center", color=QUIET_COLOUR, fontsize=9)
+        axes.text(1, 1.02, "the longer, the higher its score", ha="right", va="center", color=QUIET_COLOUR, fontsize=9)
 
 
 def _draw_intents(figure: Figure, cell: SubplotSpec, result: dict[str, Any]) -> None:
