@@ -252,6 +252,11 @@ def on_main_process(accelerator: Accelerator, work: Callable[[], Result]) -> Res
     return result
 
 
+def lock_name(folder: Path) -> str:
+    """Name of the file beside a run folder that the training process has locked."""
+    return f".{folder.name}.amess-lock"
+
+
 @contextmanager
 def lock_run_folder(settings: TrainingSettings, accelerator: Accelerator) -> Iterator[None]:
     """Keep other commands out of the run folder while the block runs. Called on every process; the main one locks.
@@ -270,7 +275,7 @@ def lock_run_folder(settings: TrainingSettings, accelerator: Accelerator) -> Ite
         nonlocal lock
         made.extend(make_folder(path.parent))
         for parent in (path.parent, Path(tempfile.gettempdir())):
-            lock = FileLock(parent / f".{path.name}.amess-lock", timeout=0)
+            lock = FileLock(parent / lock_name(path), timeout=0)
             try:
                 lock.acquire()
             except Timeout:

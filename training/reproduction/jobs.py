@@ -52,8 +52,8 @@ class Job:
 
     @property
     def lock(self) -> Path:
-        """File that the process which trains the run has locked."""
-        return self.folder.with_suffix(".lock")
+        """File that the command which starts the run has locked."""
+        return self.folder.with_name(f".{self.folder.name}.reproduce-lock")
 
     @property
     def finished(self) -> bool:

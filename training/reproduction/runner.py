@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the jobs that are not finished, several side by side: one thread each on the CPU, one device each on GPUs.
 
-The command may be killed at any moment and given again. A finished run is not repeated. A run writes its output to a
-log, which stays locked for as long as a process of the run lives, also after the death of the command that started it.
-So no run is started twice at the same time: a second command waits for the lock and then sees a finished run.
+The command may be killed at any moment and given again. A finished run is not repeated. A training process locks its
+run folder for as long as it lives, also after the death of the command that started it. So no run is started twice at
+the same time: a second command waits for the lock and then sees a finished run.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import IO
 
 import torch
@@ -25,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from ..checkpointing import complete_checkpoints, delete_checkpoint
 from ..finished_run import BASELINE_FOLDER, CHECKPOINT_FOLDER, METRICS_FILE, MODEL_FOLDER
+from ..run_folder import lock_name
 from .jobs import Job
 
 
@@ -99,8 +101,19 @@ def visible_gpus() -> list[str]:
 
 @contextlib.contextmanager
 def _locked(job: Job) -> Iterator[None]:
-    """Keep other processes from training the same run; the system releases the lock of a killed process."""
-    lock = FileLock(job.lock)
+    """Wait for other processes that train the same run; the system releases the locks of a killed process."""
+    # The second lock is that of a training process, which may outlive the command that started it.
+    trains = job.folder.with_name(lock_name(job.folder))
+    with _exclusive(job.lock, job):
+        if trains.exists():
+            with _exclusive(trains, job):
+                pass
+        yield
+
+
+@contextlib.contextmanager
+def _exclusive(file: Path, job: Job) -> Iterator[None]:
+    lock = FileLock(file)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -109,7 +122,12 @@ def _locked(job: Job) -> Iterator[None]:
     try:
         yield
     finally:
+        # A process that waits for this very file sees that it has no name any more, and makes another.
+        with contextlib.suppress(OSError):
+            file.unlink()
         lock.release()
+        with contextlib.suppress(OSError):  # Windows lets nobody delete an open file
+            file.unlink()
 
 
 def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool, running: RunningJobs) -> str:
@@ -138,7 +156,6 @@ def _train(job: Job, log: IO[str], devices: queue.SimpleQueue[str | None], runni
     device = devices.get()
     try:
         variables = {"OMP_NUM_THREADS": "1"} if device is None else {"CUDA_VISIBLE_DEVICES": device}
-        # The lock belongs to the open file, which the child process has as its output.
         running.run(command, log, variables)
     finally:
         devices.put(device)
