@@ -18,13 +18,13 @@ from recognition import (
 
 
 SWITCHES = [("Words", "text"), ("Picture", "video"), ("Sound", "audio")]
-PLACEHOLDER = '<p class="hint">Choose an example, or upload a clip and type what is said in it.</p>'
+PLACEHOLDER = '<p class="hint">Choose an example, or upload or record a clip.</p>'
 OWN_INTENTS = """Reassure: To tell someone that things will be fine.
 Tease: To make fun of someone in a friendly way.
 Ask a favour: To ask someone to do something for you."""
 HEAD = """<div id="head"><h1>What is meant, not only what is said</h1>
-<p>Upload or record a short clip and type what is said. A-MESS reads words, picture and sound together, names the
-intent behind them, and shows what picture and sound have changed.</p>{knows}</div>"""
+<p>Upload or record a short clip. A-MESS reads words, picture and sound together, names the intent behind them, and
+shows what picture and sound have changed.</p>{knows}</div>"""
 KNOWS = """<p class="knows">The model shown here knows {clips}. On anything else it guesses.</p>"""
 LIMITS = """
 **Limits.** The model knows the {labels} intents that it was trained on, as the people in its training clips express

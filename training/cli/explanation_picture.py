@@ -73,7 +73,7 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
             height, width = frames.shape[1:3]
             heights["frames"] = 0.5 + min(2.5, 11.2 / FRAMES_SHOWN * height / width)
         if waveform is not None:
-            heights["sound"] = 1.75
+            heights["sound"] = 2.1
         heights |= {"words": 1.2, "intents": 1.9}
         figure = plt.figure(figsize=(12, sum(heights.values()) + 0.35 * len(heights)), facecolor="white")
         grid = figure.add_gridspec(
@@ -241,7 +241,7 @@ def _draw_sound(axes: Axes, waveform: np.ndarray, sampling_rate: int, anchors: l
         multiple = max(anchor["times_uniform"] for anchor in places[time])
         clear = multiple >= CLEAR_ATTENTION
         colour = AUDIO_COLOUR if clear else QUIET_COLOUR
-        axes.axvline(time, color=colour, linewidth=2.2 if clear else 1, alpha=0.9)
+        axes.vlines(time, -1.1, 1.1, color=colour, linewidth=2.2 if clear else 1, alpha=0.9)
         # Labels of neighbours take turns in height, so that they can be read.
         height = 1.16 if not height_at or time - height_at[-1] > 0.09 * duration else 1.46
         height_at = [*height_at, time] if height == 1.16 else []
@@ -249,17 +249,22 @@ def _draw_sound(axes: Axes, waveform: np.ndarray, sampling_rate: int, anchors: l
         axes.text(
             time, height, words, ha="center", color=colour, fontweight="bold" if clear else "normal", clip_on=False
         )
-    axes.set(xlim=(0, duration), ylim=(-1.1, 1.1), yticks=[])
+    # Room for two rows of labels, below the caption and the times of the frames.
+    axes.set(xlim=(0, duration), ylim=(-1.1, 1.75), yticks=[])
     axes.xaxis.set_major_formatter("{x:.1f} s")
     axes.tick_params(colors=QUIET_COLOUR)
     for side in ("left", "right", "top"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color("#cccccc")
-    _caption(axes, "sound: listened to most", offset=44)
+    _caption(axes, "sound: listened to most", offset=8)
 
 
 def _draw_words(axes: Axes, explanation: dict[str, Any]) -> None:
-    """Draw each token as a box, with one bar per modality that it is an anchor of: the longer, the more reliable."""
+    """Draw each token as a box, with one bar per modality that it is an anchor of.
+
+    The longer the bar, the higher the anchor's score. By default the score says how peaked the attention over
+    the frames is (`AmessConfig.anchor_score`).
+    """
     axes.axis("off")
     axes.set(xlim=(0, 1), ylim=(0, 1))
     tokens = explanation["tokens"]
@@ -312,7 +317,7 @@ def _draw_words(axes: Axes, explanation: dict[str, Any]) -> None:
         axes.add_patch(Rectangle((x, 0.97), 0.014, 0.1, color=COLOURS[modality], linewidth=0, clip_on=False))
         axes.text(x + 0.02, 1.02, f"anchor of the {modality}", color=QUIET_COLOUR, va="center", fontsize=9)
     if present:
-        axes.text(1, 1.02, "the longer, the more reliable", ha="right", va="center", color=QUIET_COLOUR, fontsize=9)
+        axes.text(1, 1.02, "the longer, the higher its score", ha="right", va="center", color=QUIET_COLOUR, fontsize=9)
 
 
 def _draw_intents(figure: Figure, cell: SubplotSpec, result: dict[str, Any]) -> None:
