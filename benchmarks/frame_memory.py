@@ -10,6 +10,14 @@ The two ways take turns, each way first in every second round. The last line is 
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.frame_memory:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 import statistics
 import time
@@ -52,7 +60,3 @@ def main() -> None:
         print(f"{name:14} {1000 * statistics.median(values):7.1f} ms of CPU time per clip")
     before, after = times.values()
     print(f"ratio          {statistics.median(b / a for b, a in zip(before, after, strict=True)):7.2f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -9,6 +9,16 @@ card, one black, and photographs, still and moving. Sounds: silence, noise, tone
 and each test utterance of the sample with its own features.
 """
 
+from __future__ import annotations
+
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command("benchmarks.unfamiliar:main", "Interrupted. There is no result. The same command starts again.")
+
+
 import argparse
 from pathlib import Path
 from typing import Any
@@ -119,7 +129,3 @@ def main() -> None:
         print(f"| {name} | {values} | {flags or 'no'} |")
     flagged, number = flagged_test_clips(recognizer)
     print(f"| the sample's {number} test clips | | {flagged} ({flagged / number:.1%}) |")
-
-
-if __name__ == "__main__":
-    main()

@@ -15,7 +15,7 @@ _ROOT = Path(__file__).parents[1]
 _DISTRIBUTION = "amess-hf"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # Modules whose distribution has another name than theirs.
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+_DISTRIBUTIONS = {"PIL": "pillow", "pympi": "pympi-ling", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def requirements() -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ from accelerate.utils import set_seed
 from huggingface_hub import snapshot_download
 from torch import nn
 from tqdm.auto import tqdm
+from transformers import CONFIG_NAME
 
 from dataset_scripts.errors import UserError
 from modeling_amess import __version__
@@ -28,7 +29,7 @@ from modeling_amess import __version__
 from .arguments import SENTENCE_METHODS, SettingsError, TrainingSettings
 from .baselines.base import BaselinePreTrainedModel
 from .batch_sampler import BucketBatchSampler
-from .checkpointing import CONTENT, TrainerState, describe_changes, load_checkpoint, read_checkpoint
+from .checkpointing import BEST_FOLDER, CONTENT, TrainerState, describe_changes, load_checkpoint, read_checkpoint
 from .data import DescribedRows, IntentCollator, IntentRows, create_train_loader, load_splits, text_lengths
 from .evaluation import Evaluator
 from .feature_source import FeatureSource, feature_source
@@ -212,7 +213,9 @@ def former_defaults(model: str, checkpoint: Path) -> dict[str, Any]:
         Values by field; none for a checkpoint of this version.
     """
     _, run = read_checkpoint(checkpoint)
-    if CONTENT in run:  # which 0.1.0 did not record
+    config_file = checkpoint / BEST_FOLDER / CONFIG_NAME
+    saved = json.loads(config_file.read_text(encoding="utf-8")) if config_file.is_file() else {}
+    if CONTENT in run or "amess_version" in saved:  # which 0.1.0 did not record
         return {}
     # A configuration without a field means the former default.
     before, today = MODELS[model].config_class.from_dict({}), MODELS[model].config_class()

@@ -13,6 +13,17 @@ formants, not recordings of a person.
 
 from __future__ import annotations
 
+
+if __name__ == "__main__":
+    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
+    from dataset_scripts.errors import run_command
+
+    run_command(
+        "dataset_scripts.sample.speech:main",
+        "Interrupted. The archive of before is unchanged. The same command starts again.",
+    )
+
+
 import argparse
 import io
 import subprocess
@@ -171,9 +182,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--output", type=Path, default=SPEECH_FILE, help="archive to write (the sample's own)")
     synthesise_sample(parser.parse_args(arguments).output)
-
-
-if __name__ == "__main__":
-    from ..errors import run_command
-
-    run_command(main)

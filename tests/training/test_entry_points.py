@@ -158,6 +158,8 @@ def imported_by(file):
     """A library that the entry imports late: the others may have a part of it already."""
     if file == "dataset_scripts/download.py":
         return "datasets"  # it runs no model
+    if file == "dataset_scripts/sample/speech.py":
+        return "av"
     return "gradio" if file.startswith("space/") else "torch"
 
 

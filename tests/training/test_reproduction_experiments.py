@@ -34,6 +34,10 @@ from training.reproduction.runs import Run, command_words, preset_settings
 DOCS = Path(__file__).parents[2] / "docs"
 
 
+# Tables that need what these data sets alone have: utterances out of scope, ids of annotated utterances.
+ONLY = {"2": ("mintrec2",), "debiased": ("mintrec", "mintrec2")}
+
+
 @cache
 def all_experiments():
     return tuple(each_experiment())
@@ -42,7 +46,7 @@ def all_experiments():
 def each_experiment():
     for dataset in DATASETS:
         for encoder in ENCODERS:
-            yield from (table(name, dataset, encoder) for name in TABLES if name != "2" or dataset == "mintrec2")
+            yield from (table(name, dataset, encoder) for name in TABLES if dataset in ONLY.get(name, DATASETS))
             yield from (figure(name, dataset, encoder) for name in FIGURES if name != "shots" or dataset != "planted")
     yield from (named_experiment(name) for name in EXPERIMENTS)
 
@@ -245,10 +249,14 @@ def test_a_folder_of_another_method_is_refused(tmp_path):
         check_folders([setfit])
 
 
-def test_weights_are_kept_where_a_picture_needs_the_model():
+def test_weights_are_kept_where_a_picture_or_a_table_needs_the_models():
     kept = {row.run.name for experiment in all_experiments() for row in experiment.rows if row.run.keep_weights}
     shown = {
-        row.run.name for dataset in DATASETS for encoder in ENCODERS for row in figure("5", dataset, encoder).rows
+        row.run.name
+        for dataset in DATASETS
+        for encoder in ENCODERS
+        for experiment in (figure("5", dataset, encoder), table("missing", dataset, encoder))
+        for row in experiment.rows
     }
     assert kept == shown
     assert figure("5", "sample", "minilm").shows_planes and not figure("4", "sample", "minilm").shows_planes

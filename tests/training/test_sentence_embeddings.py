@@ -34,7 +34,7 @@ def test_the_run_folder_reads_like_that_of_train(tiny_settings, tmp_path):
     for name in ("seed", "train_samples"):
         assert logistic[name] == amess[name]
     for split in ("validation", "test"):
-        assert logistic[split].keys() == amess[split].keys()
+        assert logistic[split].keys() == amess[split].keys() - {"loss"}  # the methods learn by other losses
     tables = [pq.read_table(tmp_path / name / "predictions.parquet") for name in ("amess", "logistic")]
     assert tables[0].schema.equals(tables[1].schema, check_metadata=True)
     assert tables[0].select(["id", "text", "label"]).equals(tables[1].select(["id", "text", "label"]))

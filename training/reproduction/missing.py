@@ -313,7 +313,7 @@ def draw_missing(results: Sequence[MissingResults], title: str, file: Path) -> N
             panel.set_axis_off()
         figure.suptitle(title)
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
-        figure.savefig(file)
+        figure.savefig(file, format="png")
 
 
 def _places(results: Sequence[MissingResults]) -> list[tuple[str, str]]:
