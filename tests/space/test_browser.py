@@ -57,7 +57,7 @@ def test_why_is_hidden_until_there_is_an_answer(page):
     assert not any(element.is_displayed() for element in page.find("#why, #intents"))
     page.answer(lambda: page.click("#examples button.thumbnail-item"))
     assert page.find("#why")[0].is_displayed()
-    first = page.driver.execute_script("return document.querySelector('#why .block[id]:not([id=])').id")
+    first = page.driver.execute_script("return document.querySelector('#why .block:not(.section)').id")
     assert first == "moves", "the evidence comes before pictures of attention"
     page.clear()
     page.wait(lambda: not any(element.is_displayed() for element in page.find("#why")), "the page without reasons")

@@ -40,6 +40,7 @@ TEXT_COLOUR, QUIET_COLOUR, PANEL_COLOUR = "#222222", "#8a8a8a", "#f1f2f4"
 COLOURS = {"video": VIDEO_COLOUR, "audio": AUDIO_COLOUR}
 FRAMES_SHOWN = 8
 PICTURE_SIZE = 320  # pixels of the longer side: twice what a frame takes in the picture
+LABELS_OF_SOUND = 0.45  # inches above the sound, for its caption and two lines of labels
 _ENVELOPE_POINTS = 1200
 _FONT = "DejaVu Sans"  # comes with matplotlib
 _FONT_OF_BOXES = "Last Resort"  # likewise: it has a box for every letter
@@ -73,7 +74,7 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
             height, width = frames.shape[1:3]
             heights["frames"] = 0.5 + min(2.5, 11.2 / FRAMES_SHOWN * height / width)
         if waveform is not None:
-            heights["sound"] = 1.75
+            heights["sound"] = 1.75 + LABELS_OF_SOUND
         heights |= {"words": 1.2, "intents": 1.9}
         figure = plt.figure(figsize=(12, sum(heights.values()) + 0.35 * len(heights)), facecolor="white")
         grid = figure.add_gridspec(
@@ -93,7 +94,8 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
         if frames is not None and frame_times is not None:
             _draw_frames(figure, cells["frames"], frames, frame_times, evidence["video_anchors"])
         if clip is not None and waveform is not None:
-            _draw_sound(figure.add_subplot(cells["sound"]), waveform, clip.sampling_rate, evidence["audio_anchors"])
+            rows = cells["sound"].subgridspec(2, 1, height_ratios=(LABELS_OF_SOUND, 1.75), hspace=0)
+            _draw_sound(figure.add_subplot(rows[1, 0]), waveform, clip.sampling_rate, evidence["audio_anchors"])
         _draw_words(figure.add_subplot(cells["words"]), evidence)
         _draw_intents(figure, cells["intents"], result)
         figure.savefig(path, dpi=120)
