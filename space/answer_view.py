@@ -22,8 +22,8 @@ LEAST_SHOWN = 0.01
 # Attention below so many times the uniform one shows nothing, and is grey.
 CLEAR_ATTENTION = 1.5
 WAVEFORM_BARS = 160
-# A label over the waveform: the share of the width that it may need on a phone, and the height of its line in em.
-LABEL_SHARE, ROW = 0.4, 1.5
+# A label over the waveform: how many characters fill the width of a phone, and the height of its line in em.
+LABEL_CHARACTERS, ROW = 52, 1.5
 SPECIAL_TOKENS = {"[CLS]": "(start)", "[SEP]": "(end)", "<s>": "(start)", "</s>": "(end)"}
 
 
@@ -52,8 +52,20 @@ def verdict(answer: Mapping[str, Any], threshold: float, config: Any) -> str:
         f'<div class="verdict">{unfamiliar(answer, config.known_clips)}'
         f'<div class="line"><span class="intent">{escape(title)}</span>{badge}</div>'
         f'<p class="hint">{escape(percent(score))} probable, from {escape(used)}.</p>'
-        f"{hint(reason) if reason else ''}</div>"
+        f"{hint(reason) if reason else ''}{heard(answer)}</div>"
     )
+
+
+def heard(answer: Mapping[str, Any]) -> str:
+    """Say which words Whisper heard, and which Whisper (HTML); empty for words that were given."""
+    transcript = answer["transcript"]
+    if transcript is None:
+        return ""
+    by, text = f"Whisper {transcript['asr_model']} heard", str(answer["text"]).strip()
+    if not text:
+        return hint(f"{by} no words. Type what is said, if anything is.")
+    words = f"{escape(by)} <b>“{escape(text)}”</b>"
+    return f'<p class="heard">{words} If that is wrong, correct the words and ask again.</p>'
 
 
 def unfamiliar(answer: Mapping[str, Any], known_clips: str | None) -> str:
@@ -62,7 +74,7 @@ def unfamiliar(answer: Mapping[str, Any], known_clips: str | None) -> str:
     if not parts:
         return ""
     names, one = " and the ".join(NAMES[name] for name in parts), len(parts) == 1
-    known = f" It knows {known_clips}." if known_clips else ""
+    known = f" The model knows {known_clips}." if known_clips else ""
     used = any(name in answer["modalities"] for name in parts)
     so = "so do not rely on this answer" if used else f"so {'it was' if one else 'they were'} left out"
     return (
@@ -150,16 +162,19 @@ def waveform(answer: Mapping[str, Any], clip: "Clip | None") -> str:
     ends: list[float] = []  # where the last label of each line ends
     marks = []
     for time, (words, multiple) in places.items():
-        # A label runs to the right of its mark, or to the left of it near the end.
-        share, leftwards = time / seconds, time / seconds > 1 - LABEL_SHARE
-        start = share - LABEL_SHARE if leftwards else share
-        row = next((index for index, end in enumerate(ends) if end <= start), len(ends))
-        ends[row : row + 1] = [start + LABEL_SHARE]
-        place = f"right:{100 * (1 - share):.2f}%" if leftwards else f"left:{100 * share:.2f}%"
+        text = f"{time:.2f} s · {multiple:.1f}x · {words}"
+        if len(text) > LABEL_CHARACTERS:
+            text = f"{text[: LABEL_CHARACTERS - 1]}…"
+        # A label runs to the right of its mark, or to the left of it near the end; a long one takes the room it needs.
+        share, width = time / seconds, len(text) / LABEL_CHARACTERS
+        leftwards = share + width > 1
+        end = max(share, width) if leftwards else share + width
+        row = next((index for index, last in enumerate(ends) if last <= end - width), len(ends))
+        ends[row : row + 1] = [end]
+        place = f"right:{100 * (1 - end):.2f}%" if leftwards else f"left:{100 * share:.2f}%"
         kind = "clear" if multiple >= CLEAR_ATTENTION else "faint"
         marks.append(f'<i class="{kind}" style="left:{100 * share:.2f}%;top:{ROW * row:g}em"></i>')
-        text = f"{time:.2f} s · {multiple:.1f}x · {escape(words)}"
-        marks.append(f'<b class="{kind}" style="{place};top:{ROW * row:g}em">{text}</b>')
+        marks.append(f'<b class="{kind}" style="{place};top:{ROW * row:g}em">{escape(text)}</b>')
     labels = f'<div style="height:{ROW * len(ends):g}em"></div>'
     scale = f'<div class="scale"><span>0 s</span><span>{seconds:.1f} s</span></div>'
     return f'<div class="waveform">{labels}{picture}{"".join(marks)}{scale}</div>{_scale(places)}'
@@ -215,5 +230,6 @@ def _data_url(picture: np.ndarray) -> str:
 
 
 def _word(token: str) -> str:
-    """Write a token as a reader knows it."""
-    return SPECIAL_TOKENS.get(token, token.removeprefix("##"))
+    """Write a token as a reader knows it; a punctuation mark in quotes, which would pass for a blot."""
+    word = SPECIAL_TOKENS.get(token, token.removeprefix("##"))
+    return word if any(map(str.isalnum, word)) else f"“{word}”"

@@ -33,7 +33,7 @@ import answer_view
 import gradio as gr
 from gate import Gate
 from gradio.utils import get_upload_folder
-from layout import PLACEHOLDER, Page, lay_out, theme
+from layout import NO_COMPARISON, PLACEHOLDER, Page, lay_out, theme
 from recognition import (
     FOLDER,
     MAX_CLIP_BYTES,
@@ -58,6 +58,9 @@ BUSY = "Many visitors are here right now. Please try again in a minute."
 WRONG = "Something went wrong on our side. Please try again."
 # Every CLEAN_EVERY seconds, the demo deletes the visitors' files that are older than KEEP_UPLOADS seconds.
 CLEAN_EVERY, KEEP_UPLOADS = 300, 1800
+# Empties the transcript if its words are those of the last answer, and that answer was of a clip.
+WITHOUT_OLD_WORDS = """(transcript, answer) =>
+    answer && answer.text === transcript && answer.modalities.some(name => name !== "text") ? "" : transcript"""
 # Gradio remembers the inputs of so many visitors, each at most gate.MAX_JSON_BYTES per request.
 MAX_SESSIONS = 200
 
@@ -137,7 +140,7 @@ class Demo:
             page = lay_out(
                 [(self._still(example), f"“{example['text']}”") for example in self.examples],
                 threshold=round(config.out_of_scope_threshold or 0.0, 2),
-                transcribes=self.recognizer.asr_model is not None,
+                asr_model=self.recognizer.asr_model,
                 labels=config.num_labels,
                 keep_uploads=KEEP_UPLOADS,
                 model=self.recognizer.description,
@@ -183,23 +186,32 @@ class Demo:
             **runs_model,
         )
         # The result of other intents does not stay beside new ones; this runs in the browser alone.
-        page.own_intents.input(None, None, page.own_similarity, js="() => ''", **draws)
+        page.own_intents.input(None, None, page.own_similarity, js=f"() => {json.dumps(NO_COMPARISON)}", **draws)
+        # Nor do the words of the last clip stay beside a new one; those that a visitor has typed since do.
+        for replaced in (page.clip.upload, page.clip.stop_recording, page.clip.clear):
+            replaced(None, [page.transcript, page.answer], page.transcript, js=WITHOUT_OLD_WORDS, **draws)
         emptied: dict[Any, Any] = {
-            page.examples: gr.Gallery(selected_index=None),
             page.clip: None,
             page.transcript: "",
             page.modalities: list(MODALITIES),
             page.answer: None,
             page.verdict: PLACEHOLDER,
-            page.intents: gr.HTML("", visible=False),
-            page.why: gr.Column(visible=False),
             page.moves: "",
             page.anchors: "",
             page.waveform: "",
             page.similarity: "",
-            page.own_similarity: "",
+            page.own_similarity: NO_COMPARISON,
         }
-        page.clear.click(lambda: emptied, None, list(emptied), **draws)
+
+        def clear() -> dict[Any, Any]:
+            # Made at the click: made with the page, these would be three more parts of it.
+            return emptied | {
+                page.examples: gr.Gallery(selected_index=None),
+                page.intents: gr.HTML("", visible=False),
+                page.why: gr.Column(visible=False),
+            }
+
+        page.clear.click(clear, None, [*emptied, page.examples, page.intents, page.why], **draws)
 
     def check(self, clip: str | None, transcript: str, modalities: list[str], *others: Any) -> list[dict[str, Any]]:
         """Say for each input, before the queue, whether it can be used, and why not."""
@@ -256,7 +268,7 @@ class Demo:
 
         Args:
             clip: File of the clip, with its sound.
-            transcript: What is said in it.
+            transcript: What is said in it; empty to have it transcribed.
             modalities: Those of "text", "video" and "audio" that the model may use.
             progress: Progress bar of the page.
         """
@@ -317,8 +329,8 @@ class Demo:
                 "transcript": answer["text"] if "text" in modalities else gr.skip(),
                 "why": gr.Column(visible=True),
                 "moves": answer_view.variants(answer),
-                "anchors": answer_view.anchor_frames(answer, decoded if "video" in modalities else None),
-                "waveform": answer_view.waveform(answer, decoded if "audio" in modalities else None),
+                "anchors": answer_view.anchor_frames(answer, decoded if "video" in answer["modalities"] else None),
+                "waveform": answer_view.waveform(answer, decoded if "audio" in answer["modalities"] else None),
                 "similarity": answer_view.similarity(
                     answer["explanation"]["description_similarity"], self.recognizer.config.label_descriptions or {}
                 ),

@@ -18,19 +18,27 @@ from recognition import (
 
 
 SWITCHES = [("Words", "text"), ("Picture", "video"), ("Sound", "audio")]
-PLACEHOLDER = '<p class="hint">Choose an example, or upload or record a clip.</p>'
+PLACEHOLDER = '<p class="hint">Choose an example, or give a clip of your own and press “Recognise intent”.</p>'
+NO_COMPARISON = '<p class="hint">Press “Compare” to rank them for the clip and the words above.</p>'
 OWN_INTENTS = """Reassure: To tell someone that things will be fine.
 Tease: To make fun of someone in a friendly way.
 Ask a favour: To ask someone to do something for you."""
 HEAD = """<div id="head"><h1>What is meant, not only what is said</h1>
-<p>Upload or record a short clip. A-MESS reads words, picture and sound together, names the intent behind them, and
-shows what picture and sound have changed.</p>{knows}</div>"""
-KNOWS = """<p class="knows">The model shown here knows {clips}. On anything else it guesses.</p>"""
+<p>{start} A-MESS reads words, picture and sound together, names the intent behind them, and shows what picture and
+sound have changed.{knows}</p></div>"""
+TYPED = "Upload or record a short clip and type what is said."
+HEARD = "Upload or record a short clip. Type what is said, or let Whisper hear it."
+KNOWS = " The model shown here knows <b>{clips}</b>. On anything else it guesses."
+TRANSCRIPTION = """**Words.** What you do not type, Whisper `{asr_model}` hears on this machine. It errs on noise,
+accents and names: correct the words before you trust the answer.
+
+"""
 LIMITS = """
-**Limits.** The model knows the {labels} intents that it was trained on, as the people in its training clips express
-them. Everything else it guesses, often with too much confidence: it does worse with other languages, accents and ways
-of showing feelings. It is made for research and for trying out. Do not use it to judge people, and never for hiring,
-policing, teaching or surveillance. A clip may last {seconds:.0f} seconds and have {megabytes} MB at most.
+{transcription}**Limits.** The model knows the {labels} intents that it was trained on, as the people in its training
+clips express them. Everything else it guesses, often with too much confidence: it does worse with other languages,
+accents and ways of showing feelings. It is made for research and for trying out. Do not use it to judge people,
+and never for hiring, policing, teaching or surveillance.
+A clip may last {seconds:.0f} seconds and have {megabytes} MB at most.
 
 **Privacy.** A clip shows a face and carries a voice: upload only what you may share. The machine that runs this page
 reads the clip, and does not keep it for training, logging or flagging. It deletes the clip about {minutes} minutes
@@ -38,6 +46,8 @@ later, or when it ends; until then, anyone who knows its random address could fe
 
 **Model.** {model}
 """
+# Pixels: so low that the button below the words is on the first screen of a laptop.
+CLIP_HEIGHT = 250
 # System fonts only: the page asks no other server for anything.
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONOSPACE_FONTS = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -93,7 +103,7 @@ def lay_out(
     stills: Sequence[tuple[Any, str]],
     *,
     threshold: float,
-    transcribes: bool,
+    asr_model: str | None,
     labels: int,
     keep_uploads: int,
     model: str,
@@ -104,14 +114,14 @@ def lay_out(
     Args:
         stills: Picture `(height, width, 3)` and caption of each example.
         threshold: First value of the slider.
-        transcribes: Whether a clip may come without its words.
+        asr_model: Whisper that hears what is not typed; with `None` the page asks for the words.
         labels: Number of intents that the model knows.
         keep_uploads: Seconds until an upload is deleted.
         model: Description of the model, in Markdown.
         known_clips: What the clips that the model was trained on show, if it is known.
     """
     knows = KNOWS.format(clips=escape(known_clips)) if known_clips else ""
-    gr.HTML(HEAD.format(knows=knows), padding=False)
+    gr.HTML(HEAD.format(start=TYPED if asr_model is None else HEARD, knows=knows), padding=False)
     examples = gr.Gallery(
         list(stills),
         label="Examples: some use the same words and mean something else",
@@ -130,15 +140,18 @@ def lay_out(
                 sources=["upload", "webcam"],
                 include_audio=True,
                 webcam_options=gr.WebcamOptions(mirror=False),
-                height=330,
+                height=CLIP_HEIGHT,
                 elem_id="clip",
             )
             transcript = gr.Textbox(
                 label="What is said",
-                placeholder="Leave empty to have it transcribed." if transcribes else "oh, great.",
+                placeholder="oh, great." if asr_model is None else f"Leave empty: Whisper {asr_model} hears it.",
                 max_length=MAX_TRANSCRIPT_CHARACTERS,
                 elem_id="transcript",
             )
+            with gr.Row():
+                clear = gr.Button("Clear", min_width=80, scale=1, elem_id="clear")
+                run = gr.Button("Recognise intent", variant="primary", min_width=180, scale=3, elem_id="run")
             modalities = gr.CheckboxGroup(
                 SWITCHES,
                 value=list(MODALITIES),
@@ -146,9 +159,6 @@ def lay_out(
                 info="Switch one off to see how the answer changes.",
                 elem_id="modalities",
             )
-            with gr.Row():
-                clear = gr.Button("Clear", min_width=80, scale=1, elem_id="clear")
-                run = gr.Button("Recognise intent", variant="primary", min_width=180, scale=3, elem_id="run")
         with gr.Column(min_width=320):
             verdict = _card(PLACEHOLDER, "Intent", "verdict")
             intents = _card("", "Most likely", "intents", visible=False)
@@ -185,12 +195,13 @@ def lay_out(
             )
             compare = gr.Button("Compare", elem_id="compare")
         with gr.Column(min_width=320):
-            own_similarity = _card("", "Similarity to your descriptions", "own-similarity")
+            own_similarity = _card(NO_COMPARISON, "Similarity to your descriptions", "own-similarity")
     with gr.Accordion("The whole answer, as the API returns it", open=False):
         answer = gr.JSON(show_label=False, max_height=400, elem_id="answer")
     with gr.Accordion("Limits, privacy and model", open=False):
         gr.Markdown(
             LIMITS.format(
+                transcription="" if asr_model is None else TRANSCRIPTION.format(asr_model=asr_model),
                 labels=labels,
                 seconds=MAX_CLIP_SECONDS,
                 megabytes=MAX_CLIP_BYTES // 2**20,

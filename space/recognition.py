@@ -44,6 +44,7 @@ NOTHING_GIVEN = "Upload a clip, or type what is said."
 LONG_TRANSCRIPT = f"The transcript is too long: {MAX_TRANSCRIPT_CHARACTERS} characters at most."
 NO_MODALITY = "Leave at least one of Words, Picture and Sound switched on."
 NO_TRANSCRIPT = "Type what is said: the words carry most of the meaning. To leave them out, switch Words off."
+NO_SOUND = "This clip has no sound to transcribe: type what is said."
 NOTHING_LEFT = "With these switches nothing is left of the input: switch on what you have given."
 NO_ENCODER = "The encoder that reads descriptions cannot be loaded here, so your own intents cannot be compared."
 TOO_MUCH = {
@@ -161,9 +162,11 @@ class Recognizer:
         """Say what is wrong with the words, or that they are missing; `None` for words that can be used."""
         if len(transcript) > MAX_TRANSCRIPT_CHARACTERS:
             return LONG_TRANSCRIPT
-        if transcript.strip() or "text" not in modalities or (path is not None and self.asr_model is not None):
+        if path is None and modalities:
+            return None if transcript.strip() else NOTHING_GIVEN
+        if transcript.strip() or "text" not in modalities or self.asr_model is not None:
             return None
-        return NOTHING_GIVEN if path is None else NO_TRANSCRIPT
+        return NO_TRANSCRIPT
 
     def recognize(self, clip: "Clip | None", transcript: str, modalities: Collection[str]) -> dict[str, Any]:
         """Recognise the intent of a clip and its words.
@@ -174,20 +177,29 @@ class Recognizer:
             modalities: Those of `MODALITIES` that the model may use.
 
         Returns:
-            The pipeline's answer, with every intent.
+            The pipeline's answer, with every intent. Its `transcript` says what was heard, and by which Whisper.
 
         Raises:
             InputError: The clip has no sound to transcribe, the words are too many, or nothing is left of the input.
         """
         text = _bounded(transcript)
-        if "text" in modalities and not text and clip is not None and self.asr_model is not None:
-            if clip.waveform is None:
-                raise InputError("This clip has no sound to transcribe: type what is said.")
-            answer: dict[str, Any] = self.pipeline({"video": clip}, asr_model=self.asr_model, top_k=None)
-            if set(modalities) == set(MODALITIES):
-                return answer
-            text = answer["text"]
-        answer = self.pipeline(_parts(clip, text, modalities), top_k=None)
+        heard = None if text else self._hear(clip, modalities)
+        if heard is not None and set(modalities) == set(MODALITIES):
+            return heard
+        answer: dict[str, Any] = self.pipeline(_parts(clip, heard["text"] if heard else text, modalities), top_k=None)
+        return answer | {"transcript": heard["transcript"]} if heard else answer
+
+    def _hear(self, clip: "Clip | None", modalities: Collection[str]) -> dict[str, Any] | None:
+        """Transcribe a clip. Returns the pipeline's answer of all modalities; `None` where no words are wanted.
+
+        Raises:
+            InputError: The clip has no sound to transcribe.
+        """
+        if clip is None or "text" not in modalities or self.asr_model is None:
+            return None
+        if clip.waveform is None:
+            raise InputError(NO_SOUND)
+        answer: dict[str, Any] = self.pipeline({"video": clip}, asr_model=self.asr_model, top_k=None)
         return answer
 
     def own_intents(
@@ -201,7 +213,7 @@ class Recognizer:
 
         Args:
             clip: Clip of [`Recognizer.decode`]; `None` for words alone.
-            transcript: What is said.
+            transcript: What is said; empty to have it transcribed.
             modalities: Those of `MODALITIES` that the model may use.
             descriptions: Descriptions of each intent.
 
@@ -209,14 +221,17 @@ class Recognizer:
             The mean cosine of the model's semantic token T_f and the descriptions of each intent, the highest first.
 
         Raises:
-            InputError: The model cannot read descriptions, their encoder cannot be loaded, or nothing is left of the
-                input.
+            InputError: The model cannot read descriptions, their encoder cannot be loaded, the clip has no sound to
+                transcribe, the words are too many, or nothing is left of the input.
         """
         config = self.config
         if not config.use_semantic_synchronization or config.label_descriptions is None:
             raise InputError("This model was trained without descriptions, so it cannot compare the clip with yours.")
         self._check_description_encoder()
-        answer = self.pipeline(_parts(clip, _bounded(transcript), modalities), candidate_labels=descriptions)
+        text = _bounded(transcript)
+        if not text and (heard := self._hear(clip, modalities)) is not None:
+            text = heard["text"]
+        answer = self.pipeline(_parts(clip, text, modalities), candidate_labels=descriptions)
         similarity: dict[str, float] = answer["explanation"]["description_similarity"]
         return dict(sorted(similarity.items(), key=lambda item: -item[1]))
 
@@ -233,9 +248,10 @@ class Recognizer:
             raise InputError(NO_ENCODER)
 
     def decode(self, path: str | None) -> "Clip | None":
-        """Decode a clip for the model, with `pictures` of the same moments for the page.
+        """Decode a clip with its whole sound, and with `pictures` of the frames for the page.
 
-        A clip that was decoded a moment ago is returned again: a click checks, recognises and draws the same one.
+        The pipeline cuts it to what the model reads, after Whisper has heard all of it. A clip that
+        was decoded a moment ago is returned again: a click checks, recognises and draws the same one.
 
         Args:
             path: File of the clip; `None` without one.
@@ -269,7 +285,7 @@ class Recognizer:
 
     def _decode(self, path: str) -> "Clip":
         try:
-            clip: Clip = self.processor.decode(path, limits=self.limits, picture_size=PICTURE_SIZE)
+            clip: Clip = self.processor.load_clip(path, limits=self.limits, picture_size=PICTURE_SIZE)
         except self.processor.error_class as error:
             # Without the path, and without advice that only the owner of the demo could follow.
             raise InputError(TOO_MUCH.get(error.limit, UNREADABLE)) from error

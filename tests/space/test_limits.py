@@ -122,7 +122,7 @@ def test_so_many_clips_wait_to_be_decoded_and_later_ones_hear_that_it_is_busy(re
     monkeypatch.setattr(shared, "_decode", slow)
     calls = {
         "check": lambda: demo.check(str(clip), "oh", EVERYTHING)[1]["message"],
-        "check_own_intents": lambda: demo.check_own_intents(str(clip), "oh", EVERYTHING, OWN)[1]["message"],
+        "check_own_intents": lambda: demo.check_own_intents(str(clip), "oh", EVERYTHING, OWN)[-1]["message"],
         "show": lambda: demo.show(ANSWER, str(clip), "oh", EVERYTHING, 0.5),
     }
 

@@ -40,6 +40,7 @@ TEXT_COLOUR, QUIET_COLOUR, PANEL_COLOUR = "#222222", "#8a8a8a", "#f1f2f4"
 COLOURS = {"video": VIDEO_COLOUR, "audio": AUDIO_COLOUR}
 FRAMES_SHOWN = 8
 PICTURE_SIZE = 320  # pixels of the longer side: twice what a frame takes in the picture
+LABELS_OF_SOUND = 0.45  # inches above the sound, for its caption and two lines of labels
 _ENVELOPE_POINTS = 1200
 _FONT = "DejaVu Sans"  # comes with matplotlib
 _FONT_OF_BOXES = "Last Resort"  # likewise: it has a box for every letter
@@ -73,7 +74,7 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
             height, width = frames.shape[1:3]
             heights["frames"] = 0.5 + min(2.5, 11.2 / FRAMES_SHOWN * height / width)
         if waveform is not None:
-            heights["sound"] = 2.1
+            heights["sound"] = 1.75 + LABELS_OF_SOUND
         heights |= {"words": 1.2, "intents": 1.9}
         figure = plt.figure(figsize=(12, sum(heights.values()) + 0.35 * len(heights)), facecolor="white")
         grid = figure.add_gridspec(
@@ -93,7 +94,8 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
         if frames is not None and frame_times is not None:
             _draw_frames(figure, cells["frames"], frames, frame_times, evidence["video_anchors"])
         if clip is not None and waveform is not None:
-            _draw_sound(figure.add_subplot(cells["sound"]), waveform, clip.sampling_rate, evidence["audio_anchors"])
+            rows = cells["sound"].subgridspec(2, 1, height_ratios=(LABELS_OF_SOUND, 1.75), hspace=0)
+            _draw_sound(figure.add_subplot(rows[1, 0]), waveform, clip.sampling_rate, evidence["audio_anchors"])
         _draw_words(figure.add_subplot(cells["words"]), evidence)
         _draw_intents(figure, cells["intents"], result)
         figure.savefig(path, dpi=120)
@@ -241,7 +243,7 @@ def _draw_sound(axes: Axes, waveform: np.ndarray, sampling_rate: int, anchors: l
         multiple = max(anchor["times_uniform"] for anchor in places[time])
         clear = multiple >= CLEAR_ATTENTION
         colour = AUDIO_COLOUR if clear else QUIET_COLOUR
-        axes.vlines(time, -1.1, 1.1, color=colour, linewidth=2.2 if clear else 1, alpha=0.9)
+        axes.axvline(time, color=colour, linewidth=2.2 if clear else 1, alpha=0.9)
         # Labels of neighbours take turns in height, so that they can be read.
         height = 1.16 if not height_at or time - height_at[-1] > 0.09 * duration else 1.46
         height_at = [*height_at, time] if height == 1.16 else []
@@ -249,21 +251,20 @@ def _draw_sound(axes: Axes, waveform: np.ndarray, sampling_rate: int, anchors: l
         axes.text(
             time, height, words, ha="center", color=colour, fontweight="bold" if clear else "normal", clip_on=False
         )
-    # Room for two rows of labels, below the caption and the times of the frames.
-    axes.set(xlim=(0, duration), ylim=(-1.1, 1.75), yticks=[])
+    axes.set(xlim=(0, duration), ylim=(-1.1, 1.1), yticks=[])
     axes.xaxis.set_major_formatter("{x:.1f} s")
     axes.tick_params(colors=QUIET_COLOUR)
     for side in ("left", "right", "top"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color("#cccccc")
-    _caption(axes, "sound: listened to most", offset=8)
+    _caption(axes, "sound: listened to most", offset=44)
 
 
 def _draw_words(axes: Axes, explanation: dict[str, Any]) -> None:
     """Draw each token as a box, with one bar per modality that it is an anchor of.
 
-    The longer the bar, the higher the anchor's score. By default the score says how peaked the attention over
-    the frames is (`AmessConfig.anchor_score`).
+    The longer the bar, the higher the anchor's score. By default the score says how peaked the attention over the
+    frames is (`AmessConfig.anchor_score`).
     """
     axes.axis("off")
     axes.set(xlim=(0, 1), ylim=(0, 1))

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.font_manager import fontManager
+from matplotlib.text import Text
 from PIL import Image
 
+from modeling_amess.clip_amess import Clip
 from training.cli import explanation_picture
 from training.cli.explanation_picture import draw_explanation
 
@@ -86,3 +90,32 @@ def test_letters_are_taken_from_an_installed_font(tmp_path, caplog):
     squares = drawn("你好", tmp_path / "squares.png")
     assert not caplog.messages
     assert (squares < 100).sum() > (boxes < 100).sum() + 300
+
+
+@pytest.mark.parametrize("shape", [(180, 320), (200, 200), (320, 180)])
+def test_no_words_of_the_picture_overlap(tmp_path, monkeypatch, shape):
+    said = answer("oh wonderful")
+    evidence = said["explanation"]
+    evidence["variants"] = [
+        {"modalities": ["text", *more], "label": "Praise", "score": 0.6} for more in ((), ("video",), ("audio",))
+    ]
+    places = [(0, 1, 0.2), (1, 1, 0.3), (2, 3, 0.9)]
+    for name, unit in (("video", "frame"), ("audio", "step")):
+        evidence[f"{name}_anchors"] = [
+            {"token": evidence["tokens"][place], "position": place, unit: index, "time": time, "times_uniform": 2.0}
+            for place, index, time in places
+        ]
+    times = np.arange(8) / 6
+    clip = Clip(np.zeros((8, *shape, 3), np.uint8), times, np.zeros(21000, np.float32), 16000, 8 / 6)
+    figures, close = [], explanation_picture.plt.close
+    monkeypatch.setattr(explanation_picture.plt, "close", figures.append)
+    draw_explanation(said, clip, tmp_path / "answer.png", "a.mp4")
+    boxes = [
+        (text.get_text(), text.get_window_extent())
+        for text in figures[0].findobj(lambda artist: isinstance(artist, Text))
+        if text.get_text().strip() and text.get_visible()
+    ]
+    assert len(boxes) > 20
+    for (words, box), (others, other) in itertools.combinations(boxes, 2):
+        assert not box.overlaps(other), (words, others)
+    close(figures[0])
