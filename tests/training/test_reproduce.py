@@ -13,11 +13,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from training.reproduce import main
+from training.run_folder import lock_name
 
 from . import tiny
 
@@ -119,13 +121,14 @@ def test_a_failed_run_is_named_with_its_log_and_leaves_a_gap(finished, tiny_comm
     assert "Missing: w/o both, seed 1." in (output / "table_3-sample.md").read_text()
 
 
-def test_a_run_that_another_process_is_training_is_waited_for(finished, tiny_command, tmp_path, capsys):
+@pytest.mark.parametrize("lock", [".seed-0.reproduce-lock", lock_name(Path("seed-0"))], ids=["command", "training"])
+def test_a_run_that_another_process_is_training_is_waited_for(finished, tiny_command, tmp_path, capsys, lock):
     output = tmp_path / "output"
     row = output / "sample" / "wo_both"
     row.mkdir(parents=True)
     statuses = []
     command = [*tiny_command, "--rows", "w/o both", "--seeds", "0", "--output", str(output)]
-    with FileLock(row / "seed-0.lock"):  # as the other process has it
+    with FileLock(row / lock):  # as the other command has it, or a training that outlived its command
         waiting = threading.Thread(target=lambda: statuses.append(main(command)))
         waiting.start()
         printed = ""
