@@ -147,6 +147,24 @@ def error_in_words(error: Exception, clip: str | None = None) -> str:
     return message if clip is None or clip in message else f"{clip}: {message}"
 
 
+def answer_or_error(ask: Callable[..., Any], parts: Any, name: str, **options: Any) -> dict[str, Any]:
+    """Ask the pipeline about one input; what stops it is the `error` of the answer and stops no other input.
+
+    Args:
+        ask: The pipeline, or a function of the same arguments.
+        parts: Input of the pipeline.
+        name: Name of the input in the message.
+        options: Further arguments of the call.
+    """
+    try:
+        answer: dict[str, Any] = ask(parts, **options)
+    except Exception as error:  # libraries raise many types for damage
+        if as_interrupt(error) is not None:
+            raise
+        return {"error": error_in_words(error, name)}
+    return answer
+
+
 def _limit_fields() -> tuple[Field[Any], ...]:
     # The package loads transformers when it is imported. The module of limits alone needs nothing.
     package = find_spec("modeling_amess")

@@ -163,7 +163,7 @@ class _Work:
 
     def recognize(self, segment: Segment, earlier: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Recognise one utterance; `earlier` are the rows before it."""
-        from ..extraction.command import error_in_words
+        from ..extraction.command import answer_or_error
 
         row = asdict(segment)
         parts: dict[str, Any] = {"text": segment.text}
@@ -171,12 +171,8 @@ class _Work:
             parts |= {"video": str(self.recording), "start": segment.start, "end": segment.end}
         if self.context_utterances:
             parts["context"] = [before["text"] for before in earlier[-self.context_utterances :]]
-        try:
-            result: Any = self.recognizer(parts, top_k=self.top_k, limits=self.limits, variants=False)
-        except Exception as error:  # libraries raise many types for damage, and one utterance stops no other
-            if as_interrupt(error) is not None:
-                raise
-            return row | {"error": error_in_words(error, str(self.recording))}
+        options = {"top_k": self.top_k, "limits": self.limits, "variants": False}
+        result = answer_or_error(self.recognizer, parts, str(self.recording), **options)
         return row | {name: value for name, value in result.items() if name not in _LEFT_OUT}
 
 

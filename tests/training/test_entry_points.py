@@ -231,7 +231,7 @@ def test_an_interrupted_prediction_leaves_whole_answers(text_model, tmp_path, nu
     table = tmp_path / "texts.tsv"
     table.write_text("text\n" + "oh\n" * 9)
     words = ["predict", table, "--json", "--batch_size", "3", "--model", text_model]
-    ended = interrupted_amess("training.cli.predict:_options_of", 2, number, words)
+    ended = interrupted_amess("training.cli.batches:_batch_answers", 2, number, words)
     assert ended.returncode == 128 + number, ended.stderr
     assert "Traceback" not in ended.stderr and "clips that are left" in ended.stderr
     assert [json.loads(line)["text"] for line in ended.stdout.splitlines()] == ["oh"] * 3

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dataset_scripts.errors import UserError
 from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
 
+from .batches import NamedParts, answers
 from .labelled_inputs import LabelledInput, read_labelled_inputs
 from .predict import load_recognizer
 
@@ -98,19 +99,19 @@ def run(arguments: argparse.Namespace) -> int:
     except (OSError, ValueError, ImportError) as error:
         print(f"amess evaluate: {error_in_words(error)}", file=sys.stderr)
         return 2
-    answers = answer(recognizer, inputs, arguments.batch_size, limits_of(arguments))
-    failed = [one for one in answers if one.error]
+    given = answer(recognizer, inputs, arguments.batch_size, limits_of(arguments))
+    failed = [one for one in given if one.error]
     for one in failed:
         print(one.error, file=sys.stderr)
-    if len(failed) == len(answers):
-        print(f"amess evaluate: None of the {len(answers)} utterances could be read.", file=sys.stderr)
+    if len(failed) == len(given):
+        print(f"amess evaluate: None of the {len(given)} utterances could be read.", file=sys.stderr)
         return 2
-    metrics = measure(answers, names)
-    print(readable(metrics, len(answers) - len(failed)))
+    metrics = measure(given, names)
+    print(readable(metrics, len(given) - len(failed)))
     if failed:
-        print(f"{len(failed)} of {len(answers)} utterances could not be read and do not count.", file=sys.stderr)
+        print(f"{len(failed)} of {len(given)} utterances could not be read and do not count.", file=sys.stderr)
     if output is not None:
-        write_report(output, answers, metrics, names)
+        write_report(output, given, metrics, names)
         print(f"The report is in {output}: errors.csv lists the utterances that went wrong.")
     return 1 if failed else 0
 
@@ -121,19 +122,10 @@ def answer(
     """Ask the model for the intent of each utterance; one that cannot be read has an `error`."""
     from tqdm.auto import tqdm  # here, because `amess --help` does without it
 
-    answers: list[Answer] = []
-    with tqdm(total=len(inputs), unit="utterance", disable=None, leave=False) as progress:
-        for start in range(0, len(inputs), batch_size):
-            part = list(inputs[start : start + batch_size])
-            try:
-                results = recognizer(
-                    [one.parts for one in part], top_k=1, batch_size=len(part), limits=limits, variants=False
-                )
-                answers += [_answer_of(one, result) for one, result in zip(part, results, strict=True)]
-            except Exception:  # one of them is damaged: libraries raise many types
-                answers += [_answer_alone(recognizer, one, limits) for one in part]
-            progress.update(len(part))
-    return answers
+    named = [NamedParts(one.parts, str(one.parts.get("video") or one.parts.get("text"))) for one in inputs]
+    found = answers(recognizer, named, batch_size, top_k=1, limits=limits, variants=False)
+    bar = tqdm(inputs, unit="utterance", disable=None, leave=False)
+    return [_answer_of(one, result) for one, result in zip(bar, found, strict=True)]
 
 
 def measure(answers: Sequence[Answer], names: tuple[str, ...]) -> dict[str, Any]:
@@ -217,14 +209,9 @@ def write_report(folder: Path, answers: Sequence[Answer], metrics: dict[str, Any
         draw_confusion_matrix(predictions, folder / CONFUSION_FILE)
 
 
-def _answer_alone(recognizer: IntentRecognitionPipeline, one: LabelledInput, limits: MediaLimits) -> Answer:
-    try:
-        return _answer_of(one, recognizer(one.parts, top_k=1, limits=limits, variants=False))
-    except Exception as error:  # libraries raise many types for a damaged clip, and one clip does not stop the others
-        return Answer(one, error=error_in_words(error, str(one.parts.get("video") or one.parts.get("text"))))
-
-
-def _answer_of(one: LabelledInput, result: Any) -> Answer:
+def _answer_of(one: LabelledInput, result: dict[str, Any]) -> Answer:
+    if "error" in result:
+        return Answer(one, error=result["error"])
     return Answer(one, result["label"], float(result["score"]), result["out_of_scope"])
 
 

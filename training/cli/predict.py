@@ -12,12 +12,15 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from dataset_scripts.errors import UserError, as_interrupt, loading
-from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
+from dataset_scripts.errors import UserError, loading
+from dataset_scripts.extraction.command import add_limit_arguments, answer_or_error, limits_of
 from dataset_scripts.user_text import UserTextError, decode_user_text, tell_guessed
+
+from .batches import NamedParts, answers
 
 
 if TYPE_CHECKING:
@@ -188,9 +191,12 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Recognise the clips of the command line and return the exit status."""
+    options: dict[str, Any] = {} if arguments.coverage is None else {"coverage": arguments.coverage}
     try:
         inputs = checked_inputs(read_inputs(arguments.clips, arguments.text or []), arguments.asr_model)
         _check_options(arguments, len(inputs))
+        if arguments.candidate_labels is not None:
+            options["candidate_labels"] = read_candidates(arguments.candidate_labels)
         model = find_model(arguments.model)
     except (OSError, ValueError) as error:
         print(f"amess predict: {error}", file=sys.stderr)
@@ -199,9 +205,6 @@ def run(arguments: argparse.Namespace) -> int:
     recognizer = None
     if any(one.error is None for one in inputs):
         try:
-            options: dict[str, Any] = {} if arguments.coverage is None else {"coverage": arguments.coverage}
-            if arguments.candidate_labels is not None:
-                options["candidate_labels"] = read_candidates(arguments.candidate_labels)
             recognizer = load_recognizer(model, **options)
             _check_takes_clips(recognizer, arguments.model, inputs)
         except (OSError, ValueError) as error:
@@ -209,8 +212,8 @@ def run(arguments: argparse.Namespace) -> int:
             return 2
 
     failed = 0
-    answers = _answers(recognizer, inputs, arguments)
-    for one, result in zip(_with_progress(inputs), answers, strict=True):
+    results = _answers(recognizer, inputs, arguments)
+    for one, result in zip(_with_progress(inputs), results, strict=True):
         failed += "error" in result
         if arguments.json:
             # Escaped where the output is not UTF-8, so that it is JSON in any encoding.
@@ -227,64 +230,47 @@ def run(arguments: argparse.Namespace) -> int:
 def _answers(
     recognizer: IntentRecognitionPipeline | None, inputs: Sequence[Input], arguments: argparse.Namespace
 ) -> Iterator[dict[str, Any]]:
-    """Yield the answer to each input, or its `error`, in their order.
-
-    Inputs go through the model together. One that fails is found by reading its batch again one by one, so that it
-    touches no other.
-    """
-    # A picture needs its clip, and clips are kept one at a time.
-    size = 1 if arguments.explain else arguments.batch_size
-    for start in range(0, len(inputs), size):
-        batch = inputs[start : start + size]
-        good = [one for one in batch if not one.error]
-        together: Iterator[dict[str, Any]] | None = None
-        if recognizer is not None and len(good) > 1:
-            parts = [_parts_of(one, arguments) for one in good]
-            try:
-                together = iter(cast("Any", recognizer(parts, batch_size=len(parts), **_options_of(arguments))))
-            except Exception as error:  # of any type, as in `_recognize`, which says what is wrong with which clip
-                if as_interrupt(error) is not None:
-                    raise
-        for number, one in enumerate(batch, start=start + 1):
-            if one.error:
-                yield {"error": one.error}
-            elif together is not None:
-                yield next(together)
-            else:
-                yield _recognize(recognizer, one, arguments, _numbered(arguments.explain, number, len(inputs)))
-
-
-def _parts_of(one: Input, arguments: argparse.Namespace) -> dict[str, Any]:
-    return {"video": one.clip, "text": one.text, "context": arguments.context}
-
-
-def _options_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the pipeline's options of a call."""
+    """Yield the answer to each input, or its `error`, which is told, in their order."""
+    good = [
+        NamedParts({"video": one.clip, "text": one.text, "context": arguments.context}, one.name)
+        for one in inputs
+        if not one.error
+    ]
     options = {"top_k": arguments.top_k, "asr_model": arguments.asr_model, "limits": limits_of(arguments)}
-    return {**options, "on_unfamiliar": arguments.on_unfamiliar}
+    options["on_unfamiliar"] = arguments.on_unfamiliar
+    found: Iterator[dict[str, Any]] = iter(())
+    if recognizer is not None and not arguments.explain:
+        found = answers(recognizer, good, arguments.batch_size, **options)
+    elif recognizer is not None:
+        # A picture needs its clip, and clips are kept one at a time.
+        places = (
+            _numbered(arguments.explain, number, len(inputs))
+            for number, one in enumerate(inputs, start=1)
+            if not one.error
+        )
+        found = (
+            answer_or_error(partial(_explained, recognizer, one.name, picture), one.parts, one.name, **options)
+            for one, picture in zip(good, places, strict=True)
+        )
+    for one in inputs:
+        if one.error:
+            yield {"error": one.error}
+            continue
+        result = next(found)
+        if "error" in result:
+            print(result["error"], file=sys.stderr)
+        yield result
 
 
-def _recognize(
-    recognizer: IntentRecognitionPipeline | None, one: Input, arguments: argparse.Namespace, picture: Path | None
+def _explained(
+    recognizer: IntentRecognitionPipeline, name: str, picture: Path, parts: dict[str, Any], **options: Any
 ) -> dict[str, Any]:
-    """Return the pipeline's answer, or the `error`, which is told."""
-    assert recognizer is not None
-    parts, options = _parts_of(one, arguments), _options_of(arguments)
-    try:
-        if picture is None:
-            result = cast("dict[str, Any]", recognizer(parts, **options))
-        else:
-            # here, because matplotlib takes time to load
-            from .explanation_picture import PICTURE_SIZE, draw_explanation
+    """Ask the pipeline about one input and draw its evidence."""
+    # here, because matplotlib takes time to load
+    from .explanation_picture import PICTURE_SIZE, draw_explanation
 
-            result = cast("dict[str, Any]", recognizer(parts, **options, return_clip=True, picture_size=PICTURE_SIZE))
-            draw_explanation(result, result.pop("clip"), picture, title=one.name)
-    except Exception as error:  # libraries raise many types for a damaged clip, and one clip does not stop the others
-        if as_interrupt(error) is not None:
-            raise
-        reason = error_in_words(error, one.name)
-        print(reason, file=sys.stderr)
-        return {"error": reason}
+    result = cast("dict[str, Any]", recognizer(parts, **options, return_clip=True, picture_size=PICTURE_SIZE))
+    draw_explanation(result, result.pop("clip"), picture, title=name)
     return result
 
 
@@ -348,6 +334,11 @@ def read_candidates(given: str) -> dict[str, list[str]]:
     """
     path = Path(given).expanduser()
     if path.suffix.lower() == ".json" or (path.suffix and not path.is_file() and not set(given) & set(",:\n")):
+        if not path.is_file():
+            raise PredictError(
+                f"--candidate_labels {given}: There is no such file. Give a JSON file with the descriptions of each "
+                'intent, {"Reassure": ["To take away a worry."], ...}, or the names: Reassure,Boast.'
+            )
         with loading():  # here, because this package loads torch
             from modeling_amess.descriptions_amess import read_descriptions
 
@@ -641,11 +632,6 @@ def _check_options(arguments: argparse.Namespace, inputs: int) -> None:
             "--coverage and --candidate_labels were given: a coverage holds for the intents that the model was "
             "trained with, not for others. Leave one of the two out."
         )
-    if candidates is not None and not Path(candidates).expanduser().is_file():
-        raise PredictError(
-            f"--candidate_labels {candidates}: There is no such file. Give a JSON file with the descriptions of each "
-            'intent, {"Reassure": ["To take away a worry."], ...}.'
-        )
     if arguments.context and inputs > 1:
         raise PredictError(
             f"--context belongs to one input, and {inputs} were given: recognise utterances with context one by one."
@@ -661,9 +647,7 @@ def _check_options(arguments: argparse.Namespace, inputs: int) -> None:
         raise PredictError(f"--explain {path}: the folder does not exist; create it first.")
 
 
-def _numbered(picture: str | None, number: int, count: int) -> Path | None:
-    if picture is None:
-        return None
+def _numbered(picture: str, number: int, count: int) -> Path:
     path = Path(picture)
     return path if count == 1 else path.with_stem(f"{path.stem}-{number}")
 

@@ -125,6 +125,10 @@ def test_intents_of_ones_own_are_chosen_by_their_descriptions(capsys, tmp_path):
     assert {intent["label"] for intent in json.loads(out)["intents"]} == {"Reassure", "Boast"}
     assert set(json.loads(out)["explanation"]["description_similarity"]) == {"Reassure", "Boast"}
 
+    status, out, err = amess(capsys, *arguments, "--candidate_labels", "Reassure: To calm.\nBoast")
+    assert status == 0, err
+    assert {intent["label"] for intent in json.loads(out)["intents"]} == {"Reassure", "Boast"}
+
     for content, message in (("{", "cannot be read"), ('{"Boast": []}', "'Boast'"), ("[]", "Descriptions come by")):
         file.write_text(content)
         status, out, err = amess(capsys, *arguments, "--candidate_labels", file)
