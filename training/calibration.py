@@ -87,9 +87,25 @@ def calibration(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0
     probabilities = scaled_probabilities(logits, temperature)
     confidence = probabilities.max(-1)
     right = probabilities.argmax(-1) == labels
+    mean_confidence, accuracy, counts = reliability_bins(probabilities, labels)
+    error = float(np.abs(accuracy - mean_confidence) @ counts / len(labels))
+    return Calibration(error, float(confidence.mean()), float(right.mean()))
+
+
+def reliability_bins(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean confidence, accuracy and number of utterances of each bin of equal width that holds any.
+
+    Args:
+        probabilities: Probabilities `(rows, labels)`.
+        labels: Gold label ids `(rows,)`.
+    """
+    confidence = probabilities.max(-1)
+    right = probabilities.argmax(-1) == labels
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=CALIBRATION_BINS)
-    return Calibration(float(np.abs(gaps).sum() / len(confidence)), float(confidence.mean()), float(right.mean()))
+    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
+    filled = counts > 0
+    sums = [np.bincount(bins, weights=values, minlength=CALIBRATION_BINS)[filled] for values in (confidence, right)]
+    return sums[0] / counts[filled], sums[1] / counts[filled], counts[filled]
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -196,6 +196,12 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def with_baseline(folder: Path) -> list[Path]:
+    """List the text-only baseline that the run in a folder may hold, if it is finished, and the folder."""
+    baseline = folder / BASELINE_FOLDER
+    return [baseline, folder] if is_finished(baseline) else [folder]
+
+
 def read_run(folder: str | Path) -> FinishedRun:
     """Read a finished run that left a model.
 

@@ -23,7 +23,6 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -34,19 +33,18 @@ from .calibration import (
     CALIBRATION_BINS,
     COVERAGES,
     MIN_UTTERANCES,
-    calibration,
     conformal_thresholds,
     prediction_sets,
+    reliability_bins,
 )
 from .finished_run import UnfinishedRunError, read_metrics, read_probabilities
+from .reproduction.pictures import COLOURS, STYLE
 
 
 FORMATS = ("png", "svg", "pdf")
 RELIABILITY, COVERAGE = "reliability", "coverage"
 # Random halves of the test split, for a run that has no thresholds of its own.
 _HALVES = 50
-_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110}
-_BLUE, _ORANGE = "#0072b2", "#d55e00"
 
 
 @dataclass(frozen=True)
@@ -105,13 +103,13 @@ def draw_reliability(run: Path, file: Path) -> None:
     drawn = {"of the pipeline": probabilities}
     if temperature != 1:
         drawn = {"without temperature": softmax(log_probabilities * temperature, axis=-1), **drawn}
-    with matplotlib.rc_context(rc=_STYLE):
+    with matplotlib.rc_context(rc=STYLE):
         figure = Figure(figsize=(4.6, 4.8), layout="constrained")
         panel = figure.subplots()
         panel.plot((0, 100), (0, 100), color="0.7", linewidth=1, label="as sure as right")
-        for (name, values), colour in zip(drawn.items(), (_ORANGE, _BLUE)[-len(drawn) :], strict=True):
-            confidence, accuracy, _ = reliability_bins(values, labels)
-            error = calibration(np.log(np.maximum(values, np.finfo(np.float64).tiny)), labels).error
+        for (name, values), colour in zip(drawn.items(), COLOURS[1::-1][-len(drawn) :], strict=True):
+            confidence, accuracy, counts = reliability_bins(values, labels)
+            error = float(np.abs(accuracy - confidence) @ counts / len(labels))
             title = f"{name}: calibration error {100 * error:.1f} %"
             panel.plot(100 * confidence, 100 * accuracy, "o-", color=colour, markersize=4, label=title)
         panel.set_xlim(0, 100)
@@ -134,15 +132,15 @@ def draw_coverage(run: Path, file: Path) -> None:
         UnfinishedRunError: The folder is not of a finished run with a test split, or the split is too small.
     """
     curve = coverages(run)
-    with matplotlib.rc_context(rc=_STYLE):
+    with matplotlib.rc_context(rc=STYLE):
         figure = Figure(figsize=(7.2, 3.6), layout="constrained")
         reached, size = figure.subplots(1, 2)
         asked = 100 * np.array(curve.asked)
         reached.plot(asked, asked, color="0.7", linewidth=1, label="asked for")
-        reached.plot(asked, 100 * np.array(curve.found), color=_BLUE, label="reached")
+        reached.plot(asked, 100 * np.array(curve.found), color=COLOURS[0], label="reached")
         reached.set_ylabel("sets with the right intent (%)")
         reached.legend(loc="upper left", frameon=False)
-        size.plot(asked, curve.sizes, color=_BLUE)
+        size.plot(asked, curve.sizes, color=COLOURS[0])
         size.set_ylabel("mean number of intents in a set")
         for panel in (reached, size):
             panel.set_xlabel("coverage asked for (%)")
@@ -151,22 +149,6 @@ def draw_coverage(run: Path, file: Path) -> None:
             f"(thresholds from {curve.source})"
         )
         _save(figure, file)
-
-
-def reliability_bins(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean confidence, accuracy and number of utterances of each bin of equal width that holds any.
-
-    Args:
-        probabilities: Probabilities `(rows, labels)`.
-        labels: Gold label ids `(rows,)`.
-    """
-    confidence = probabilities.max(-1)
-    right = probabilities.argmax(-1) == labels
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    counts = np.bincount(bins, minlength=CALIBRATION_BINS)
-    filled = counts > 0
-    sums = [np.bincount(bins, weights=values, minlength=CALIBRATION_BINS)[filled] for values in (confidence, right)]
-    return sums[0] / counts[filled], sums[1] / counts[filled], counts[filled]
 
 
 def coverages(run: Path) -> Coverages:

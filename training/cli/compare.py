@@ -267,11 +267,10 @@ def _num_utterances(experiment: RowResults) -> int:
 
 
 def _finished_in(path: Path, levels: int) -> list[Path]:
-    from ..finished_run import BASELINE_FOLDER, is_finished  # here, because this module loads pyarrow
+    from ..finished_run import is_finished, with_baseline  # here, because this module loads pyarrow
 
     if is_finished(path):
-        baseline = path / BASELINE_FOLDER
-        return [path, baseline] if is_finished(baseline) else [path]
+        return with_baseline(path)[::-1]
     below = sorted(child for child in path.iterdir() if child.is_dir()) if levels else []
     return [run for child in below for run in _finished_in(child, levels - 1)]
 

@@ -17,7 +17,7 @@ from dataset_scripts.errors import UserError
 from dataset_scripts.tsv import read_table
 
 from ..arguments import MODALITIES
-from ..finished_run import BASELINE_FOLDER, Predictions, is_finished, read_metrics, read_predictions, read_settings
+from ..finished_run import Predictions, read_metrics, read_predictions, read_settings, with_baseline
 from .experiments import DEBIASED_FOLDERS as FOLDERS
 from .results import RowResults, compare, read_folders
 from .runs import Run, TableRow
@@ -140,9 +140,8 @@ def results_of_run(folder: Path) -> list[RowResults]:
     Raises:
         UnfinishedRunError: The folder is not of a finished run with a test split.
     """
-    folders = [path for path in (folder / BASELINE_FOLDER, folder) if path == folder or is_finished(path)]
     rows = []
-    for path in folders:
+    for path in with_baseline(folder):
         read_predictions(path)  # refuses a folder without them in words, before metrics.json is read
         content = read_metrics(path)
         row = TableRow(content["model"], Run(path.name, "", read_settings(path)))

@@ -36,6 +36,7 @@ from ..missing_modalities import without
 from ..model_setup import quiet_transformers
 from ..models import MODELS
 from ..preparation import load_rows
+from .pictures import STYLE
 from .results import RowResults
 from .tables import markdown_table
 
@@ -295,7 +296,7 @@ def draw_missing(results: Sequence[MissingResults], title: str, file: Path) -> N
     names = [name for name in dict.fromkeys(name for name, _ in _places(results)) if name != CLEAN]
     columns = min(len(names), 4) or 1
     lines = -(-len(names) // columns) or 1
-    with matplotlib.rc_context(rc={"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+    with matplotlib.rc_context(rc=STYLE):
         figure = Figure(figsize=(2.6 * columns + 1, 2.3 * lines + 0.6), layout="constrained")
         panels = figure.subplots(lines, columns, squeeze=False, sharey=True).ravel()
         for panel, name in zip(panels, names, strict=False):

@@ -21,12 +21,12 @@ from .results import METRICS, RowResults
 # Readers with colour blindness can tell these colours apart (Okabe and Ito).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _PUBLISHED: dict[str, Any] = {"marker": "D", "color": "grey", "markerfacecolor": "none", "markersize": 5}
-_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110}
+STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 110}
 
 
 def draw(experiment: Experiment, results: Sequence[RowResults], file: Path) -> None:
     """Draw a figure's curves, or a table's rows as points, one panel per metric; the paper's values are diamonds."""
-    with matplotlib.rc_context(rc=_STYLE):
+    with matplotlib.rc_context(rc=STYLE):
         number = len(experiment.metrics)
         height = 3.2 if experiment.axis else 0.9 + 0.3 * len(results)
         width = 1.6 + (3.6 if experiment.axis else 2.4) * number
@@ -53,7 +53,7 @@ def draw_confusion_matrix(predictions: Predictions, file: Path) -> None:
     counts = confusion_matrix(predictions)
     names = predictions.label_names
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    with matplotlib.rc_context(rc=_STYLE | {"axes.spines.top": True, "axes.spines.right": True}):
+    with matplotlib.rc_context(rc=STYLE | {"axes.spines.top": True, "axes.spines.right": True}):
         side = 2 + 0.28 * len(names)
         figure = Figure(figsize=(side, side), layout="constrained")
         panel = figure.subplots()
@@ -74,7 +74,7 @@ def draw_intents(predictions: Predictions, file: Path) -> None:
     support, predicted = counts.sum(1), counts.sum(0)
     f1 = 200 * counts.diagonal() / np.maximum(support + predicted, 1)
     order = np.argsort(f1, kind="stable")
-    with matplotlib.rc_context(rc=_STYLE):
+    with matplotlib.rc_context(rc=STYLE):
         figure = Figure(figsize=(5.5, 1 + 0.22 * len(order)), layout="constrained")
         panel = figure.subplots()
         panel.barh(range(len(order)), f1[order], color=COLOURS[0])

@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from ..checkpointing import complete_checkpoints, delete_checkpoint
 from ..finished_run import BASELINE_FOLDER, CHECKPOINT_FOLDER, METRICS_FILE, MODEL_FOLDER
-from ..run_folder import lock_name
+from ..run_folder import lock_name, release_lock
 from .jobs import Job
 
 
@@ -122,12 +122,7 @@ def _exclusive(file: Path, job: Job) -> Iterator[None]:
     try:
         yield
     finally:
-        # A process that waits for this very file sees that it has no name any more, and makes another.
-        with contextlib.suppress(OSError):
-            file.unlink()
-        lock.release()
-        with contextlib.suppress(OSError):  # Windows lets nobody delete an open file
-            file.unlink()
+        release_lock(lock)
 
 
 def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool, running: RunningJobs) -> str:
