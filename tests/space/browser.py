@@ -56,12 +56,16 @@ class Visitor:
             metrics = {"width": width, "height": height, "pixelRatio": 1.0, "touch": True}
             options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.url = url
+        self.url, self.theme = url, theme
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
         started = time.monotonic()
-        self.driver.get(f"{url}?__theme={theme}")
-        self.wait(lambda: self.find("#run"), "the page")
+        self.open()
         self.seconds_to_load = time.monotonic() - started
+
+    def open(self) -> None:
+        """Opens the page anew, which gives up what the last one kept in the browser's memory."""
+        self.driver.get(f"{self.url}?__theme={self.theme}")
+        self.wait(lambda: self.find("#run"), "the page")
 
     def close(self) -> None:
         """Ends the browser."""
