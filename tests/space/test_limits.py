@@ -28,6 +28,7 @@ ANSWER = {
     "text": "oh",
     "modalities": ["text"],
     "unfamiliar": None,
+    "transcript": None,
     "intents": [{"label": "Joke", "score": 0.5}],
     "explanation": {
         "variants": [],
@@ -62,6 +63,12 @@ def served_here(recognizer):
 def events(visitor: httpx.Client) -> list[dict]:
     """Everything that a request can call, as the page is told."""
     return visitor.get("/config").json()["dependencies"]
+
+
+def judges_of(visitor: httpx.Client) -> list[dict]:
+    """The events that judge an answer by a threshold."""
+    kinds = {component["id"]: component["type"] for component in visitor.get("/config").json()["components"]}
+    return [event for event in events(visitor) if [kinds[name] for name in event["inputs"]] == ["json", "slider"]]
 
 
 def inputs_of(visitor: httpx.Client, event: dict, clip: dict | None = None, text: object = "oh, great.") -> list:
@@ -295,7 +302,7 @@ def test_what_clients_send_does_not_stay_in_memory(server, visitor):
             visitor.post("/gradio_api/call/predict", json=refused | {"session_hash": f"r{number}"}).status_code == 422
         )
 
-    judges = [event for event in events(visitor) if len(event["inputs"]) == 2]
+    judges = judges_of(visitor)
     assert judges
     process = psutil.Process(server.pid)
     for number in range(300):  # more than are remembered
@@ -312,7 +319,7 @@ def test_sessions_are_forgotten_by_number(recognizer, monkeypatch, tmp_path):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     monkeypatch.setattr(app, "MAX_SESSIONS", 5)
     with served_here(recognizer) as (visitor, blocks):
-        judge = next(event for event in events(visitor) if len(event["inputs"]) == 2)
+        judge = judges_of(visitor)[0]
         for number in range(20):
             body = {"data": inputs_of(visitor, judge), "fn_index": judge["id"], "session_hash": f"s{number}"}
             visitor.post("/gradio_api/run/predict", json=body)
