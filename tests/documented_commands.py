@@ -18,6 +18,8 @@ from accelerate.commands.launch import launch_command_parser
 from torch.distributed.run import get_args_parser
 
 from training.arguments import SENTENCE_METHODS, SETTING_NAMES, parse_settings
+from training.cli.programs import PROGRAMS as AMESS_PROGRAMS
+from training.cli.programs import num_processes
 
 
 PROJECT = Path(__file__).parents[1]
@@ -118,6 +120,19 @@ def read_pip(words: list[str]) -> None:
         assert not unknown, f"setup.cfg has no extra {', '.join(unknown)}."
 
 
+def read_amess(words: list[str]) -> None:
+    """Arguments of `amess`, whose programs with an entry point of their own read theirs."""
+    program = next((program for program in AMESS_PROGRAMS if program.name == words[0]), None)
+    if program is None:
+        read_module("training.cli.main", words)
+    elif program.name == "train":
+        parse_settings(num_processes(words[1:])[1])
+    elif program.name == "demo":
+        assert len(words) <= 2, "The demo takes a model and nothing else."
+    else:
+        read_module(str(program.start), words[1:])
+
+
 def read_make(words: list[str]) -> None:
     makefile = (PROJECT / "Makefile").read_text()
     for target in words:
@@ -136,7 +151,7 @@ SETTINGS_PROGRAMS: dict[str, Callable[[list[str]], object]] = {
 }
 PROGRAMS: dict[str, Callable[[list[str]], object]] = {
     "accelerate": read_accelerate,
-    "amess": lambda words: read_module("training.cli.main", words),
+    "amess": read_amess,
     "make": read_make,
     "pip": read_pip,
     "pytest": read_pytest,

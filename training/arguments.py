@@ -615,7 +615,7 @@ def check_keys(given: Mapping[str, Any], valid: Sequence[str], what: str) -> Non
 def help_text() -> str:
     """Describe all settings: type, default, choices, bounds and meaning."""
     presets = ", ".join(sorted(path.name for path in CONFIG_FOLDER.glob("*.yaml")))
-    lines = ["accelerate launch training/train.py [preset.yaml] [--key value ...]", "", f"Presets: {presets}"]
+    lines = ["amess train [preset.yaml] [--key value ...]", "", f"Presets: {presets}"]
     for item in fields(TrainingSettings):
         if item.metadata["group"]:
             lines += ["", f"{item.metadata['group']}:"]

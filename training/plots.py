@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         UnfinishedRunError: The folder is not of a finished run with a test split.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m training.plots", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="amess plot", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--output", type=Path, help="folder of the pictures; by default the run folder")

@@ -304,7 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         UserError: Something that the user can correct; the message says how.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m training.publish", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="amess publish", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("run_folder", type=Path, help="folder of a finished run, such as runs/sample-amess")
     add_hub_arguments(parser, "model")

@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def create_parser() -> argparse.ArgumentParser:
     """Create the parser of the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.reproduce",
+        prog="amess reproduce",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
         UserError: Something that the user can correct; the message says how.
     """
     parser = argparse.ArgumentParser(
-        prog="zero_shot PROTOCOL [PRESET]",
+        prog="amess zero-shot PROTOCOL [PRESET]",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -176,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         UserError: The labels cannot be described; see `describe_labels`.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m dataset_scripts.describe_labels",
+        prog="amess describe",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -131,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `python -m dataset_scripts.download`; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_scripts.download")
+    parser = argparse.ArgumentParser(prog="amess download")
     add_arguments(parser)
     return run(parser.parse_args(arguments))
 

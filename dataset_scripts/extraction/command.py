@@ -228,7 +228,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `python -m dataset_scripts.extract_features`; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m dataset_scripts.extract_features")
+    parser = argparse.ArgumentParser(prog="amess extract")
     add_arguments(parser)
     parsed = parser.parse_args(arguments)
 

@@ -241,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         UserError: Nothing was pushed; see `push_dataset`.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m dataset_scripts.push_datasets",
+        prog="amess push-data",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

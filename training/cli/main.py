@@ -1,6 +1,9 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""The front door: `amess COMMAND ...`. To add a subcommand, write its module and add one line to `COMMANDS`."""
+"""The front door: `amess COMMAND ...`. To add a subcommand, write its module and add one line to `COMMANDS`.
+
+Programs with an entry point of their own are in `programs.PROGRAMS`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 # These modules import torch, transformers and PyAV only when they run, so that `--help` and a mistyped option are
@@ -25,11 +29,13 @@ from dataset_scripts.errors import command_status, escape_output
 from dataset_scripts.extraction import command as extract
 
 from . import add_intent, analyze, compare, env, evaluate, predict
+from .programs import PROGRAMS
 
 
 DESCRIPTION = "A-MESS: the intent behind an utterance, from what is said, how it is said and what is seen."
 EXAMPLES = """\
 examples:
+  amess train
   amess predict clip.mp4 --text "oh, great."
   amess analyze meeting.mp4
   amess extract clips/ --output features/
@@ -101,6 +107,8 @@ def create_parser() -> argparse.ArgumentParser:
         subparser = subparsers.add_parser(command.name, help=command.summary)
         command.module.add_arguments(subparser)
         subparser.set_defaults(command=command)
+    for program in PROGRAMS:  # each reads its own words; here they are only listed
+        subparsers.add_parser(program.name, help=program.summary, add_help=False)
     return parser
 
 
@@ -114,7 +122,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0, or 1 where some clips failed, or 2 where the command or its input is wrong.
     """
     escape_output()
-    arguments = create_parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    for program in PROGRAMS:
+        if words[:1] == [program.name]:
+            ended: int = command_status(partial(program.run, words[1:]), failure=2, program=f"amess {program.name}")
+            return ended
+    arguments = create_parser().parse_args(words)
     command: Command = arguments.command
     try:
         status: int = command_status(

@@ -12,6 +12,7 @@ import modeling_amess
 from dataset_scripts.errors import UserError
 from modeling_amess.clip_amess import MediaLimits
 from training.cli import main as front_door
+from training.cli.programs import PROGRAMS
 
 from .command import PROJECT, amess
 
@@ -38,7 +39,7 @@ def test_help_lists_every_command_with_its_summary(capsys):
     status, out, _ = amess(capsys, "--help")
     assert status == 0
     words = " ".join(out.split())  # argparse breaks long lines
-    for command in front_door.COMMANDS:
+    for command in (*front_door.COMMANDS, *PROGRAMS):
         assert f" {command.name} " in words and command.summary in words
 
 
@@ -57,6 +58,37 @@ def test_version_is_that_of_the_package(capsys):
 def test_without_a_command_the_usage_is_shown(capsys):
     status, out, err = amess(capsys)
     assert (status, out) == (2, "") and "usage" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["train", "--help"], 0, "--learning_rate"),
+        (["train", "--learning_rte", "1"], 1, "Did you mean 'learning_rate'?"),
+        (["train", "--num_processes", "2", "--learning_rte", "1"], 2, "Did you mean 'learning_rate'?"),
+        (["train", "--num_processes=two"], 2, "give a number of processes"),
+        (["train", "--num_processes"], 2, "give a number of processes"),
+        (["demo", "--help"], 0, "amess demo runs/mintrec-amess/pretrained"),
+        (["demo", "model", "--port=1"], 2, "at most one word"),
+    ],
+)
+def test_programs_answer_help_and_typos_without_importing_torch(words, status, told):
+    code = "import sys\nsys.modules['torch'] = None\nfrom training.cli import amess\namess()"
+    run = subprocess.run([sys.executable, "-c", code, *words], cwd=PROJECT, capture_output=True, text=True)
+    assert run.returncode == status and told in run.stdout + run.stderr, run.stderr
+    assert "Traceback" not in run.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [program for program in PROGRAMS if isinstance(program.start, str)])
+def test_a_program_is_the_module_of_its_name(program):
+    def help_of(*command):
+        return subprocess.run([*command, "--help"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+    words = ["-c", "from training.cli import amess; amess()", program.name]
+    helped = help_of(sys.executable, *words)
+    assert helped.startswith(f"usage: amess {program.name} ")
+    assert helped == help_of(sys.executable, "-m", program.start)
 
 
 class Failing:
