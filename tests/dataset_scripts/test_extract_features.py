@@ -36,7 +36,7 @@ from modeling_amess.clip_amess import MediaLimits
 from modeling_amess.processing_amess import AmessProcessor
 from tests.modeling_amess.clips import write_clip
 from tests.modeling_amess.tiny import tiny_media_encoder
-from tests.training.tiny import environment, free_port
+from tests.training.tiny import environment, free_port, limit_file_size
 
 
 SPLITS = ["train"] * 5 + ["validation"] * 2 + ["test"] * 2
@@ -401,6 +401,26 @@ def test_a_launch_that_silently_runs_one_process_stops_and_says_how(clips, encod
     assert result.returncode != 0
     assert "torchrun --nproc_per_node 2 -m dataset_scripts.extract_features" in result.stderr
     assert not (tmp_path / "features").exists()
+
+
+@pytest.mark.parametrize("size", [100, *(pytest.param(size, marks=pytest.mark.slow) for size in (600, 2000, 5000))])
+def test_a_full_disk_is_told_and_the_same_command_goes_on(clips, extracted, encoder_folder, tmp_path, size):
+    output = tmp_path / "features"
+    words = [str(clips / "clips.tsv"), "--output", str(output), "--media_encoder", str(encoder_folder), "--use_cpu"]
+    words += ["--rows_per_part", "2", "--num_workers", "0", "--batch_size", "2"]
+    run = subprocess.run(
+        [sys.executable, "-m", "dataset_scripts.extract_features", *words],
+        env=environment(OMP_NUM_THREADS="1"),
+        capture_output=True,
+        text=True,
+        preexec_fn=limit_file_size(size),
+    )
+    assert run.returncode == 2, run.stderr
+    assert f"{output}/" in run.stderr and "could not be written" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not list(tmp_path.rglob("*.partial"))
+    assert extract(clips, output, encoder_folder) == 1
+    assert content(output) == content(extracted)
 
 
 def kill_at_a_random_moment(processes: list, output: Path, generator: random.Random) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -120,11 +119,6 @@ def test_an_interrupted_start_changes_nothing(tiny_settings, tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == ["log.txt"]
 
 
-def limit_file_size(number):
-    """A stand-in for a full disk that needs no rights: a process cannot write a file beyond this size (EFBIG)."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (number, number))
-
-
 @pytest.mark.parametrize(
     "size", [100, *(pytest.param(size, marks=pytest.mark.slow) for size in (2000, 20_000, 60_000))]
 )
@@ -142,7 +136,7 @@ def test_a_full_disk_is_told_with_the_file_and_keeps_the_state_before(tiny_setti
         env=tiny.environment(HF_DATASETS_CACHE=str(tmp_path / "cache")),
         capture_output=True,
         text=True,
-        preexec_fn=limit_file_size(size),
+        preexec_fn=tiny.limit_file_size(size),
     )
     assert process.returncode == 1, process.stderr
     assert "Traceback" not in process.stderr
@@ -182,7 +176,7 @@ def test_another_error_stays_what_it_is(tmp_path):
 @pytest.mark.slow
 def test_kills_at_random_moments_change_nothing(tiny_settings, tmp_path):
     """As often as A_MESS_KILLS says; the seed is in the message of a failure."""
-    kills = int(os.environ.get("A_MESS_KILLS", "10"))
+    kills = tiny.number_of_kills(10)
     seed = int(os.environ.get("A_MESS_KILL_SEED", "0"))
     generator = random.Random(seed)
     arguments = [*tiny_settings, *SETTINGS]

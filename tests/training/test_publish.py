@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -344,6 +346,44 @@ def test_an_interruption_says_in_a_line_what_the_hub_holds(run_folder, space_fol
         assert child.returncode == 128 + end and TOKEN not in output and "Traceback" not in output
         assert re.search(f"{words}.*the same command", output.strip().splitlines()[-1])
         assert set(hub.repositories) == (set() if step == "before" else {("model", "org/amess-tiny")})
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_cost_nothing(run_folder, space_folder, tmp_path):
+    """A commit is whole or is not; the same command does the rest; nothing that is published from is touched."""
+    command = [sys.executable, "-m", "training.publish", str(run_folder), "--repo", "org/amess-tiny", "--tag", "v1"]
+    command += ["--space", "org/demo", "--space_folder", str(space_folder)]
+    places = [run_folder, space_folder]
+    before = [{path: path.read_bytes() for path in place.rglob("*") if path.is_file()} for place in places]
+
+    def start(hub):
+        options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(command, env=hub.environment(tmp_path, PYTHONPATH=str(tiny.ROOT)), **options)
+
+    def files(hub):
+        return {key: repository.commits[repository.branches["main"]] for key, repository in hub.repositories.items()}
+
+    with FakeHub() as undisturbed:
+        assert start(undisturbed).wait(120) == 0
+        whole, requests = files(undisturbed), len(undisturbed.log)
+    draw, kills = random.Random(0), 0
+    while kills < tiny.number_of_kills(5):
+        with FakeHub() as hub:
+            while kills < tiny.number_of_kills(5):
+                process, reached = start(hub), len(hub.log) + draw.randrange(requests)
+                while len(hub.log) < reached and process.poll() is None:
+                    time.sleep(0.0005)
+                time.sleep(draw.uniform(0, 0.02))
+                if process.poll() is not None:
+                    break  # it came to its end before the kill: from the beginning again
+                tiny.kill_tree(process)
+                kills += 1
+                assert all(
+                    files == whole[key] or set(files) == {".gitattributes"} for key, files in files(hub).items()
+                )
+            assert start(hub).wait(120) == 0
+            assert files(hub) == whole
+    assert [{path: path.read_bytes() for path in place.rglob("*") if path.is_file()} for place in places] == before
 
 
 def test_only_what_saving_writes_is_pushed_and_the_rest_is_told(hub, run_folder, space_folder, tmp_path, capsys):

@@ -199,8 +199,25 @@ def test_commands_that_cannot_be_are_refused_before_anything_is_trained(argument
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("size", "status"), [(200, 2), (20_000, 1)])
+def test_a_full_disk_is_told_and_the_same_command_goes_on(tiny_command, tmp_path, size, status):
+    command = [sys.executable, "-m", "training.reproduce", *tiny_command, "--rows", "w/o both", "--seeds", "0"]
+    command += ["--output", str(tmp_path / "output")]
+    options = {"env": tiny.environment(), "capture_output": True, "text": True}
+    failed = subprocess.run(command, preexec_fn=tiny.limit_file_size(size), **options)
+    assert failed.returncode == status, failed.stderr
+    told = rf"{tmp_path}/output/\S+ could not be written: the file is larger than the system allows"
+    assert re.search(told, failed.stdout + failed.stderr)
+    assert "Traceback" not in failed.stdout + failed.stderr
+    assert not list(tmp_path.rglob("*.partial"))
+    subprocess.run(command, check=True, **options)
+    subprocess.run([*command[:-1], str(tmp_path / "undisturbed")], check=True, **options)
+    assert contents(tmp_path / "output", "table_3-sample") == contents(tmp_path / "undisturbed", "table_3-sample")
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_after_five_kills_the_tables_equal_an_undisturbed_runs(tiny_command, tmp_path):
+def test_after_kills_the_tables_equal_an_undisturbed_runs(tiny_command, tmp_path):
     # Checkpoints, so that runs go on in their middle, too.
     training = ["max_steps=null", "num_train_epochs=4", "save_epochs=1"]
     training += ["learning_rate=2e-3", "new_learning_rate=5e-3"]  # so that a random model learns something
@@ -211,16 +228,20 @@ def test_after_five_kills_the_tables_equal_an_undisturbed_runs(tiny_command, tmp
     started = time.monotonic()
     subprocess.run([*command, "undisturbed"], check=True, **options)
     duration = time.monotonic() - started
-    draw = random.Random(0)
-    for kill in range(5):
+    draw, kills = random.Random(0), 0
+    while kills < tiny.number_of_kills(5):
         process = subprocess.Popen([*command, "killed"], **options)
-        time.sleep(draw.uniform(0.05, 0.6) * duration)
-        if kill % 2:
-            tiny.kill_tree(process)
-        else:
-            # The runs that it started live on, as when a terminal is closed the hard way.
-            process.kill()
-            process.wait()
+        try:
+            assert process.wait(draw.uniform(0.05, 0.6) * duration) == 0
+            shutil.rmtree(tmp_path / "killed")  # it came to its end before the kill: from the beginning again
+        except subprocess.TimeoutExpired:
+            kills += 1
+            if kills % 2:
+                tiny.kill_tree(process)
+            else:
+                # The runs that it started live on, as when a terminal is closed the hard way.
+                process.kill()
+                process.wait()
     subprocess.run([*command, "killed"], check=True, **options)
     assert contents(tmp_path / "killed", "table_3-sample") == contents(tmp_path / "undisturbed", "table_3-sample")
     for folder in ("full-with_SS", "wo_both"):

@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import datasets
@@ -233,3 +234,15 @@ def kill_tree(process: subprocess.Popen) -> None:
             continue
     process.wait()
     psutil.wait_procs(family, timeout=20)
+
+
+def limit_file_size(number: int) -> Callable[[], None]:
+    """A stand-in for a full disk that needs no rights: a process cannot write a file beyond this size (EFBIG)."""
+    import resource  # Windows has none
+
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (number, number))
+
+
+def number_of_kills(default: int) -> int:
+    """How often a test kills: as often as A_MESS_KILLS says."""
+    return int(os.environ.get("A_MESS_KILLS", default))

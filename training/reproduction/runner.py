@@ -24,6 +24,8 @@ from typing import IO
 import torch
 from filelock import FileLock, Timeout
 
+from dataset_scripts.files import writing
+
 from ..checkpointing import complete_checkpoints, delete_checkpoint
 from ..finished_run import BASELINE_FOLDER, CHECKPOINT_FOLDER, METRICS_FILE, MODEL_FOLDER
 from ..run_folder import lock_name, release_lock
@@ -128,7 +130,7 @@ def _exclusive(file: Path, job: Job) -> Iterator[None]:
 def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool, running: RunningJobs) -> str:
     """Run a job unless it is finished, and return its line of progress."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(job), job.log.open("a") as log:
+    with _locked(job), writing(job.log), job.log.open("a") as log:
         if not job.finished:
             _train(job, log, devices, running)
         if not job.finished:
