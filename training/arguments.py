@@ -347,7 +347,7 @@ class TrainingSettings:
     )
     resume_from_checkpoint: str = setting(
         "auto",
-        "auto: continue an unfinished run of the same settings, else start. true: continue or fail. false: start. "
+        "auto: continue a run of the same settings (finished: show it), else start. true: or fail. false: start again. "
         "Or the path of a checkpoint.",
         Role.FREE,
     )
@@ -356,6 +356,9 @@ class TrainingSettings:
         None, "Optimizer steps between two more checkpoints. null: none.", Role.FREE, least=1
     )
     save_total_limit: int = setting(1, "Number of newest checkpoints to keep.", Role.FREE, least=1)
+    keep_finished_checkpoints: bool = setting(
+        False, "Keep the checkpoints of a finished run, which nothing needs any more.", Role.FREE
+    )
     logging_steps: int = setting(10, "Optimizer steps between two lines of log.jsonl.", Role.FREE, least=1)
     report_to: str = setting(
         "none",

@@ -168,6 +168,14 @@ def delete_checkpoint(checkpoint: Path) -> None:
             folder.rmdir()
 
 
+def delete_checkpoints(folder: Path) -> None:
+    """Delete the whole checkpoints in `folder`, and the folder if nothing else is in it."""
+    for checkpoint in complete_checkpoints(folder):
+        delete_checkpoint(checkpoint)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
 def damage(checkpoint: Path) -> str | None:
     """Say what is wrong with a checkpoint; `None` if it is whole."""
     try:

@@ -27,7 +27,7 @@ from .calibration import (
     scaled_probabilities,
     set_figures,
 )
-from .checkpointing import CONTENT
+from .checkpointing import CONTENT, delete_checkpoints
 from .evaluation import Evaluation, prediction_columns
 from .familiarity import add_familiar_clips, few_clips
 from .finished_run import MODEL_FOLDER, read_prediction_rows, write_metrics, write_predictions
@@ -99,6 +99,8 @@ def evaluate_best(run: Run, started: float) -> dict[str, Any]:
             write_predictions(folder.path, columns, run.rows["test"].label_names, fit.applied_temperature)
         write_metrics(folder.path, content)
         write_card(folder.path)
+        if not settings.keep_finished_checkpoints:
+            delete_checkpoints(folder.checkpoint_folder)
     for name, evaluation in evaluations.items():
         numbers = {key: value for key, value in evaluation.metrics.items() if key != "per_class"}
         accelerator.log({f"best_{name}/{key}": value for key, value in numbers.items()}, step=state.step)

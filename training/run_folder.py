@@ -307,22 +307,22 @@ def lock_run_folder(settings: TrainingSettings, accelerator: Accelerator) -> Ite
         remove_empty(made)
 
 
-def open_run_folder(settings: TrainingSettings, accelerator: Accelerator, keep_finished: bool = False) -> RunFolder:
+def open_run_folder(settings: TrainingSettings, accelerator: Accelerator) -> RunFolder:
     """Decide what a launch does with `settings.run_folder`. Called on every process; the main process decides.
 
-    An unfinished run of the same settings is continued (`resume_from_checkpoint` auto). A finished run is kept under a
-    new name, or deleted with `overwrite`, so that nothing is lost silently.
+    A run of the same settings is continued, or is the result if it is finished (`resume_from_checkpoint` auto). A
+    finished run of other settings is kept under a new name, or deleted with `overwrite`, so that nothing is lost
+    silently.
 
     Args:
         settings: Settings of the launch.
         accelerator: Accelerator of the launch.
-        keep_finished: Whether a finished run of the same settings is kept as the result of this launch.
 
     Raises:
         SettingsError: The folder holds other files or an unfinished run of other settings, or there is nothing to
             continue.
     """
-    return on_main_process(accelerator, lambda: _decide(settings, keep_finished))
+    return on_main_process(accelerator, lambda: _decide(settings))
 
 
 def check_run_folder(path: Path) -> bool:
@@ -346,7 +346,7 @@ def check_run_folder(path: Path) -> bool:
 _REMAINS = {f".{SETTINGS_FILE}.partial", f".{MARKER_FILE}.partial"}
 
 
-def _decide(settings: TrainingSettings, keep_finished: bool) -> RunFolder:
+def _decide(settings: TrainingSettings) -> RunFolder:
     path = settings.run_folder.resolve()
     occupied = check_run_folder(path)
     wish = settings.resume_from_checkpoint.lower()
@@ -365,7 +365,7 @@ def _decide(settings: TrainingSettings, keep_finished: bool) -> RunFolder:
     elif wish == "true":
         folder = _continue_or_fail(path, settings, occupied)
     else:
-        folder = _continue_if_possible(path, settings, keep_finished)
+        folder = _continue_if_possible(path, settings)
     for name in RUN_FILES:
         if name == CARD_FILE or not occupied or folder.finished or is_own(path, name):
             continue  # A README.md of the user's stays, and the run gets no card.
@@ -425,12 +425,13 @@ def _continue_or_fail(path: Path, settings: TrainingSettings, occupied: bool) ->
     return _from_newest(path, checkpoints)
 
 
-def _continue_if_possible(path: Path, settings: TrainingSettings, keep_finished: bool) -> RunFolder:
+def _continue_if_possible(path: Path, settings: TrainingSettings) -> RunFolder:
     """`resume_from_checkpoint` auto, in a folder with a run."""
     checkpoints = complete_checkpoints(path / CHECKPOINT_FOLDER)
     if is_finished(path):
-        if keep_finished and not _differences(path, settings):
-            return RunFolder(path, finished=True, notes=(f"The run in {path} is already finished; it is kept.",))
+        if not _differences(path, settings):
+            again = "--resume_from_checkpoint false trains it again."
+            return RunFolder(path, finished=True, notes=(f"The run in {path} is finished already. {again}",))
         return _start_again(path, delete=False)
     if not checkpoints:
         return _start_again(path, delete=False)

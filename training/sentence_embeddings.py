@@ -103,12 +103,11 @@ def sentence_settings(settings: TrainingSettings, method: str) -> TrainingSettin
     return replace(settings, model=method, modalities="text", model_config={})
 
 
-def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, Any]:
+def train(settings: TrainingSettings) -> dict[str, Any]:
     """Train and test one of `SENTENCE_METHODS` into its run folder.
 
     Args:
         settings: Settings of the run; `model` is the method.
-        keep_finished: Whether to return the results of this very run if the folder has them already.
 
     Returns:
         Content of `metrics.json`.
@@ -129,7 +128,7 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
     accelerator = create_accelerator(settings)
     if accelerator.num_processes > 1:
         raise SettingsError(f"model={method} trains in one process, not in {accelerator.num_processes}: start one.")
-    folder = open_run_folder(settings, accelerator, keep_finished)
+    folder = open_run_folder(settings, accelerator)
     for note in folder.notes:
         print(note)
     if folder.finished:

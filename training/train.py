@@ -18,9 +18,10 @@ The same script runs everywhere; only the launch differs:
     torchrun --nproc_per_node 2 training/train.py --use_cpu ...                        # several processes on a CPU
 
 It writes a run folder (runs/<dataset>-<model>, or --output_dir): pretrained/ (for from_pretrained), metrics.json,
-predictions.parquet, config.yaml, log.jsonl, README.md, and checkpoints/. The same command, given again, continues an
-interrupted run from its newest checkpoint; the results equal those of an uninterrupted run bit for bit. A finished run
-is not overwritten unless --overwrite true says so: it moves to a new folder beside its own. Nothing is changed before
+predictions.parquet, config.yaml, log.jsonl, README.md, and checkpoints/ until it is finished. The same command, given
+again, continues an interrupted run from its newest checkpoint, and the results equal those of an uninterrupted run bit
+for bit; of a finished run it shows the results. A command with other settings does not overwrite a finished run unless
+--overwrite true says so: the run moves to a new folder beside its own. Nothing is changed before
 the first step, and nothing that no run wrote. Ctrl-C and SIGTERM say where the run can be continued (exit status 130
 and 143).
 """
@@ -57,7 +58,7 @@ from dataset_scripts.hub.push import check_access, check_repo_id
 # Absolute, unlike all other modules of this package: `accelerate launch training/train.py` runs this file without one.
 from training.arguments import SENTENCE_METHODS, TrainingSettings, parse_settings
 from training.checkpointing import complete_checkpoints, save_checkpoint, step_of
-from training.finished_run import BASELINE_FOLDER, is_finished, read_metrics
+from training.finished_run import BASELINE_FOLDER, read_metrics
 from training.finishing import evaluate_best, push_to_hub, report
 from training.launching import create_accelerator
 from training.model_card import write_card
@@ -109,9 +110,7 @@ def _train_all(settings: TrainingSettings, accelerator: Accelerator, compare: bo
     baseline_folder = settings.run_folder / BASELINE_FOLDER
     if compare:  # before the first of two trainings
         on_main_process(accelerator, lambda: check_run_folder(baseline_folder))
-    # A comparison that was interrupted during its second training continues there.
-    only_baseline_missing = compare and not is_finished(baseline_folder)
-    results = {settings.model: train(settings, keep_finished=only_baseline_missing)}
+    results = {settings.model: train(settings)}
     if compare:
         baseline = replace(
             settings,
@@ -122,7 +121,7 @@ def _train_all(settings: TrainingSettings, accelerator: Accelerator, compare: bo
             resume_from_checkpoint="auto",
             push_to_hub=False,
         )
-        results["text_only"] = train(baseline, keep_finished=True)
+        results["text_only"] = train(baseline)
         if PartialState().is_main_process:
             write_card(settings.run_folder)  # again, with the baseline beside it
     report(settings, results)
@@ -131,12 +130,11 @@ def _train_all(settings: TrainingSettings, accelerator: Accelerator, compare: bo
     return results
 
 
-def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, Any]:
+def train(settings: TrainingSettings) -> dict[str, Any]:
     """Train one model into its run folder.
 
     Args:
         settings: Settings of the run.
-        keep_finished: Whether to return the results of this very run if the folder has them already.
 
     Returns:
         Content of `metrics.json`.
@@ -144,10 +142,10 @@ def train(settings: TrainingSettings, keep_finished: bool = False) -> dict[str, 
     if settings.model in SENTENCE_METHODS:
         from training import sentence_embeddings  # here, because other models need neither scikit-learn nor its time
 
-        return sentence_embeddings.train(settings, keep_finished)
+        return sentence_embeddings.train(settings)
     started = time.perf_counter()
     accelerator = create_accelerator(settings)
-    folder = open_run_folder(settings, accelerator, keep_finished)
+    folder = open_run_folder(settings, accelerator)
     for note in folder.notes:
         accelerator.print(note)
     if folder.finished:

@@ -52,6 +52,16 @@ def test_the_log_starts_with_the_version_and_a_checkpoint_keeps_its_files(tiny_s
     assert thresholds == [content["out_of_scope_threshold"]["value"], None]
 
 
+def test_checkpoints_go_when_the_run_is_finished_and_the_same_command_reads_its_results(tiny_settings, tmp_path):
+    folder = tmp_path / "run"
+    settings = [*tiny_settings, "--keep_finished_checkpoints", "false"]
+    first = run(settings, folder, "--max_steps", 2, "--compare_with_text_only")
+    assert not list(folder.rglob("checkpoints")) and not list(folder.rglob("optimizer*"))
+    weights = {str(path.relative_to(folder)) for path in folder.rglob("*.safetensors")}
+    assert weights == {"pretrained/model.safetensors", "text_only/pretrained/model.safetensors"}
+    assert run(settings, folder, "--max_steps", 2, "--compare_with_text_only") == first
+
+
 def test_one_module_knows_the_names_in_a_run_folder():
     names = r'"(config\.yaml|metrics\.json|predictions\.parquet|log\.jsonl|pretrained|checkpoints)"'
     package = Path(training.__file__).parent

@@ -123,7 +123,7 @@ def make_preset(folder: Path) -> str:
         f"label_descriptions: {make_descriptions(folder / 'descriptions.json')}\n"
         "model_config: {fusion_num_attention_heads: 2, num_anchors: 2}\n"
         "num_train_epochs: 3\nper_device_train_batch_size: 4\nlearning_rate: 1.0e-3\nnew_learning_rate: 2.0e-3\n"
-        "use_cpu: true\ncpu_threads: 1\nlogging_steps: 1\n"
+        "use_cpu: true\ncpu_threads: 1\nlogging_steps: 1\nkeep_finished_checkpoints: true\n"
     )
     return str(preset)
 

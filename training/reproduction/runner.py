@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from dataset_scripts.files import writing
 
-from ..checkpointing import complete_checkpoints, delete_checkpoint
+from ..checkpointing import delete_checkpoints
 from ..finished_run import BASELINE_FOLDER, CHECKPOINT_FOLDER, METRICS_FILE, MODEL_FOLDER
 from ..run_folder import lock_name, release_lock
 from .jobs import Job
@@ -163,10 +163,7 @@ def delete_weights(job: Job) -> None:
     for folder in (job.folder, job.folder / BASELINE_FOLDER):
         for weights in (folder / MODEL_FOLDER).glob("*.safetensors"):
             weights.unlink()
-        for checkpoint in complete_checkpoints(folder / CHECKPOINT_FOLDER):
-            delete_checkpoint(checkpoint)
-        with contextlib.suppress(OSError):
-            (folder / CHECKPOINT_FOLDER).rmdir()
+        delete_checkpoints(folder / CHECKPOINT_FOLDER)
 
 
 def _name(job: Job) -> str:
