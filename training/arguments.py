@@ -347,7 +347,7 @@ class TrainingSettings:
     )
     resume_from_checkpoint: str = setting(
         "auto",
-        "auto: continue a run of the same settings (finished: show it), else start. true: or fail. false: start again. "
+        "auto: continue a run of the same settings, show a finished one, or start. true: continue or fail. false: start. "
         "Or the path of a checkpoint.",
         Role.FREE,
     )
