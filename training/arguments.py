@@ -347,7 +347,7 @@ class TrainingSettings:
     )
     resume_from_checkpoint: str = setting(
         "auto",
-        "auto: continue a run of the same settings, show a finished one, or start. true: continue or fail. false: start. "
+        "auto: continue a run of the same settings, show a finished one, or start. true: do not start. false: start. "
         "Or the path of a checkpoint.",
         Role.FREE,
     )
