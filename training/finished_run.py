@@ -91,6 +91,7 @@ class FinishedRun:
         metrics: Content of `metrics.json`.
         config: Content of the model's `config.json`.
         validations: Lines of `log.jsonl` about an evaluation on the validation split.
+        trainings: Lines of `log.jsonl` about training steps.
         predictions: Predictions on the test split; `None` without one.
     """
 
@@ -98,6 +99,7 @@ class FinishedRun:
     metrics: dict[str, Any]
     config: dict[str, Any]
     validations: list[dict[str, Any]]
+    trainings: list[dict[str, Any]]
     predictions: Predictions | None
 
     @cached_property
@@ -223,6 +225,7 @@ def read_run(folder: str | Path) -> FinishedRun:
         metrics=read_metrics(folder),
         config=json.loads(config_file.read_text(encoding="utf-8")),
         validations=[line for line in lines if line["event"] == "validation"],
+        trainings=[line for line in lines if line["event"] == "train"],
         predictions=read_predictions(folder) if (folder / PREDICTIONS_FILE).is_file() else None,
     )
 

@@ -1,33 +1,22 @@
 # Copyright 2026 The A-MESS for Hugging Face authors.
 # SPDX-License-Identifier: Apache-2.0
-"""Draw the reliability diagram and the coverage curve of a finished run.
-
-    python -m training.plots runs/sample-amess
-    python -m training.plots runs/sample-amess --output figures --format svg
-
-Reads metrics.json and predictions.parquet of the test split, and writes reliability.png and coverage.png into the run
-folder or --output. Runs of earlier versions and runs that are not calibrated work, too.
-"""
+"""Pictures of finished runs: training, confusion matrix, reliability, coverage (`amess plot`)."""
 
 from __future__ import annotations
 
-
-if __name__ == "__main__":
-    # First, so that Ctrl-C and a missing package are answered in words while the imports below run, too.
-    from dataset_scripts.errors import run_command
-
-    run_command("training.plots:main")
-
-
-import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from scipy.special import softmax
+
+from dataset_scripts.files import replacing
 
 from .calibration import (
     CALIBRATION_BINS,
@@ -37,12 +26,12 @@ from .calibration import (
     prediction_sets,
     reliability_bins,
 )
-from .finished_run import UnfinishedRunError, read_metrics, read_probabilities
-from .reproduction.pictures import COLOURS, STYLE
+from .finished_run import UnfinishedRunError, read_metrics, read_probabilities, read_run
+from .reproduction.pictures import COLOURS, STYLE, draw_confusions
+from .reproduction.results import METRICS
 
 
-FORMATS = ("png", "svg", "pdf")
-RELIABILITY, COVERAGE = "reliability", "coverage"
+TRAINING = "training"
 # Random halves of the test split, for a run that has no thresholds of its own.
 _HALVES = 50
 
@@ -66,33 +55,98 @@ class Coverages:
     source: str
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return the exit status.
+def save(figure: Figure, file: Path) -> None:
+    """Write a picture whole or not at all, and make its folder; the ending (png, svg, pdf) chooses the kind."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as partial:
+        figure.savefig(partial, format=file.suffix[1:])
+
+
+def training_figure(runs: Sequence[Path]) -> Figure:
+    """Draw losses, the metric that chose the epoch, and learning rates by epoch; a colour per run.
+
+    Args:
+        runs: Run folders.
 
     Raises:
-        UnfinishedRunError: The folder is not of a finished run with a test split.
+        UnfinishedRunError: No run has a log of its epochs.
     """
-    parser = argparse.ArgumentParser(
-        prog="amess plot", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("--output", type=Path, help="folder of the pictures; by default the run folder")
-    parser.add_argument("--format", choices=FORMATS, default="png", help="kind of picture (%(default)s)")
-    options = parser.parse_args(arguments)
-    output = options.output or options.run
-    for name, draw in ((RELIABILITY, draw_reliability), (COVERAGE, draw_coverage)):
-        file = output / f"{name}.{options.format}"
-        draw(options.run, file)
-        print(f"Written: {file}")
-    return 0
+    with matplotlib.rc_context(rc=STYLE):
+        figure = Figure(figsize=(9.6, 3.4), layout="constrained")
+        loss, metric, rate = figure.subplots(1, 3)
+        for index, path in enumerate(runs):
+            run = read_run(path)
+            colour = COLOURS[index % len(COLOURS)]
+            chosen = run.metrics["settings"]["metric_for_best_model"]
+            evaluated = run.validations
+            if not evaluated:
+                continue
+            epochs = [line["epoch"] for line in evaluated]
+            passed = [line["step"] * epochs[-1] / evaluated[-1]["step"] for line in run.trainings]
+            # Validation has no loss of the descriptions, which the whole loss of a training step has.
+            loss.plot(passed, [line.get("classification_loss", line["loss"]) for line in run.trainings], color=colour)
+            loss.plot(epochs, [line["loss"] for line in evaluated], color=colour, linestyle="--")
+            name = f"{path.resolve().name}: {METRICS[chosen].title}"
+            values = [100 * line[chosen] for line in evaluated]
+            metric.plot(epochs, values, color=colour, label=name)
+            best = run.metrics["best_epoch"]
+            if best in epochs:
+                metric.plot([best], [values[epochs.index(best)]], "o", color=colour, markersize=5)
+            for kind, style in (("learning_rate", "-"), ("new_learning_rate", "--")):
+                rate.plot(passed, [line[kind] for line in run.trainings], color=colour, linestyle=style)
+        if not metric.lines:
+            raise UnfinishedRunError("The logs of the runs have no epoch.")
+        _legend(loss, "training", "validation")
+        _legend(rate, "text encoder", "other layers")
+        loss.set_ylabel("classification loss")
+        metric.set_ylabel("validation (%)")
+        rate.set_ylabel("learning rate")
+        rate.set_yscale("log")
+        for panel in (loss, metric, rate):
+            panel.set_xlabel("epoch")
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        metric.legend(loc="lower right", frameon=False, title="dot: the chosen epoch")
+        figure.suptitle(f"Training: {_utterances(runs)}")
+        return figure
 
 
-def draw_reliability(run: Path, file: Path) -> None:
+def confusion_figure(run: Path) -> Figure:
+    """Draw the confusion matrix of a run on its test split.
+
+    Args:
+        run: Run folder.
+
+    Raises:
+        UnfinishedRunError: The run has no test split.
+    """
+    predictions = read_run(run).predictions
+    if predictions is None:
+        raise UnfinishedRunError(f"{run} has no predictions of a test split.")
+    return draw_confusions(predictions)
+
+
+def _legend(panel: Axes, solid: str, dashed: str) -> None:
+    """Explain the two kinds of lines of a panel, whose colours are those of the runs."""
+    lines = [Line2D([], [], color="0.3", linestyle=style) for style in ("-", "--")]
+    panel.legend(lines, (solid, dashed), loc="best", frameon=False)
+
+
+def _utterances(runs: Sequence[Path]) -> str:
+    """Say how many utterances the runs learned from and were evaluated on."""
+    numbers = set()
+    for run in runs:
+        metrics = read_metrics(run)
+        validation = sum(row["support"] for row in metrics["validation"]["per_class"])
+        numbers.add((metrics["train_samples"], validation))
+    train, validation = (" or ".join(map(str, sorted(set(column)))) for column in zip(*numbers, strict=True))
+    return f"{train} training and {validation} validation utterances"
+
+
+def reliability_figure(run: Path) -> Figure:
     """Draw accuracy by confidence, with and without the temperature of the run.
 
     Args:
         run: Run folder.
-        file: Picture to write; the ending (PNG, SVG, PDF) chooses the kind.
 
     Raises:
         UnfinishedRunError: The folder is not of a finished run with a test split.
@@ -118,15 +172,14 @@ def draw_reliability(run: Path, file: Path) -> None:
         panel.set_ylabel("right answers in a bin (%)")
         panel.set_title(f"Reliability: {run.resolve().name}, {len(labels)} test utterances")
         panel.legend(loc="upper left", frameon=False)
-        _save(figure, file)
+        return figure
 
 
-def draw_coverage(run: Path, file: Path) -> None:
+def coverage_figure(run: Path) -> Figure:
     """Draw the coverage that prediction sets reach, and their mean size, by the coverage asked for.
 
     Args:
         run: Run folder.
-        file: Picture to write; the ending (PNG, SVG, PDF) chooses the kind.
 
     Raises:
         UnfinishedRunError: The folder is not of a finished run with a test split, or the split is too small.
@@ -148,7 +201,7 @@ def draw_coverage(run: Path, file: Path) -> None:
             f"Prediction sets: {run.resolve().name}, {curve.utterances} test utterances\n"
             f"(thresholds from {curve.source})"
         )
-        _save(figure, file)
+        return figure
 
 
 def coverages(run: Path) -> Coverages:
@@ -187,6 +240,9 @@ def coverages(run: Path) -> Coverages:
     return Coverages(tuple(percent / 100 for percent in asked), tuple(found), tuple(sizes), tested, source)
 
 
-def _save(figure: Figure, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file)
+# Pictures of a run's test split, by the name of the file.
+OF_TEST_SPLIT: dict[str, Callable[[Path], Figure]] = {
+    "confusion_matrix": confusion_figure,
+    "reliability": reliability_figure,
+    "coverage": coverage_figure,
+}

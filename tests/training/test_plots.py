@@ -13,7 +13,7 @@ import pytest
 
 from training.calibration import fit_probabilities, scaled_probabilities
 from training.finished_run import UnfinishedRunError
-from training.plots import FORMATS, coverages, main, reliability_bins
+from training.plots import coverages, reliability_bins, reliability_figure
 
 
 NAMES = ["Greet", "Leave", "Thank"]
@@ -55,27 +55,11 @@ def test_the_coverage_that_is_reached_is_about_the_one_asked_for(tmp_path):
         assert list(curve.sizes) == sorted(curve.sizes)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-def test_pictures_of_every_kind_tell_the_number_of_utterances(tmp_path, kind):
-    import matplotlib
-
-    run = write_run(tmp_path / "run")
-    with matplotlib.rc_context({"svg.fonttype": "none"}):
-        assert main([str(run), "--output", str(tmp_path / "figures"), "--format", kind]) == 0
-    files = [tmp_path / "figures" / f"{name}.{kind}" for name in ("reliability", "coverage")]
-    starts = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
-    assert all(file.read_bytes().startswith(starts[kind]) for file in files)
-    if kind == "svg":
-        reliability, coverage = (file.read_text() for file in files)
-        assert "400 test utterances" in reliability and "400 test utterances" in coverage
-        assert "calibration error" in reliability and "without temperature" in reliability
-        assert "coverage asked for" in coverage
-
-
-def test_a_run_of_an_earlier_version_is_drawn_into_its_folder_and_a_tiny_one_says_why_not(tmp_path):
-    run = write_run(tmp_path / "earlier", 200, calibrated=False)
-    assert main([str(run)]) == 0 and (run / "reliability.png").is_file() and (run / "coverage.png").is_file()
+def test_a_run_that_is_too_small_for_prediction_sets_says_so(tmp_path):
     with pytest.raises(UnfinishedRunError, match="30 test utterances are too few"):
-        main([str(write_run(tmp_path / "tiny", 30, calibrated=False))])
-    with pytest.raises(UnfinishedRunError, match="predictions"):
-        main([str(tmp_path)])
+        coverages(write_run(tmp_path / "tiny", 30, calibrated=False))
+
+
+def test_the_reliability_shows_what_the_temperature_did(tmp_path):
+    texts = [text.get_text() for text in reliability_figure(write_run(tmp_path / "run")).axes[0].get_legend().texts]
+    assert [text.partition(":")[0] for text in texts] == ["as sure as right", "without temperature", "of the pipeline"]

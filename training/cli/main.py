@@ -28,7 +28,7 @@ from dataset_scripts.downloading import command as download
 from dataset_scripts.errors import command_status, escape_output
 from dataset_scripts.extraction import command as extract
 
-from . import add_intent, analyze, compare, env, evaluate, predict
+from . import add_intent, analyze, compare, env, evaluate, plot, predict
 from .programs import PROGRAMS
 
 
@@ -91,6 +91,12 @@ COMMANDS = (
         compare,
         "put finished runs into one table, with paired tests",
         "Interrupted. Nothing was written. The same command starts again.",
+    ),
+    Command(
+        "plot",
+        plot,
+        "draw the training and the results of finished runs",
+        "Interrupted. Pictures that were named are whole. The same command draws all again.",
     ),
     Command("env", env, "print versions and hardware for a bug report"),
 )

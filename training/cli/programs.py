@@ -102,7 +102,6 @@ def _demo(words: Sequence[str]) -> None:
 
 PROGRAMS = (
     Program("train", _train, "train and measure A-MESS or a baseline; --num_processes N for several processes"),
-    Program("plot", "training.plots", "draw the reliability and the coverage of a finished run"),
     Program("describe", "dataset_scripts.describe_labels", "let a language model write label descriptions"),
     Program("reproduce", "training.reproduce", "make a table or a figure from the runs behind it"),
     Program("zero-shot", "training.zero_shot", "recognise intents by their descriptions alone"),

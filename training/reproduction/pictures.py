@@ -49,6 +49,11 @@ def draw(experiment: Experiment, results: Sequence[RowResults], file: Path) -> N
 
 
 def draw_confusion_matrix(predictions: Predictions, file: Path) -> None:
+    """Write the picture of `draw_confusions` as PNG."""
+    draw_confusions(predictions).savefig(file, format="png")
+
+
+def draw_confusions(predictions: Predictions) -> Figure:
     """Draw gold intents as rows and predicted intents as columns; numbers are utterances, colours their share."""
     counts = confusion_matrix(predictions)
     names = predictions.label_names
@@ -65,7 +70,8 @@ def draw_confusion_matrix(predictions: Predictions, file: Path) -> None:
         panel.set_yticks(range(len(names)), names)
         panel.set_xlabel("predicted")
         panel.set_ylabel("gold")
-        figure.savefig(file, format="png")
+        panel.set_title(f"{counts.sum()} test utterances")
+        return figure
 
 
 def draw_intents(predictions: Predictions, file: Path) -> None:
