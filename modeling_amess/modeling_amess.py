@@ -163,6 +163,7 @@ class AmessPreTrainedModel(PicklableModel):
             init.zeros_(module.weight)
         elif isinstance(module, AmessFusionNorm):
             init.constant_(module.weight, self.config.fusion_gain)  # embeddings without pretraining have size 1
+            init.zeros_(module.bias)  # transformers knows a LayerNorm by the name of its class
         elif isinstance(module, AmessAttentionProjection):
             init.xavier_uniform_(module.weight)
         elif isinstance(module, AmessFamiliarClips):
