@@ -163,6 +163,7 @@ class AmessPreTrainedModel(PicklableModel):
             init.zeros_(module.weight)
         elif isinstance(module, AmessFusionNorm):
             init.constant_(module.weight, self.config.fusion_gain)  # embeddings without pretraining have size 1
+            init.zeros_(module.bias)  # transformers knows a LayerNorm by the name of its class
         elif isinstance(module, AmessAttentionProjection):
             init.xavier_uniform_(module.weight)
         elif isinstance(module, AmessFamiliarClips):
@@ -336,18 +337,20 @@ class SelfRecordingTextFamily(TextFamily):
         self, stack: Any, config: PreTrainedConfig, embedded: torch.Tensor, attention_mask: torch.Tensor, **kwargs: Any
     ) -> Any:
         """Run the layers."""
-        asked = {
-            name: bool(kwargs.get(name, getattr(config, name)))
-            for name in ("output_hidden_states", "output_attentions")
-        }
-        encoded = stack(
-            embedded, attention_mask=self.mask(config, embedded, attention_mask), return_dict=True, **asked
-        )
-        # `capture_outputs` around the model would put what its hooks saw, nothing, over what the encoder returned.
+        # `capture_outputs` around the model would put what its hooks saw, nothing, over what the encoder returns.
         collected = output_capturing._active_collector.get() or {}
-        for name in ("hidden_states", "attentions"):
-            if name in collected and encoded.get(name) is not None:
-                collected[name].extend(encoded[name])
+        names = [name for name in ("hidden_states", "attentions") if name in collected]
+        encoded = stack(
+            embedded,
+            attention_mask=self.mask(config, embedded, attention_mask),
+            return_dict=True,
+            output_hidden_states="hidden_states" in names,
+            output_attentions="attentions" in names,
+        )
+        for name in names:
+            wanted = collected.get("_hidden_states_layers") if name == "hidden_states" else None
+            values = enumerate(encoded[name] or ())
+            collected[name].extend(value if wanted is None or index in wanted else None for index, value in values)
         return encoded
 
     def mask(self, config: PreTrainedConfig, embedded: torch.Tensor, attention_mask: torch.Tensor) -> Any:

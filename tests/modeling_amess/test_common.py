@@ -10,11 +10,12 @@ import copy
 import io
 import pickle
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoProcessor, PreTrainedModel
 
@@ -240,6 +241,26 @@ def test_export(name, text_model):
     for key in ("logits", "semantic_embedding"):
         if key in expected:
             torch.testing.assert_close(output[key], expected[key], atol=1e-5, rtol=1e-4)
+
+
+@pytest.fixture
+def unset_memory_is_nan() -> Iterator[None]:
+    """Fresh memory holds NaN, or the largest integer, until something is written there."""
+    torch.use_deterministic_algorithms(True)  # `fill_uninitialized_memory` is on by default
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.usefixtures("unset_memory_is_nan")
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_weights_that_a_checkpoint_lacks_are_initialised(name, text_model, tmp_path):
+    model = SUBJECTS[name].make(text_model)
+    model.save_pretrained(tmp_path)
+    safetensors.torch.save_file({}, tmp_path / "model.safetensors", {"format": "pt"})
+    for key, value in type(model).from_pretrained(tmp_path).state_dict().items():
+        unset = value.isnan() if value.is_floating_point() else value == torch.iinfo(value.dtype).max
+        # transformers does not initialise the two parts of WavLM's weight norm.
+        assert not unset.any() or ".parametrizations.weight.original" in key, key
 
 
 @pytest.mark.parametrize("name", SUBJECTS)

@@ -181,12 +181,26 @@ def test_trainer_trains_every_part(tmp_path, name):
     assert unchanged <= {key for key in before if "label_description" in key or "position" in key or "pooler" in key}
 
 
+@pytest.mark.parametrize("clips", [{}, clip()], ids=["text alone", "with clips"])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_attentions_come_where_the_encoder_gives_them(name):
+def test_attentions_come_where_the_encoder_gives_them(name, clips):
     model = new_model(name, attn_implementation="eager")
-    outputs = model(input_ids=IDS, attention_mask=MASK, output_attentions=True)
-    assert len(outputs.attentions) == 3
-    assert outputs.attentions[0].shape == (2, 2, 8, 8)
+    by_argument = model(input_ids=IDS, attention_mask=MASK, **clips, output_attentions=True)
+    model.config.output_attentions = True
+    by_config = model(input_ids=IDS, attention_mask=MASK, **clips)
+    for outputs in (by_argument, by_config):
+        assert [tuple(weights.shape) for weights in outputs.attentions] == 3 * [(2, 2, 8, 8)]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_some_hidden_states_are_those_of_all(name):
+    model = new_model(name)
+    every, some = (
+        model(input_ids=IDS, attention_mask=MASK, **clip(), output_hidden_states=asked).hidden_states
+        for asked in (True, [0, 2])
+    )
+    assert [state is not None for state in some] == [True, False, True, False]
+    assert torch.equal(some[0], every[0]) and torch.equal(some[2], every[2])
 
 
 def test_another_encoder_is_refused_with_those_that_work():
