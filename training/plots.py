@@ -96,7 +96,7 @@ def training_figure(runs: Sequence[Path]) -> Figure:
                 rate.plot(passed, [line[kind] for line in run.trainings], color=colour, linestyle=style)
         if not metric.lines:
             raise UnfinishedRunError("The logs of the runs have no epoch.")
-        _legend(loss, "training", "validation")
+        _legend(loss, "training, single steps", "validation")
         _legend(rate, "text encoder", "other layers")
         loss.set_ylabel("classification loss")
         metric.set_ylabel("validation (%)")
