@@ -51,7 +51,7 @@ def replacing(target: Path, *, shared: bool = False) -> Iterator[Path]:
     Yields:
         The path to write to, in the same folder. It does not exist yet.
     """
-    partial = target.with_name(f".{target.name}{f'.{os.getpid()}' if shared else ''}.partial")
+    partial = partial_of(target, f".{os.getpid()}" if shared else "")
     _remove(partial)
     try:
         with writing(target):
@@ -69,6 +69,11 @@ def replacing(target: Path, *, shared: bool = False) -> Iterator[Path]:
         target.rename(old)
     partial.rename(target)
     _remove(old)
+
+
+def partial_of(target: Path, process: str = "") -> Path:
+    """Return the path beside a file or folder that `replacing` writes to."""
+    return target.with_name(f".{target.name}{process}.partial")
 
 
 def make_folder(path: Path) -> list[Path]:

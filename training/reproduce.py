@@ -73,6 +73,7 @@ from training.reproduction.experiments import (
     table,
 )
 from training.reproduction.jobs import Job, OtherRunError, check_folders, slurm_script
+from training.reproduction.outputs import check_results, write_result_file
 from training.reproduction.pages import read_reading, write_page
 from training.reproduction.pictures import draw, draw_confusion_matrix, draw_intents
 from training.reproduction.results import read_row
@@ -99,7 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         annotations = read_ids(experiment, options)
         overrides = tuple(word for pair in options.settings for word in split_setting(pair))
         if options.page is not None:
-            read_reading(options.page)  # A page that cannot be written is refused before the training.
+            # A page that cannot be written is refused before the training.
+            read_reading(options.page, has_picture(experiment))
         # Seed by seed, so that an interrupted table already compares all rows.
         jobs = [
             Job(row, seed, options.output, options.data_dir, overrides)
@@ -109,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Rows that show several decisions of one model share its run.
         runs = list({job.folder: job for job in jobs}.values())
         check_folders(runs)
+        check_results(options.output, experiment.name, experiment.title)
         if options.print_jobs:
             print(slurm_script(experiment.name, runs), end="")
             return 0
@@ -260,31 +263,36 @@ def write_results(
         annotations: Groups of utterances, for the debiased table.
     """
     results = [read_row([job for job in jobs if job.row is row]) for row in experiment.rows]
+    output.mkdir(parents=True, exist_ok=True)  # absent where --finished_only finds no run
     picture, distances = output / f"{experiment.name}.png", ""
     if experiment.shows_planes:
         distances = write_planes(experiment, next((job for job in jobs if job.finished), None), picture)
     else:
-        draw(experiment, results, picture)
+        write_result_file(picture, lambda file: draw(experiment, results, file))
     lines = csv_text(experiment, results)
     if experiment.shows_missing:
         # Late: it loads torch and the models, which the other tables do without.
         from training.reproduction.missing import draw_missing, missing_csv, missing_results, missing_table
 
         changed = missing_results(results)
-        draw_missing(changed, experiment.title, picture)
+        write_result_file(picture, lambda file: draw_missing(changed, experiment.title, file))
         distances, lines = f"\n{missing_table(changed)}\n", missing_csv(changed)
     if annotations is not None:
         distances = f"\n{debiased_table(results, annotations)}\n"
     text = markdown(experiment, results) + distances
-    (output / f"{experiment.name}.md").write_text(text, encoding="utf-8")
-    (output / f"{experiment.name}.csv").write_text(lines, encoding="utf-8")
+    table_file, csv_file = (output / f"{experiment.name}{ending}" for ending in (".md", ".csv"))
+    write_result_file(table_file, lambda file: file.write_text(text, encoding="utf-8"))
+    write_result_file(csv_file, lambda file: file.write_text(lines, encoding="utf-8"))
     print(f"\n{text}\nResults are in {output / experiment.name}.md, .csv and .png.")
     if page is not None:
-        # The picture of a table says the same as the table.
-        is_figure = experiment.axis or experiment.shows_planes or experiment.shows_missing
-        shown = picture if is_figure and picture.is_file() else None
+        shown = picture if has_picture(experiment) and picture.is_file() else None
         write_page(page, experiment, results, jobs, command, distances, shown)
         print(f"The page is {page}.")
+
+
+def has_picture(experiment: Experiment) -> bool:
+    """Whether the page shows a picture: that of a table says the same as the table."""
+    return bool(experiment.axis or experiment.shows_planes or experiment.shows_missing)
 
 
 def write_planes(experiment: Experiment, job: Job | None, picture: Path) -> str:
@@ -295,7 +303,7 @@ def write_planes(experiment: Experiment, job: Job | None, picture: Path) -> str:
     from training.reproduction.description_plane import distance_table, draw_planes, semantic_tokens
 
     tokens = semantic_tokens(job.folder)
-    draw_planes(tokens, experiment.title, picture)
+    write_result_file(picture, lambda file: draw_planes(tokens, experiment.title, file))
     return f"\nMean distance to the plane of the intent's descriptions, seed {job.seed}:\n\n{distance_table(tokens)}\n"
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -27,7 +28,7 @@ from modeling_amess import AmessMediaEncoder
 from modeling_amess.clip_amess import MediaLimits
 
 from ..errors import UserError
-from ..files import is_unfinished, replacing, sync, write_json
+from ..files import is_unfinished, partial_of, replacing, sync, write_json
 from ..registry import FEATURES_FILE
 from .rows import file_size
 from .settings import ContentSettings, ExtractionSettings
@@ -37,6 +38,8 @@ DESCRIPTION_FILE = FEATURES_FILE
 FAILED_FILE = "failed.jsonl"
 ENCODER_FOLDER = "media_encoder"
 FEATURE_MODALITIES: tuple[str, ...] = ("video", "audio")
+# Keys of a line of failed.jsonl.
+_FAILURE_KEYS = {"split", "id", "clip", "error"}
 
 
 class ExtractedFeaturesError(UserError):
@@ -173,10 +176,22 @@ def read_description(folder: str | Path) -> FeaturesDescription:
         raise ExtractedFeaturesError(f"{path} cannot be read ({error}). Extract the features again.") from error
 
 
-def write_description(folder: Path, description: FeaturesDescription) -> None:
-    """Write features.json."""
-    with replacing(folder / DESCRIPTION_FILE) as partial:
-        write_json(partial, asdict(description))
+def write_description(
+    folder: Path, description: FeaturesDescription, encoder: AmessMediaEncoder | None = None
+) -> None:
+    """Write features.json, and the encoder before features.json gets its name."""
+    encoder_folder = folder / ENCODER_FOLDER
+    try:
+        with replacing(folder / DESCRIPTION_FILE) as partial:
+            write_json(partial, asdict(description))
+            if encoder is not None:
+                # An encoder that a killed start left may be another one.
+                with replacing(encoder_folder) as encoder_partial:
+                    encoder.save_pretrained(encoder_partial)
+    except BaseException:
+        if encoder is not None:  # Without the description nothing says that it is ours.
+            shutil.rmtree(encoder_folder, ignore_errors=True)
+        raise
 
 
 def describe_other_input(present: FeaturesDescription, wanted: FeaturesDescription) -> list[str]:
@@ -224,21 +239,35 @@ def prepare_output(output: Path, description: FeaturesDescription, encoder: Ames
                 f"{output} holds an extraction of something else: {'; '.join(differences)}. Give another output "
                 "folder, or delete this one."
             )
-        for stale in filter(is_unfinished, list(output.rglob("*.partial"))):
-            stale.unlink()
+        _check_failures(output / FAILED_FILE)
         return
     encoder_folder = output / ENCODER_FOLDER
     present = [] if not output.is_dir() else [path for path in output.iterdir() if not is_unfinished(path)]
-    foreign = sorted(path.name for path in present if path != encoder_folder)
+    # A killed start leaves the encoder, and its description with the name of a part.
+    begun = partial_of(output / DESCRIPTION_FILE).is_file()
+    foreign = sorted(path.name for path in present if not (begun and path == encoder_folder))
     if foreign:
         raise ExtractedFeaturesError(
             f"{output} holds files that no extraction wrote ({', '.join(foreign[:3])}). Give another output folder."
         )
     output.mkdir(parents=True, exist_ok=True)
-    # An encoder that an interrupted start left may be another one.
-    with replacing(encoder_folder) as partial:
-        encoder.save_pretrained(partial)
-    write_description(output, description)
+    write_description(output, description, encoder)
+
+
+def _check_failures(file: Path) -> None:
+    """Refuse a file of the user's with the name of the list of failures, which is written at the end."""
+    try:
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        ours = all(set(line) == _FAILURE_KEYS for line in lines)
+    except FileNotFoundError:
+        return
+    except (ValueError, TypeError):
+        ours = False
+    if not ours:
+        raise ExtractedFeaturesError(
+            f"{file} was not written by the extraction, which writes a file of that name. It is kept. Move it to "
+            "another folder and give the same command again."
+        )
 
 
 def write_rows(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import as_interrupt
 from ..files import is_unfinished, replacing, write_json, writing
-from .outputs import OUTPUT_FILES, UTTERANCES_FILE, rows_of, write_outputs
+from .outputs import UTTERANCES_FILE, output_names, rows_of, write_outputs
 from .segments import RecordingError, Segment, read_speakers, with_speakers
 from .transcripts import read_transcript
 
@@ -123,7 +123,7 @@ def analyze_recording(
         "top_k": top_k,
         "media": media,
     }
-    store = _Store(None if output is None else Path(output), description, overwrite)
+    store = _Store(None if output is None else Path(output), description, output_names(recording, media), overwrite)
     if not store.finished:
         work = _Work(recording, recognizer, limits, asr_model, top_k)
         steps = (
@@ -200,10 +200,12 @@ class _Store:
         kept: Number of rows that an interruption does not lose.
         position: Where the work goes on.
         finished: Whether nothing is left to do.
+        written: Names of the files for people in the folder that an analysis wrote.
     """
 
-    def __init__(self, folder: Path | None, description: dict[str, Any], overwrite: bool):
-        self.folder, self.description = folder, description
+    def __init__(self, folder: Path | None, description: dict[str, Any], names: list[str], overwrite: bool):
+        self.folder, self.description, self.names = folder, description, names
+        self.written: list[str] = []
         self.rows: list[dict[str, Any]] = []
         self.kept, self.position, self.finished = 0, 0.0, False
         if folder is None:
@@ -211,10 +213,13 @@ class _Store:
         if folder.exists() and not folder.is_dir():
             raise RecordingError(f"The output {folder} is a file. Give a folder.")
         if (folder / PROGRESS_FILE).is_file():
+            content = self._read(folder)
+            for name in self.names:
+                self._check_name(folder, name)
             if overwrite:
                 self._clear(folder)
             else:
-                self._load(folder)
+                self._load(folder, content)
         elif folder.is_dir() and (others := [path.name for path in folder.iterdir() if not is_unfinished(path)]):
             raise RecordingError(
                 f"{folder} holds files that no analysis wrote ({', '.join(sorted(others)[:3])}). Give another output "
@@ -223,19 +228,44 @@ class _Store:
         if not (folder / PROGRESS_FILE).is_file():
             folder.mkdir(parents=True, exist_ok=True)
             self._write_progress()
+            (folder / UTTERANCES_FILE).touch()  # so that no file of the user's gets this name
 
     def _clear(self, folder: Path) -> None:
-        for name in (*OUTPUT_FILES, PROGRESS_FILE):
+        for name in (*self.written, UTTERANCES_FILE, PROGRESS_FILE):
             (folder / name).unlink(missing_ok=True)
+        self.written = []
 
-    def _load(self, folder: Path) -> None:
+    def _read(self, folder: Path) -> dict[str, Any]:
+        """Read the state of the analysis in the folder, and which files it wrote."""
         path = folder / PROGRESS_FILE
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            present, self.kept = content["input"], int(content["utterances"])
-            self.position, self.finished = float(content["position"]), bool(content["finished"])
-        except (ValueError, KeyError, TypeError) as error:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            int(content["utterances"]), float(content["position"])
+            # An analysis of version 0.1.0 has no list: its files are those of a finished one.
+            self.written = list(content.get("written", self.names if content["finished"] else []))
+            dict(content["input"])
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RecordingError(f"{path} cannot be read ({error}). Give another output folder.") from error
+        return content
+
+    def _check_name(self, folder: Path, name: str) -> None:
+        """Refuse a file of the user's with a name of ours."""
+        if name not in self.written and (folder / name).exists():
+            raise RecordingError(
+                f"{folder / name} was not written by the analysis, which writes a file of that name. It is kept. "
+                "Move it to another folder and give the same command again."
+            )
+
+    def _claim(self, name: str) -> None:
+        assert self.folder is not None
+        self._check_name(self.folder, name)
+        if name not in self.written:
+            self.written.append(name)
+            self._write_progress()
+
+    def _load(self, folder: Path, content: Mapping[str, Any]) -> None:
+        present, self.kept = content["input"], int(content["utterances"])
+        self.position, self.finished = float(content["position"]), bool(content["finished"])
         wanted = json.loads(json.dumps(self.description))
         differences = [
             f"{name} was {present.get(name)} and is {value}"
@@ -255,7 +285,7 @@ class _Store:
         assert self.folder is not None
         with replacing(self.folder / PROGRESS_FILE) as partial:
             state = {"utterances": self.kept, "position": self.position, "finished": self.finished}
-            write_json(partial, {"input": self.description, **state})
+            write_json(partial, {"input": self.description, **state, "written": self.written})
 
     def keep(self, position: float | None) -> None:
         """Write the rows of a step, and where the next one begins; `None` after the last."""
@@ -283,7 +313,7 @@ class _Store:
             return
         if not (self.folder / UTTERANCES_FILE).is_file():
             self.keep(None)
-        write_outputs(self.folder, self.rows, recording, media=media)
+        write_outputs(self.folder, self.rows, recording, media=media, claim=self._claim)
         self.finished = True
         self._write_progress()
 

@@ -31,7 +31,14 @@ _TABLE_COLUMNS = ("start", "end", "speaker", "text", "label", "score", "out_of_s
 Row = Mapping[str, Any]
 
 
-def write_outputs(folder: Path, rows: Sequence[Row], recording: Path, *, media: str = "link") -> None:
+def write_outputs(
+    folder: Path,
+    rows: Sequence[Row],
+    recording: Path,
+    *,
+    media: str = "link",
+    claim: Callable[[str], None] = lambda name: None,
+) -> None:
     """Write every file beside `utterances.jsonl`.
 
     Args:
@@ -39,10 +46,12 @@ def write_outputs(folder: Path, rows: Sequence[Row], recording: Path, *, media: 
         rows: Rows of an analysis.
         recording: The recording.
         media: One of `MEDIA`: whether the page names the recording where it is, or a copy in the folder.
+        claim: Function that is called with the name of each file before the file gets its name.
     """
     if media == "copy":
         with replacing(folder / _copied_name(recording)) as partial:
             shutil.copyfile(recording, partial)
+            claim(_copied_name(recording))
         source = _copied_name(recording)
     else:
         source = _relative(recording.resolve(), folder.resolve())
@@ -56,13 +65,21 @@ def write_outputs(folder: Path, rows: Sequence[Row], recording: Path, *, media: 
         with replacing(folder / name) as partial:
             # Carriage returns of the table stay as they are, and a subtitle program knows UTF-8 by itself.
             partial.write_text(write(), encoding="utf-8", newline="")
+            claim(name)
     with replacing(folder / ELAN_FILE) as partial:
         write_elan(partial, rows, recording)
+        claim(ELAN_FILE)
 
 
 ELAN_FILE = "intents.eaf"
 OUTPUT_FILES = (UTTERANCES_FILE, "utterances.csv", "intents.srt", "intents.vtt", ELAN_FILE, PAGE_FILE)
 """Names of the files of an analysis."""
+
+
+def output_names(recording: Path, media: str) -> list[str]:
+    """List the files that `write_outputs` writes."""
+    names = [name for name in OUTPUT_FILES if name != UTTERANCES_FILE]
+    return [*names, _copied_name(recording)] if media == "copy" else names
 
 
 def table_of(rows: Sequence[Row]) -> str:

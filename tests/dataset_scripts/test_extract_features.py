@@ -470,3 +470,26 @@ def test_a_killed_extraction_ends_as_an_undisturbed_one(clips, extracted, encode
     assert killed == kills, log.read_text()
     assert extract(clips, output, encoder_folder) == 1
     assert content(output) == content(extracted)
+
+
+def test_files_of_the_users_in_the_folder_are_kept(clips, encoder_folder, extracted, tmp_path):
+    shutil.copytree(encoder_folder, tmp_path / "begun" / "media_encoder")  # theirs: no extraction began here
+    shutil.copytree(extracted, tmp_path / "whole")
+    (tmp_path / "whole" / ".download.partial").write_text("mine")
+    shutil.copytree(extracted, tmp_path / "cut")
+    (tmp_path / "cut" / "test" / "part-00000.parquet").unlink()
+    (tmp_path / "cut" / "failed.jsonl").write_text("mine")
+    before = content(tmp_path)
+    for name, status in (("begun", 2), ("whole", 1), ("cut", 2)):
+        assert extract(clips, tmp_path / name, encoder_folder) == status
+    assert content(tmp_path) == before
+    (tmp_path / "cut" / "failed.jsonl").unlink()
+    assert extract(clips, tmp_path / "cut", encoder_folder) == 1
+    assert content(tmp_path / "cut") == content(extracted)
+
+
+def test_a_start_that_a_kill_ended_begins_again(clips, encoder_folder, extracted, tmp_path):
+    shutil.copytree(encoder_folder, tmp_path / "features" / "media_encoder")
+    (tmp_path / "features" / ".features.json.partial").write_text("{")
+    assert extract(clips, tmp_path / "features", encoder_folder) == 1
+    assert content(tmp_path / "features") == content(extracted)

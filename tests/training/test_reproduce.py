@@ -19,6 +19,7 @@ import pytest
 from filelock import FileLock
 
 from training.reproduce import main
+from training.reproduction.pages import END_OF_READING, READING, read_reading
 from training.run_folder import lock_name
 
 from . import tiny
@@ -247,3 +248,44 @@ def test_after_kills_the_tables_equal_an_undisturbed_runs(tiny_command, tmp_path
     for folder in ("full-with_SS", "wo_both"):
         entries = {path.name for path in (tmp_path / "killed" / "sample" / folder).iterdir()}
         assert entries == {"seed-0", "seed-0.log", "seed-1", "seed-1.log"}
+
+
+@pytest.mark.parametrize("name", ["table_3-sample.md", "table_3-sample.png", "sample/wo_both/seed-0.log"])
+def test_a_file_of_the_users_stops_the_command_before_anything_is_trained(tiny_command, tmp_path, capsys, name):
+    mine = tmp_path / "output" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(SystemExit):
+        main([*tiny_command, *ROWS, "--seeds", "0", "--output", str(tmp_path / "output")])
+    assert str(mine) in capsys.readouterr().err and mine.read_text() == "mine"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [mine]
+
+
+def test_what_the_user_adds_to_a_table_or_a_model_is_kept(finished, tiny_command, tmp_path):
+    output = tmp_path / "output"
+    shutil.copytree(finished, output)
+    weights = output / "sample" / "wo_both" / "seed-0" / "pretrained" / "mine.safetensors"
+    weights.write_text("mine")
+    command = [*tiny_command, *ROWS, "--seeds", "0", "--output", str(output)]
+    assert main(command) == 0 and weights.read_text() == "mine"
+    with (output / "table_3-sample.md").open("a") as stream:
+        stream.write("My notes.\n")
+    with pytest.raises(SystemExit):
+        main(command)
+    assert (output / "table_3-sample.md").read_text().endswith("My notes.\n")
+
+
+def test_a_table_of_version_0_1_0_is_made_again(finished, tiny_command, tmp_path):
+    output = tmp_path / "output"
+    shutil.copytree(finished, output)
+    (output / ".amess-results.json").unlink()  # that version kept no record
+    assert main([*tiny_command, *ROWS, "--seeds", "0", "--output", str(output)]) == 0
+
+
+def test_a_picture_of_the_users_beside_a_page_is_kept(tmp_path):
+    page, picture = tmp_path / "page.md", tmp_path / "page.png"
+    picture.write_text("mine")
+    with pytest.raises(ValueError, match=r"page\.png"):
+        read_reading(page, with_picture=True)
+    page.write_text(f"![title](page.png)\n{READING}\nread\n{END_OF_READING}\n")
+    assert read_reading(page, with_picture=True) == "read"

@@ -4,20 +4,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import datasets
 import huggingface_hub
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from dataset_scripts.errors import UserError
 from training.arguments import SettingsError, TrainingSettings
@@ -348,6 +344,12 @@ def test_two_runs_at_once_in_one_folder_are_refused(tiny_settings, tmp_path):
     assert not list(tmp_path.glob(".*-lock"))
 
 
+def test_the_lock_is_not_taken_twice_under_one_launch(tiny_settings, tmp_path):
+    arguments = [*tiny_settings, "--max_steps", "2", "--output_dir", str(tmp_path / "run")]
+    tiny.run(tiny.torchrun(2), arguments, tmp_path / "log.txt")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.txt", "run"]
+
+
 # --- power cuts ----------------------------------------------------------------------------------------------------
 
 
@@ -479,88 +481,3 @@ def test_a_checkpoint_without_fingerprints_continues(tiny_settings, tmp_path):
     listed["files"]["trainer_state.json"] = state.stat().st_size
     marker.write_text(json.dumps(listed))
     assert run(tiny_settings, folder)["amess"]["test"] == whole["amess"]["test"]
-
-
-# --- any sequence of commands --------------------------------------------------------------------------------------
-
-NAMES = st.sampled_from(
-    [
-        "thesis.tex",
-        "run.1/notes",
-        "run.2",
-        "config.yaml",
-        ".env",
-        "metrics.json",
-        "run/my.yaml",
-        "run/README.md",
-        "run/confusion_matrix.png",
-        "run/pretrained/README.md",
-        "run/plot.png",
-        "run/pretrained/notes.txt",
-        "run/pretrained/sub/x",
-        "run/text_only/idea",
-        "run/amess/x.csv",
-        "run/.git/HEAD",
-        "run/checkpoints/README",
-        "run/checkpoints/step-2/note",
-        "run/checkpoints/step-4/note",
-        "other/config.yaml",
-    ]
-)
-COMMANDS = st.sampled_from(
-    [
-        [],
-        ["--seed", "1"],
-        ["--overwrite", "true"],
-        ["--seed", "2", "--overwrite", "true", "--save_epochs", "0"],
-        ["--resume_from_checkpoint", "true"],
-        ["--resume_from_checkpoint", "false"],
-        ["--max_steps", "4", "--save_steps", "2", "--save_total_limit", "1"],
-        ["--compare_with_text_only"],
-        ["--report_to", "tensorboard"],
-        ["--label_descriptions", "nope.json", "--overwrite", "true"],
-        ["--dataset", "nope"],
-        ["INTERRUPT"],
-        ["FILES"],
-    ]
-)
-
-
-def write_missing(place, names):
-    for name in names:
-        path = place / name
-        if not path.exists() and not any(parent.is_file() for parent in path.parents):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"mine: {name}")
-            yield path
-
-
-@settings(
-    max_examples=int(os.environ.get("A_MESS_EXAMPLES", "6")),
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(
-    st.lists(NAMES, unique=True, min_size=3, max_size=10), st.lists(COMMANDS, min_size=2, max_size=5), st.booleans()
-)
-def test_the_users_files_are_the_same_after_any_commands(tiny_settings, names, commands, files_first):
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        mine = {}
-        for command in [["FILES"], *commands] if files_first else [[], ["FILES"], *commands]:
-            if command == ["FILES"]:
-                mine |= {path: path.read_bytes() for path in write_missing(place, names)}
-            elif command == ["INTERRUPT"]:
-                if place / "run" / "metrics.json" not in mine:
-                    (place / "run" / "metrics.json").unlink(missing_ok=True)
-            else:
-                with contextlib.suppress(UserError):
-                    run(tiny_settings, place / "run", *command)
-            assert {path: path.is_file() and path.read_bytes() for path in mine} == mine, command
-
-
-def test_the_lock_is_not_taken_twice_under_one_launch(tiny_settings, tmp_path):
-    arguments = [*tiny_settings, "--max_steps", "2", "--output_dir", str(tmp_path / "run")]
-    tiny.run(tiny.torchrun(2), arguments, tmp_path / "log.txt")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.txt", "run"]

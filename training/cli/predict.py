@@ -645,6 +645,10 @@ def _check_options(arguments: argparse.Namespace, inputs: int) -> None:
         raise PredictError(f"--explain {path}: the name of the picture must end in {', '.join(_PICTURE_ENDINGS)}.")
     if not path.absolute().parent.is_dir():
         raise PredictError(f"--explain {path}: the folder does not exist; create it first.")
+    for number in range(1, inputs + 1):
+        picture = _numbered(arguments.explain, number, inputs)
+        if picture.exists():
+            raise PredictError(f"--explain: {picture} exists already and is kept. Give a new name.")
 
 
 def _numbered(picture: str, number: int, count: int) -> Path:

@@ -145,7 +145,7 @@ def draw_planes(tokens: SemanticTokens, title: str, file: Path) -> None:
             panel.set_yticks([])
         panels[0].legend(frameon=False)
         figure.suptitle(title)
-        figure.savefig(file)
+        figure.savefig(file, format="png")
 
 
 def _present(tokens: SemanticTokens) -> set[str]:

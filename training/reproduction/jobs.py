@@ -18,6 +18,10 @@ from ..run_folder import result_settings
 from .runs import TableRow, command_words
 
 
+# The first line of a log is the command.
+LOG_START = "$ "
+
+
 class OtherRunError(ValueError):
     """A folder holds a run of other settings than the row's. The message names both and what to do."""
 
@@ -89,9 +93,15 @@ def check_folders(jobs: Sequence[Job]) -> None:
     """Refuse folders with a run of other settings, finished or not: the table would show its results as the row's.
 
     Raises:
-        OtherRunError: There are such folders.
+        OtherRunError: There are such folders, or files of the user's in the place of logs.
         SettingsError: No run can have a row's settings.
     """
+    foreign = [str(job.log) for job in jobs if _is_foreign(job.log)]
+    if foreign:
+        raise OtherRunError(
+            f"These files were not written by training.reproduce, which writes the logs of its runs there: "
+            f"{', '.join(foreign)}. They are kept. Move them to another folder and give the same command again."
+        )
     others = [f"{job.folder}: {'; '.join(differences)}" for job in jobs if (differences := _differences(job))]
     if others:
         raise OtherRunError(
@@ -122,6 +132,13 @@ def slurm_script(name: str, jobs: Sequence[Job]) -> str:
         # A cluster may start a task again: a finished run is not repeated.
         lines.append(f"  {index}) test -f {done} || {shlex.join(job.command())} ;;")
     return "\n".join([*lines, "esac", ""])
+
+
+def _is_foreign(log: Path) -> bool:
+    if not log.exists():
+        return False
+    start = log.read_bytes()[: len(LOG_START)] if log.is_file() else b"/"
+    return start not in (b"", LOG_START.encode())
 
 
 def _differences(job: Job) -> list[str]:

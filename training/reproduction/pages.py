@@ -39,7 +39,7 @@ def write_page(
         more: Further results, as Markdown.
         picture: Picture to show; a copy of it goes beside the page.
     """
-    reading = read_reading(file)
+    reading = read_reading(file, picture is not None)
     file.parent.mkdir(parents=True, exist_ok=True)
     parts = [f"# {experiment.title}", table_text(experiment, results), more.strip()]
     if picture is not None:
@@ -51,15 +51,27 @@ def write_page(
     file.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
-def read_reading(file: Path) -> str:
+def read_reading(file: Path, with_picture: bool = False) -> str:
     """The hand-written part of a page; empty where there is no page yet.
 
+    Args:
+        file: The page.
+        with_picture: Whether a picture is written beside the page.
+
     Raises:
-        ValueError: The page has no markers around a hand-written part, so writing it would lose text.
+        ValueError: The page has no markers around a hand-written part, so writing it would lose text. Or a picture
+            beside it is not the page's.
     """
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    picture = file.with_suffix(".png")
+    if with_picture and picture.exists() and f"]({picture.name})" not in text:
+        raise ValueError(
+            f"--page {file}: {picture} is no picture of that page, which writes a file of that name. It is kept. Move "
+            "it to another folder and give the same command again."
+        )
     if not file.is_file():
         return ""
-    _, start, rest = file.read_text(encoding="utf-8").partition(READING)
+    _, start, rest = text.partition(READING)
     reading, end, _ = rest.partition(END_OF_READING)
     if not (start and end):
         raise ValueError(

@@ -45,7 +45,7 @@ def draw(experiment: Experiment, results: Sequence[RowResults], file: Path) -> N
             figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
         published = any(result.row.published for result in results)
         figure.suptitle(experiment.title + ("  (◇ the paper)" if published else ""))
-        figure.savefig(file)
+        figure.savefig(file, format="png")
 
 
 def draw_confusion_matrix(predictions: Predictions, file: Path) -> None:

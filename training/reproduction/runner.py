@@ -27,9 +27,9 @@ from filelock import FileLock, Timeout
 from dataset_scripts.files import writing
 
 from ..checkpointing import delete_checkpoints
-from ..finished_run import BASELINE_FOLDER, CHECKPOINT_FOLDER, METRICS_FILE, MODEL_FOLDER
-from ..run_folder import lock_name, release_lock
-from .jobs import Job
+from ..finished_run import BASELINE_FOLDER, CHECKPOINT_FOLDER, METRICS_FILE
+from ..run_folder import RunFolder, lock_name, release_lock
+from .jobs import LOG_START, Job
 
 
 def run_missing(jobs: Sequence[Job], workers: int, keep_weights: bool = False) -> list[Job]:
@@ -148,7 +148,7 @@ def _run(job: Job, devices: queue.SimpleQueue[str | None], keep_weights: bool, r
 def _train(job: Job, log: IO[str], devices: queue.SimpleQueue[str | None], running: RunningJobs) -> None:
     command = job.command()
     log.truncate(0)
-    log.write(f"$ {shlex.join(command)}\n")
+    log.write(f"{LOG_START}{shlex.join(command)}\n")
     log.flush()
     device = devices.get()
     try:
@@ -161,8 +161,9 @@ def _train(job: Job, log: IO[str], devices: queue.SimpleQueue[str | None], runni
 def delete_weights(job: Job) -> None:
     """Delete the model and the checkpoints: those of all runs fill a disk, and tables need only the metrics."""
     for folder in (job.folder, job.folder / BASELINE_FOLDER):
-        for weights in (folder / MODEL_FOLDER).glob("*.safetensors"):
-            weights.unlink()
+        for file in RunFolder(folder).model_files():
+            if file.suffix == ".safetensors":
+                file.unlink()
         delete_checkpoints(folder / CHECKPOINT_FOLDER)
 
 

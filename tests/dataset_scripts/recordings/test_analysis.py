@@ -218,3 +218,28 @@ def test_ten_minutes_cost_the_memory_of_two_and_a_killed_analysis_continues(tmp_
 def test_rows_come_in_the_order_of_the_recording(recognizer, made, transcript):
     rows = analyze_recording(made.path, recognizer, transcript=transcript).rows
     assert all(one["start"] <= other["start"] for one, other in pairwise(rows))
+
+
+def test_files_of_the_users_in_the_folder_are_kept(recognizer, made, transcript, tmp_path, monkeypatch):
+    theirs, output = tmp_path / "theirs", tmp_path / "out"
+    theirs.mkdir()
+    for name in (PROGRESS_FILE, *OUTPUT_FILES):
+        (theirs / name).write_text("{}")
+    before = contents(theirs)
+    with pytest.raises(RecordingError, match="cannot be read"):
+        analyze_recording(made.path, recognizer, theirs, transcript=transcript, overwrite=True)
+    assert contents(theirs) == before
+
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "write_outputs", interrupt)
+        analyze_recording(made.path, recognizer, output, transcript=transcript)
+    (output / "intents.srt").write_text("mine")
+    for overwrite in (True, False):
+        with pytest.raises(RecordingError, match=r"intents\.srt"):
+            analyze_recording(made.path, recognizer, output, transcript=transcript, overwrite=overwrite)
+    (output / "intents.srt").unlink()
+    analyze_recording(made.path, recognizer, output, transcript=transcript)
+    assert set(contents(output)) == {*OUTPUT_FILES, PROGRESS_FILE}

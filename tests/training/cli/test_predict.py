@@ -492,6 +492,13 @@ def test_the_picture_shows_what_there_is(capsys, model, clips, tmp_path):
         assert second.size[1] < full[1]  # b.mp4 has no sound to draw
 
 
+@pytest.mark.parametrize(("texts", "name"), [(("--text=oh",), "why.png"), (("--text=oh", "--text=no"), "why-2.png")])
+def test_a_picture_of_the_users_is_not_drawn_over(capsys, model, tmp_path, texts, name):
+    (tmp_path / name).write_text("mine")
+    status, _, err = amess(capsys, "predict", *texts, "--model", model, "--explain", tmp_path / "why.png")
+    assert status == 2 and name in err and (tmp_path / name).read_text() == "mine"
+
+
 @pytest.mark.parametrize("explain", [(), ("--explain", "why.png")])
 def test_a_clip_is_opened_once(capsys, model, clips, tmp_path, monkeypatch, explain):
     opened, av_open = [], av.open
