@@ -116,7 +116,9 @@ def _font_families(texts: Iterable[str]) -> list[str]:
             break
         families.append(best)
         missing -= _letters_of(others[best])
-    for script in sorted({_script(letter) for letter in missing}):
+    # A font that has the letters of a script has its commas, too.
+    marks = {letter for letter in missing if unicodedata.category(letter).startswith("P")}
+    for script in sorted({_script(letter) for letter in missing - marks or marks}):
         _tell_missing(script)
     return families
 
