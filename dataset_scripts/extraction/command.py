@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserError, as_interrupt, loading
+from ..errors import DiskError, UserError, as_interrupt, loading
 from ..registry import SCOPES, WITH_CLIPS
 from .settings import DTYPES, ExtractionSettings
 
@@ -159,7 +159,10 @@ def answer_or_error(ask: Callable[..., Any], parts: Any, name: str, **options: A
     try:
         answer: dict[str, Any] = ask(parts, **options)
     except Exception as error:  # libraries raise many types for damage
-        if as_interrupt(error) is not None:
+
+    Raises:
+        DiskError: The disk is full, which stops the other inputs, too.
+        if as_interrupt(error) is not None or isinstance(error, DiskError):
             raise
         return {"error": error_in_words(error, name)}
     return answer

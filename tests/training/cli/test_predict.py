@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import av
 import pytest
 import torch
 from PIL import Image
+from matplotlib.figure import Figure
 
 from modeling_amess import AmessProcessor, IntentRecognitionPipeline, clip_amess, pipeline_amess
 from tests.modeling_amess.clips import COLOURS, write_clip
@@ -493,6 +495,19 @@ def test_the_picture_shows_what_there_is(capsys, model, clips, tmp_path):
 
 
 @pytest.mark.parametrize("explain", [(), ("--explain", "why.png")])
+def test_a_full_disk_is_no_fault_of_the_clip(capsys, model, clips, tmp_path, monkeypatch):
+    def fill(figure, path, **_options):
+        Path(path).write_bytes(b"half a picture")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", fill)
+    (tmp_path / "why-1.png").write_text("an earlier picture")
+    arguments = ("--text", "oh", "--text", "great", "--model", model, "--explain", tmp_path / "why.png")
+    status, _, err = amess(capsys, "predict", clips / "a.mp4", clips / "b.mp4", *arguments)
+    assert status == 2 and err.count("no space is left") == 1 and "why-1.png could not be written" in err
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("why-1.png", "an earlier picture")]
+
+
 def test_a_clip_is_opened_once(capsys, model, clips, tmp_path, monkeypatch, explain):
     opened, av_open = [], av.open
 
