@@ -329,7 +329,7 @@ def read_candidates(given: str) -> dict[str, list[str]]:
         Descriptions by intent. An intent without one has its name, written as words.
 
     Raises:
-        PredictError: There is no such file, or an intent has no name or is given twice without a description.
+        PredictError: There is no such file, or it is a folder, or an intent has no name.
         ValueError: A file cannot be read.
     """
     path = Path(given).expanduser()
@@ -344,6 +344,10 @@ def read_candidates(given: str) -> dict[str, list[str]]:
 
         return read_descriptions(given)
     text = given
+    if len(given) < _LONGEST_NAME and path.is_dir():
+        raise PredictError(
+            f"--candidate_labels {given}: This is a folder. Give a file in it, or names: Reassure,Boast."
+        )
     if len(given) < _LONGEST_NAME and path.is_file():
         text = decode_user_text(path)[0]
     intents: dict[str, list[str]] = {}

@@ -159,7 +159,7 @@ def test_intents_of_ones_own_are_names_lines_or_a_file(tmp_path, given, intents,
     assert read_candidates(given) == intents
 
 
-@pytest.mark.parametrize("given", ["", " , ", ": To take away a worry.", "nothere.json", "nothere.txt"])
+@pytest.mark.parametrize("given", ["", " , ", ": To take away a worry.", "nothere.json", "nothere.txt", "/", "."])
 def test_no_intents_of_ones_own_are_told(given):
     with pytest.raises(ValueError, match=r"candidate_labels|nothere"):
         read_candidates(given)
