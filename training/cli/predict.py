@@ -477,7 +477,7 @@ def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
         options: Further arguments of the pipeline's construction.
 
     Raises:
-        PredictError: The folder does not exist or holds no model.
+        PredictError: The folder does not exist or holds no model, and the Hub has none of that name.
         OSError, ValueError: The model cannot be loaded.
     """
     model = find_model(model)
@@ -488,9 +488,17 @@ def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
         from modeling_amess import IntentRecognitionPipeline  # the import also registers the task
 
     disable_progress_bar()
-    recognizer: Any = pipeline(  # type: ignore[call-overload]  # transformers' overloads know its own tasks only
-        "multimodal-intent-recognition", model=model, **options
-    )
+    try:
+        recognizer: Any = pipeline(  # type: ignore[call-overload]  # transformers' overloads know its own tasks only
+            "multimodal-intent-recognition", model=model, **options
+        )
+    except OSError as error:
+        if Path(model).is_dir():
+            raise
+        raise PredictError(
+            f"There is no folder {model}, and no model of that name could be loaded from the Hub. Correct --model, or "
+            f"look at the network. ({str(error).splitlines()[0]})"
+        ) from error
     assert isinstance(recognizer, IntentRecognitionPipeline)
     return recognizer
 

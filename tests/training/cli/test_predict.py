@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import av
+import huggingface_hub
 import pytest
 import torch
 from PIL import Image
@@ -540,6 +541,14 @@ def test_a_wrong_command_says_what_to_change(capsys, arguments, message):
     status, out, err = amess(capsys, "predict", *arguments)
     assert (status, out) == (2, "")
     assert message in err
+
+
+def test_a_name_that_is_neither_a_folder_nor_on_the_hub_is_told(capsys, monkeypatch):
+    """Transformers' own error names neither the model nor the option."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    status, out, err = amess(capsys, "predict", "--text", "oh", "--model", "nosuch/model")
+    assert (status, out) == (2, "")
+    assert "no folder nosuch/model" in err and "--model" in err and len(err.splitlines()) == 1
 
 
 def test_a_run_folder_is_taken_for_its_model_and_a_wrong_name_gets_the_nearest(capsys, model, tmp_path, monkeypatch):
