@@ -17,8 +17,8 @@ import av
 import huggingface_hub
 import pytest
 import torch
-from PIL import Image
 from matplotlib.figure import Figure
+from PIL import Image
 
 from modeling_amess import AmessProcessor, IntentRecognitionPipeline, clip_amess, pipeline_amess
 from tests.modeling_amess.clips import COLOURS, write_clip
@@ -495,7 +495,6 @@ def test_the_picture_shows_what_there_is(capsys, model, clips, tmp_path):
         assert second.size[1] < full[1]  # b.mp4 has no sound to draw
 
 
-@pytest.mark.parametrize("explain", [(), ("--explain", "why.png")])
 def test_a_full_disk_is_no_fault_of_the_clip(capsys, model, clips, tmp_path, monkeypatch):
     def fill(figure, path, **_options):
         Path(path).write_bytes(b"half a picture")
@@ -509,6 +508,7 @@ def test_a_full_disk_is_no_fault_of_the_clip(capsys, model, clips, tmp_path, mon
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("why-1.png", "an earlier picture")]
 
 
+@pytest.mark.parametrize("explain", [(), ("--explain", "why.png")])
 def test_a_clip_is_opened_once(capsys, model, clips, tmp_path, monkeypatch, explain):
     opened, av_open = [], av.open
 
