@@ -14,6 +14,7 @@ from pathlib import Path
 _ROOT = Path(__file__).parents[1]
 _DISTRIBUTION = "amess-hf"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
+_OF_DEVELOPERS = ("test", "docs", "dev")  # extras that no user wants for one package of them
 # Modules whose distribution has another name than theirs.
 _DISTRIBUTIONS = {"PIL": "pillow", "pympi": "pympi-ling", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
@@ -45,7 +46,7 @@ def _package(requirement: str) -> str:
 
 
 def extra_with(module: str, extras: Mapping[str, Sequence[str]]) -> tuple[str, str | None]:
-    """Find the distribution that has a module, and the first extra that asks for it.
+    """Find the distribution that has a module, and the first extra for users that asks for it.
 
     Args:
         module: Name of the module, such as `sklearn`.
@@ -55,5 +56,6 @@ def extra_with(module: str, extras: Mapping[str, Sequence[str]]) -> tuple[str, s
         The name of the distribution, as far as it is known, and the extra; `None` where no extra has it.
     """
     distribution = _DISTRIBUTIONS.get(module, module).lower().replace("_", "-")
-    having = (extra for extra, names in extras.items() if extra and distribution in map(str.lower, names))
+    for_users = {extra: names for extra, names in extras.items() if extra and extra not in _OF_DEVELOPERS}
+    having = (extra for extra, names in for_users.items() if distribution in map(str.lower, names))
     return distribution, next(having, None)

@@ -55,7 +55,9 @@ def read_descriptions(file: str | Path) -> dict[str, list[str]]:
     """
     try:
         content = json.loads(Path(file).expanduser().read_bytes())  # of bytes it tells UTF-8, -16 and -32, with a mark
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}. Give a JSON file of descriptions.") from error
+    except ValueError as error:
         raise ValueError(f"{file} cannot be read: {error}") from error
     try:
         return checked_descriptions(content)

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -648,12 +649,17 @@ def _with_current_names(values: Mapping[str, Any], prefix: str) -> dict[str, Any
         if key in RENAMED:
             new, convert = RENAMED[key]
             value = convert(value)
-            print(f"{prefix}{key} is called {new} now.", file=sys.stderr)
+            _tell_renamed(f"{prefix}{key}", new)
             if new in values:
                 raise SettingsError(f"{prefix}{key} and {new} are one setting: give {new} alone.")
         _known(str(new).partition(".")[0], prefix)
         current[new] = value
     return current
+
+
+@cache  # A command reads its words twice: before its libraries load, and at its start.
+def _tell_renamed(old: str, new: str) -> None:
+    print(f"{old} is called {new} now.", file=sys.stderr)
 
 
 def _command_line(arguments: list[str]) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def train(settings: TrainingSettings) -> dict[str, Any]:
         Content of `metrics.json`.
 
     Raises:
-        SettingsError: The data do not fit, SetFit is not installed, the run folder is taken, there are several
+        SettingsError: The data do not fit, the run folder is taken, there are several
             processes, or there is nothing to learn from.
         TextModelError: There is no such encoder.
     """
@@ -254,19 +254,10 @@ def fine_tune(encoder: Any, texts: list[str], labels: list[int], settings: Train
         texts: Training texts.
         labels: Label ids of the texts.
         settings: Settings with `seed` and `max_steps`.
-
-    Raises:
-        SettingsError: The package setfit is not installed.
     """
     # Late imports: setfit is an extra, and only this method needs both packages.
-    try:
-        from setfit import SetFitModel, Trainer, TrainingArguments
-    except ImportError:
-        raise SettingsError(
-            "model=setfit needs the package setfit, which is not installed: "
-            'pip install -c constraints.txt -e ".[setfit]"'
-        ) from None
     import datasets
+    from setfit import SetFitModel, Trainer, TrainingArguments
 
     batches = -(-2 * _PAIRS_OF_A_KIND * len(texts) // _PAIRS_IN_A_BATCH)
     # With a number of steps, the trainer repeats its pairs until it has made them: give only a smaller number.

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import UserError, as_interrupt, loading
+from ..errors import DiskError, UserError, as_interrupt, loading
 from ..registry import SCOPES, WITH_CLIPS
 from .settings import DTYPES, ExtractionSettings
 
@@ -142,8 +142,12 @@ def error_in_words(error: Exception, clip: str | None = None) -> str:
 
     if isinstance(error, MediaError):
         return f"{error.source}: {error.command_reason}"
-    known = isinstance(error, (OSError, ValueError, ImportError))
-    message = str(error) if known else f"{type(error).__name__}: {error}"
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        message = f"{error.filename}: {error.strerror}."  # without the system's number
+    elif isinstance(error, (OSError, ValueError, ImportError)):
+        message = str(error)
+    else:
+        message = f"{type(error).__name__}: {error}"
     return message if clip is None or clip in message else f"{clip}: {message}"
 
 
@@ -155,11 +159,14 @@ def answer_or_error(ask: Callable[..., Any], parts: Any, name: str, **options: A
         parts: Input of the pipeline.
         name: Name of the input in the message.
         options: Further arguments of the call.
+
+    Raises:
+        DiskError: The disk is full, which stops the other inputs, too.
     """
     try:
         answer: dict[str, Any] = ask(parts, **options)
     except Exception as error:  # libraries raise many types for damage
-        if as_interrupt(error) is not None:
+        if as_interrupt(error) is not None or isinstance(error, DiskError):
             raise
         return {"error": error_in_words(error, name)}
     return answer

@@ -57,5 +57,7 @@ def test_a_command_escapes_what_its_output_does_not_have(encoding):
 def test_a_package_that_is_missing_is_named_with_its_extra():
     message = missing_package(ModuleNotFoundError("No module named 'accelerate.utils'", name="accelerate.utils"))
     assert "package accelerate" in message and '".[train]"' in message and "The extra sample" in message
+    message = missing_package(ModuleNotFoundError("No module named 'tensorboard'", name="tensorboard"))
+    assert message.endswith("pip install tensorboard.")  # only the tests' extra has it
     with pytest.raises(ModuleNotFoundError):  # a defect of ours keeps its traceback
         missing_package(ModuleNotFoundError("No module named 'training.nowhere'", name="training.nowhere"))

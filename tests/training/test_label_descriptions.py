@@ -126,3 +126,9 @@ def test_what_cannot_be_had_is_told(tiny_settings, tmp_path, arguments, message)
 def test_more_than_the_data_set_has_is_told():
     with pytest.raises(SettingsError, match=r"1 to 13 .*--label_descriptions"):
         read_label_descriptions(TrainingSettings(dataset="mintrec", num_descriptions=14), MINTREC_LABELS, "mintrec")
+
+
+def test_a_file_that_is_not_there_is_named_without_the_systems_number():
+    with pytest.raises(SettingsError, match=r"nope\.json cannot be read: No such file or directory\. Give") as error:
+        read_label_descriptions(TrainingSettings(label_descriptions="nope.json"), MINTREC_LABELS, None)
+    assert "Errno" not in str(error.value)

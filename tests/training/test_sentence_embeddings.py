@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from sklearn.linear_model import LogisticRegression
 
+from dataset_scripts.errors import command_status
 from modeling_amess.descriptions_amess import description_similarity, mean_description_similarity
 from training import sentence_embeddings
 from training.arguments import SENTENCE_METHODS, SettingsError, parse_settings
@@ -106,6 +108,15 @@ def test_without_a_sample_descriptions_alone_answer(tiny_settings, tmp_path):
             main([method, *call, "--output_dir", str(tmp_path / method)])
     with pytest.raises(SettingsError, match="shots=0 leaves nothing to train on"):
         train([*call, "--output_dir", str(tmp_path / "amess")])
+
+
+def test_without_setfit_its_extra_is_named(tiny_settings, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "setfit", None)
+    words = ["setfit", *tiny_settings, "--output_dir", str(tmp_path / "run")]
+    assert command_status(lambda: main(words)) == 1
+    told = capsys.readouterr().err
+    assert '-c constraints.txt -e ".[setfit]"' in told and '"amess-hf[setfit]"' in told
+    assert not list(tmp_path.iterdir())
 
 
 def test_setfit_fine_tunes_the_encoder_of_its_own_run_only(tiny_settings, tmp_path):

@@ -25,6 +25,7 @@ from matplotlib.font_manager import FontProperties, findfont, fontManager, get_f
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from dataset_scripts.files import replacing
 from modeling_amess.clip_amess import Clip
 
 from .predict import CLEAR_ATTENTION, NAMES, percent
@@ -98,7 +99,9 @@ def draw_explanation(result: dict[str, Any], clip: Clip | None, path: str | Path
             _draw_sound(figure.add_subplot(rows[1, 0]), waveform, clip.sampling_rate, evidence["audio_anchors"])
         _draw_words(figure.add_subplot(cells["words"]), evidence)
         _draw_intents(figure, cells["intents"], result)
-        figure.savefig(path, dpi=120)
+        target = Path(path)
+        with replacing(target) as partial:
+            figure.savefig(partial, dpi=120, format=target.suffix[1:].lower())
         plt.close(figure)
 
 
@@ -116,7 +119,9 @@ def _font_families(texts: Iterable[str]) -> list[str]:
             break
         families.append(best)
         missing -= _letters_of(others[best])
-    for script in sorted({_script(letter) for letter in missing}):
+    # A font that has the letters of a script has its commas, too.
+    marks = {letter for letter in missing if unicodedata.category(letter).startswith("P")}
+    for script in sorted({_script(letter) for letter in missing - marks or marks}):
         _tell_missing(script)
     return families
 

@@ -329,7 +329,7 @@ def read_candidates(given: str) -> dict[str, list[str]]:
         Descriptions by intent. An intent without one has its name, written as words.
 
     Raises:
-        PredictError: There is no such file, or an intent has no name or is given twice without a description.
+        PredictError: There is no such file, or it is a folder, or an intent has no name.
         ValueError: A file cannot be read.
     """
     path = Path(given).expanduser()
@@ -344,6 +344,10 @@ def read_candidates(given: str) -> dict[str, list[str]]:
 
         return read_descriptions(given)
     text = given
+    if len(given) < _LONGEST_NAME and path.is_dir():
+        raise PredictError(
+            f"--candidate_labels {given}: This is a folder. Give a file in it, or names: Reassure,Boast."
+        )
     if len(given) < _LONGEST_NAME and path.is_file():
         text = decode_user_text(path)[0]
     intents: dict[str, list[str]] = {}
@@ -473,7 +477,7 @@ def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
         options: Further arguments of the pipeline's construction.
 
     Raises:
-        PredictError: The folder does not exist or holds no model.
+        PredictError: The folder does not exist or holds no model, and the Hub has none of that name.
         OSError, ValueError: The model cannot be loaded.
     """
     model = find_model(model)
@@ -484,9 +488,17 @@ def load_recognizer(model: str, **options: Any) -> IntentRecognitionPipeline:
         from modeling_amess import IntentRecognitionPipeline  # the import also registers the task
 
     disable_progress_bar()
-    recognizer: Any = pipeline(  # type: ignore[call-overload]  # transformers' overloads know its own tasks only
-        "multimodal-intent-recognition", model=model, **options
-    )
+    try:
+        recognizer: Any = pipeline(  # type: ignore[call-overload]  # transformers' overloads know its own tasks only
+            "multimodal-intent-recognition", model=model, **options
+        )
+    except OSError as error:
+        if Path(model).is_dir():
+            raise
+        raise PredictError(
+            f"There is no folder {model}, and no model of that name could be loaded from the Hub. Correct --model, or "
+            f"look at the network. ({str(error).splitlines()[0]})"
+        ) from error
     assert isinstance(recognizer, IntentRecognitionPipeline)
     return recognizer
 

@@ -86,13 +86,14 @@ def test_a_damaged_clip_is_a_row_with_its_error_and_does_not_count(capsys, model
         write_clip(tmp_path / name, seconds=0.6)
     (tmp_path / "b.mp4").write_bytes(b"no clip")
     label = load_recognizer(model).model.config.id2label[0]
-    rows = "".join(f"{name}.mp4\toh great\t{label}\n" for name in "abc")
+    rows = "".join(f"{name}.mp4\toh great\t{label}\n" for name in "abcd")
     (tmp_path / "clips.tsv").write_text("clip\ttext\tlabel\n" + rows)
     status, out, err = amess(capsys, "evaluate", model, tmp_path / "clips.tsv", "--output", tmp_path / "report")
-    assert status == 1 and "2 utterances" in out and "b.mp4" in err and "1 of 3" in err
+    assert status == 1 and "2 utterances" in out and "b.mp4" in err and "2 of 4" in err
+    assert "d.mp4: No such file" in err and "Errno" not in err
     with (tmp_path / "report" / "predictions.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [bool(row["error"]) for row in rows] == [False, True, False] and Path(rows[0]["clip"]).name == "a.mp4"
+    assert [bool(row["error"]) for row in rows] == [False, True, False, True] and Path(rows[0]["clip"]).name == "a.mp4"
 
 
 def test_the_folder_of_a_data_set_has_splits(capsys, text_model, tmp_path):

@@ -70,6 +70,8 @@ def install_font(path, letters: str) -> None:
         ("مرحبا كيف", []),  # matplotlib's font has Arabic, but not slanted
         ("שלום", []),
         ("你好", ["CJK"]),
+        ("太好了、谢谢「你」。", ["CJK"]),  # a font of the letters has the marks, too
+        ("oh「。", ["IDEOGRAPHIC", "LEFT"]),
         ("नमस्ते สวัสดี", ["DEVANAGARI", "THAI"]),
         ("oh 🤷 \U0001fae0", ["emoji"]),
     ],

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -13,8 +14,10 @@ import sys
 from pathlib import Path
 
 import av
+import huggingface_hub
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 from modeling_amess import AmessProcessor, IntentRecognitionPipeline, clip_amess, pipeline_amess
@@ -157,7 +160,7 @@ def test_intents_of_ones_own_are_names_lines_or_a_file(tmp_path, given, intents,
     assert read_candidates(given) == intents
 
 
-@pytest.mark.parametrize("given", ["", " , ", ": To take away a worry.", "nothere.json", "nothere.txt"])
+@pytest.mark.parametrize("given", ["", " , ", ": To take away a worry.", "nothere.json", "nothere.txt", "/", "."])
 def test_no_intents_of_ones_own_are_told(given):
     with pytest.raises(ValueError, match=r"candidate_labels|nothere"):
         read_candidates(given)
@@ -499,6 +502,18 @@ def test_a_picture_of_the_users_is_not_drawn_over(capsys, model, tmp_path, texts
     assert status == 2 and name in err and (tmp_path / name).read_text() == "mine"
 
 
+def test_a_full_disk_is_no_fault_of_the_clip(capsys, model, clips, tmp_path, monkeypatch):
+    def fill(figure, path, **_options):
+        Path(path).write_bytes(b"half a picture")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Figure, "savefig", fill)
+    arguments = ("--text", "oh", "--text", "great", "--model", model, "--explain", tmp_path / "why.png")
+    status, _, err = amess(capsys, "predict", clips / "a.mp4", clips / "b.mp4", *arguments)
+    assert status == 2 and err.count("no space is left") == 1 and "why-1.png could not be written" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("explain", [(), ("--explain", "why.png")])
 def test_a_clip_is_opened_once(capsys, model, clips, tmp_path, monkeypatch, explain):
     opened, av_open = [], av.open
@@ -532,6 +547,14 @@ def test_a_wrong_command_says_what_to_change(capsys, arguments, message):
     status, out, err = amess(capsys, "predict", *arguments)
     assert (status, out) == (2, "")
     assert message in err
+
+
+def test_a_name_that_is_neither_a_folder_nor_on_the_hub_is_told(capsys, monkeypatch):
+    """Transformers' own error names neither the model nor the option."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    status, out, err = amess(capsys, "predict", "--text", "oh", "--model", "nosuch/model")
+    assert (status, out) == (2, "")
+    assert "no folder nosuch/model" in err and "--model" in err and len(err.splitlines()) == 1
 
 
 def test_a_run_folder_is_taken_for_its_model_and_a_wrong_name_gets_the_nearest(capsys, model, tmp_path, monkeypatch):
