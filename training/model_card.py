@@ -34,7 +34,7 @@ from .finished_run import (
     write_card_text,
 )
 from .out_of_scope.results import CLASS_DECISION, DOC_DECISION, PIPELINE_DECISION
-from .project_files import TEMPLATE, project_file
+from .project_files import PIPELINE_TAG, TEMPLATE, project_file
 from .reporting import METRIC_TITLES, metrics_table
 from .significance import Answers
 
@@ -142,8 +142,6 @@ def metric_intervals(runs: Sequence[FinishedRun]) -> dict[str, tuple[float, floa
     return {name: answers.interval(name, mean) for name, mean in means.items()}
 
 
-# The nearest of the Hub's tasks: the pipeline's own task is not on the Hub's list.
-PIPELINE_TAG = "video-classification"
 # Names of encoders in the settings, and old names on the Hub -> ids on the Hub.
 _HUB_IDS = {
     "minilm": MINILM_HUB_ID,

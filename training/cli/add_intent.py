@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from dataset_scripts.errors import UserError
 from dataset_scripts.extraction.command import add_limit_arguments, error_in_words, limits_of
 from dataset_scripts.files import make_folder, remove_empty, replacing
+from dataset_scripts.markdown import escape, table
 
+from ..project_files import PIPELINE_TAG
 from .labelled_inputs import LabelledInput, read_labelled_inputs
 from .predict import add_asr_argument, add_model_argument, checked_inputs, load_recognizer, read_inputs
 
@@ -88,27 +90,91 @@ def run(arguments: argparse.Namespace) -> int:
         before = _accuracies(recognizer, validation, name, limits)
         add_intent(recognizer, name, descriptions, examples, others, limits)
         after = _accuracies(recognizer, validation, name, limits)
-        _save(recognizer, output.resolve())
+        summary = (
+            f"{name} is intent {recognizer.model.config.num_labels} of {output.name}. Descriptions: "
+            f"{len(descriptions)}; its utterances: {len(examples)}; utterances of other intents, from --others: "
+            f"{len(others)}."
+        )
+        cost = report(name, before, after)
+        _save(recognizer, output.resolve(), card(recognizer, arguments.model, output.name, name, summary, cost))
     except ModuleNotFoundError:
         raise  # the caller says which extra has the package
     except (OSError, ValueError, ImportError) as error:
         print(f"amess add-intent: {error_in_words(error)}", file=sys.stderr)
         return 2
-    print(
-        f"{name} is intent {recognizer.model.config.num_labels} of {output}. Descriptions: {len(descriptions)}; "
-        f"its utterances: {len(examples)}; utterances of other intents, from --others: {len(others)}."
-    )
-    print(report(name, before, after))
+    print(summary)
+    print(cost)
     print(f"Next: amess predict CLIP_OR_FOLDER --model {output}")
     return 0
 
 
-def _save(recognizer: IntentRecognitionPipeline, output: Path) -> None:
-    """Write the model, whole or not at all."""
+def card(
+    recognizer: IntentRecognitionPipeline, model: str, output_name: str, name: str, summary: str, cost: str
+) -> str:
+    """Write the card of the new model.
+
+    Args:
+        recognizer: Pipeline with the new intent.
+        model: Model that it was made from: a folder or a name on the Hub.
+        output_name: Name of the new model's folder.
+        name: Name of the new intent.
+        summary: What the intent was made from, in words.
+        cost: What it costs the other intents, in words.
+
+    Returns:
+        Markdown with metadata; no path of this machine.
+    """
+    from huggingface_hub import ModelCardData
+
+    folder = Path(model).expanduser()
+    local = folder.exists()
+    called = "/".join(folder.resolve().parts[-2:]) if local else model
+    metadata = ModelCardData(
+        library_name="transformers",
+        pipeline_tag=PIPELINE_TAG,
+        tags=["multimodal", "intent-recognition", "a-mess"],
+        base_model=None if local else model,
+    )
+    config = recognizer.model.config
+    described = config.label_descriptions or {}
+    intents = [(label, next(iter(described.get(label, [])), "")) for _, label in sorted(config.id2label.items())]
+    return f"""---
+{metadata.to_yaml()}
+---
+
+# {escape(output_name)}
+
+The model {escape(called)} with one more intent, {escape(name)}, which `amess add-intent` gave it. Nothing was trained
+again: the classifier has one more row. The licence is that of the model that it was made from.
+
+{escape(summary)}
+
+{escape(cost)}
+
+## Use
+
+```python
+from transformers import pipeline
+
+recognize = pipeline("{recognizer.task}", model="{output_name}", trust_remote_code=True)
+print(recognize({{"text": "oh, great."}}))
+```
+
+## Intents
+
+{table(("intent", "description"), intents, align="---")}
+"""
+
+
+def _save(recognizer: IntentRecognitionPipeline, output: Path, text: str) -> None:
+    """Write the model and its card, whole or not at all."""
+    from huggingface_hub.constants import REPOCARD_NAME
+
     made = make_folder(output.parent)
     try:
         with replacing(output) as partial:
             recognizer.save_pretrained(partial)
+            (partial / REPOCARD_NAME).write_text(text, encoding="utf-8")
     except BaseException:
         remove_empty(made)
         raise

@@ -13,6 +13,8 @@ from dataset_scripts.errors import UserError
 
 
 TEMPLATE = "model_card.md"
+# Of every card: the nearest of the Hub's tasks, because the pipeline's own task is not on the Hub's list.
+PIPELINE_TAG = "video-classification"
 SPACE = "space"
 # What tells a part from a stranger's file of the same name: a file that it must have.
 _PARTS = {TEMPLATE: TEMPLATE, SPACE: "space/app.py"}

@@ -10,6 +10,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import ModelCard
 
 from modeling_amess import AmessForIntentClassification, AmessProcessor
 from tests.modeling_amess.clips import write_clip
@@ -119,6 +120,11 @@ def test_from_clips(capsys, encoder, tmp_path):
     assert "(1 utterances)" in out and "of 1 utterances" in out
     new = AmessForIntentClassification.from_pretrained(tmp_path / "n")
     assert new.config.num_labels == 5 and new.config.video_config is not None
+    card = ModelCard.load(tmp_path / "n" / "README.md")
+    assert card.data.pipeline_tag and card.data.library_name == "transformers"
+    assert "/model with one more intent, Reassure" in card.text and "of 1 utterances" in card.text
+    assert all(label in card.text for label in new.config.id2label.values())
+    assert str(tmp_path) not in card.content
 
 
 def test_clips_without_words_name_every_way_to_give_them_before_the_model_is_loaded(capsys, tmp_path):
