@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 
+OF_DEVELOPERS = ("test", "docs", "dev")  # extras that no user wants for one package of them
 _ROOT = Path(__file__).parents[1]
 _DISTRIBUTION = "amess-hf"
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_OF_DEVELOPERS = ("test", "docs", "dev")  # extras that no user wants for one package of them
 # Modules whose distribution has another name than theirs.
 _DISTRIBUTIONS = {"PIL": "pillow", "pympi": "pympi-ling", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
@@ -56,6 +56,6 @@ def extra_with(module: str, extras: Mapping[str, Sequence[str]]) -> tuple[str, s
         The name of the distribution, as far as it is known, and the extra; `None` where no extra has it.
     """
     distribution = _DISTRIBUTIONS.get(module, module).lower().replace("_", "-")
-    for_users = {extra: names for extra, names in extras.items() if extra and extra not in _OF_DEVELOPERS}
+    for_users = {extra: names for extra, names in extras.items() if extra and extra not in OF_DEVELOPERS}
     having = (extra for extra, names in for_users.items() if distribution in map(str.lower, names))
     return distribution, next(having, None)
