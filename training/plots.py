@@ -26,7 +26,7 @@ from .calibration import (
     prediction_sets,
     reliability_bins,
 )
-from .finished_run import UnfinishedRunError, read_metrics, read_probabilities, read_run
+from .finished_run import FinishedRun, UnfinishedRunError, read_metrics, read_probabilities, read_run
 from .reproduction.pictures import COLOURS, STYLE, draw_confusions
 from .reproduction.results import METRICS
 
@@ -62,11 +62,11 @@ def save(figure: Figure, file: Path) -> None:
         figure.savefig(partial, format=file.suffix[1:])
 
 
-def training_figure(runs: Sequence[Path]) -> Figure:
+def training_figure(runs: Sequence[FinishedRun]) -> Figure:
     """Draw losses, the metric that chose the epoch, and learning rates by epoch; a colour per run.
 
     Args:
-        runs: Run folders.
+        runs: Finished runs.
 
     Raises:
         UnfinishedRunError: No run has a log of its epochs.
@@ -74,20 +74,18 @@ def training_figure(runs: Sequence[Path]) -> Figure:
     with matplotlib.rc_context(rc=STYLE):
         figure = Figure(figsize=(9.6, 3.4), layout="constrained")
         loss, metric, rate = figure.subplots(1, 3)
-        for index, path in enumerate(runs):
-            run = read_run(path)
+        for index, run in enumerate(runs):
             colour = COLOURS[index % len(COLOURS)]
             chosen = run.metrics["settings"]["metric_for_best_model"]
-            evaluated = run.validations
-            if not evaluated:
+            if not run.validations:
                 continue
-            epochs = [line["epoch"] for line in evaluated]
-            passed = [line["step"] * epochs[-1] / evaluated[-1]["step"] for line in run.trainings]
+            epochs = [line["epoch"] for line in run.validations]
+            passed = [line["step"] * epochs[-1] / run.validations[-1]["step"] for line in run.trainings]
             # Validation has no loss of the descriptions, which the whole loss of a training step has.
             loss.plot(passed, [line.get("classification_loss", line["loss"]) for line in run.trainings], color=colour)
-            loss.plot(epochs, [line["loss"] for line in evaluated], color=colour, linestyle="--")
-            name = f"{path.resolve().name}: {METRICS[chosen].title}"
-            values = [100 * line[chosen] for line in evaluated]
+            loss.plot(epochs, [line["loss"] for line in run.validations], color=colour, linestyle="--")
+            name = f"{run.path.resolve().name}: {METRICS[chosen].title}"
+            values = [100 * line[chosen] for line in run.validations]
             metric.plot(epochs, values, color=colour, label=name)
             best = run.metrics["best_epoch"]
             if best in epochs:
@@ -131,13 +129,12 @@ def _legend(panel: Axes, solid: str, dashed: str) -> None:
     panel.legend(lines, (solid, dashed), loc="best", frameon=False)
 
 
-def _utterances(runs: Sequence[Path]) -> str:
+def _utterances(runs: Sequence[FinishedRun]) -> str:
     """Say how many utterances the runs learned from and were evaluated on."""
     numbers = set()
     for run in runs:
-        metrics = read_metrics(run)
-        validation = sum(row["support"] for row in metrics["validation"]["per_class"])
-        numbers.add((metrics["train_samples"], validation))
+        validation = sum(row["support"] for row in run.metrics["validation"]["per_class"])
+        numbers.add((run.metrics["train_samples"], validation))
     train, validation = (" or ".join(map(str, sorted(set(column)))) for column in zip(*numbers, strict=True))
     return f"{train} training and {validation} validation utterances"
 

@@ -113,8 +113,8 @@ def train(settings: TrainingSettings) -> dict[str, Any]:
         Content of `metrics.json`.
 
     Raises:
-        SettingsError: The data do not fit, the run folder is taken, there are several
-            processes, or there is nothing to learn from.
+        SettingsError: The data do not fit, the run folder is taken, there are several processes, or there is nothing
+            to learn from.
         TextModelError: There is no such encoder.
     """
     started = time.perf_counter()

@@ -21,9 +21,8 @@ It writes a run folder (runs/<dataset>-<model>, or --output_dir): pretrained/ (f
 predictions.parquet, config.yaml, log.jsonl, README.md, and checkpoints/ until it is finished. The same command, given
 again, continues an interrupted run from its newest checkpoint, and the results equal those of an uninterrupted run bit
 for bit; of a finished run it shows the results. A command with other settings does not overwrite a finished run unless
---overwrite true says so: the run moves to a new folder beside its own. Nothing is changed before
-the first step, and nothing that no run wrote. Ctrl-C and SIGTERM say where the run can be continued (exit status 130
-and 143).
+--overwrite true says so: the run moves to a new folder beside its own. Nothing is changed before the first step, and
+nothing that no run wrote. Ctrl-C and SIGTERM say where the run can be continued (exit status 130 and 143).
 """
 
 from __future__ import annotations

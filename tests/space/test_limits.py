@@ -65,15 +65,20 @@ def events(visitor: httpx.Client) -> list[dict]:
     return visitor.get("/config").json()["dependencies"]
 
 
+def kinds_of(visitor: httpx.Client) -> dict[int, str]:
+    """The kind of each component of the page, by its id."""
+    return {component["id"]: component["type"] for component in visitor.get("/config").json()["components"]}
+
+
 def judges_of(visitor: httpx.Client) -> list[dict]:
     """The events that judge an answer by a threshold."""
-    kinds = {component["id"]: component["type"] for component in visitor.get("/config").json()["components"]}
+    kinds = kinds_of(visitor)
     return [event for event in events(visitor) if [kinds[name] for name in event["inputs"]] == ["json", "slider"]]
 
 
 def inputs_of(visitor: httpx.Client, event: dict, clip: dict | None = None, text: object = "oh, great.") -> list:
     """Something for each input of an event, by the component's kind."""
-    kinds = {component["id"]: component["type"] for component in visitor.get("/config").json()["components"]}
+    kinds = kinds_of(visitor)
     samples = {"video": clip, "textbox": text, "checkboxgroup": EVERYTHING, "slider": 0.5, "json": ANSWER}
     return [samples.get(kinds[name]) for name in event["inputs"]]
 

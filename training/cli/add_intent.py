@@ -18,7 +18,7 @@ from dataset_scripts.markdown import escape, table
 
 from ..project_files import PIPELINE_TAG
 from .labelled_inputs import LabelledInput, read_labelled_inputs
-from .predict import add_asr_argument, add_model_argument, checked_inputs, load_recognizer, read_inputs
+from .predict import DEFAULT_MODEL, add_asr_argument, add_model_argument, checked_inputs, load_recognizer, read_inputs
 
 
 if TYPE_CHECKING:
@@ -128,7 +128,11 @@ def card(
 
     folder = Path(model).expanduser()
     local = folder.exists()
-    called = "/".join(folder.resolve().parts[-2:]) if local else model
+    if local:  # one name alone: the folders above may bear those of people
+        place = folder.resolve()
+        called = (place.parent if place.name == Path(DEFAULT_MODEL).name else place).name
+    else:
+        called = model
     metadata = ModelCardData(
         library_name="transformers",
         pipeline_tag=PIPELINE_TAG,

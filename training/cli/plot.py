@@ -54,13 +54,13 @@ def run(arguments: argparse.Namespace) -> int:
     for folder in arguments.runs:
         if folder.name == MODEL_FOLDER:
             raise UserError(f"{folder} is a model. Give the run folder: {folder.parent}.")
-        read_run(folder)  # before the first picture is written
+    runs = [read_run(folder) for folder in arguments.runs]  # before the first picture is written
     folders = picture_folders(arguments.runs, arguments.output)
 
     from .. import plots
 
     wanted: list[tuple[Path, Callable[[], Figure]]] = [
-        (arguments.output / plots.TRAINING, partial(plots.training_figure, arguments.runs))
+        (arguments.output / plots.TRAINING, partial(plots.training_figure, runs))
     ]
     for folder, output in zip(arguments.runs, folders, strict=True):
         wanted += [(output / name, partial(draw, folder)) for name, draw in plots.OF_TEST_SPLIT.items()]
